@@ -4,6 +4,48 @@
 //! gate verdicts, the current instant), one decision comes out. Nothing here knows
 //! of tokio, kube, HTTP or a clock.
 
+mod cluster;
+mod decide;
+mod executor;
+mod failure;
+mod gates;
+mod image;
+mod ledger;
+mod observation;
+mod offers;
+mod path;
+mod plan;
+mod policy;
+mod ports;
+mod refusal;
+mod step;
+mod target;
+#[cfg(test)]
+mod testing;
 mod time_scale;
+mod version;
+mod waiting;
+mod wave;
 
+pub use cluster::{Cluster, NodePool, Power, ProvisioningState};
+pub use decide::{Decision, Request, View, accepted, decide, refused};
+pub use executor::{Progress, advance};
+pub use failure::{Blocker, Failure, FailureClass};
+pub use gates::{LARGEST_BASELINE, Verdict, judge_nodes, judge_workloads, take_baseline};
+pub use image::published;
+pub use ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState};
+pub use observation::{Node, Observation, OperationReport, Reading, Unreadable, Workload};
+pub use offers::{OfferedVersion, Offers, RegionVersion};
+pub use path::control_plane_path;
+pub use plan::{LeftAlone, Plan, PlannedStep, allowed_skew, plan};
+pub use policy::{OrderRule, Policy, PoolMatch};
+pub use ports::{Clock, Fleet, Journal, Rejection, Workloads};
+pub use refusal::Refusal;
+pub use step::{Step, StepKind};
+pub use target::{
+    Channel, KubernetesRequest, NodeImagePolicy, Scope, Target, Unresolvable, common_to_all, resolve,
+};
 pub use time_scale::{InvalidTimeScale, TimeScale};
+pub use version::{InvalidVersion, KubernetesVersion, Minor, VersionRequest};
+pub use waiting::{Stance, WaitingOn};
+pub use wave::{Member, MemberState, RolloutDecision, Share, Wave, WaveState, decide_rollout};

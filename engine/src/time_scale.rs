@@ -74,7 +74,9 @@ impl fmt::Display for TimeScale {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InvalidTimeScale {
     /// Not three parts.
-    #[error("expected START,REAL_START,RATE such as 2026-12-05T22:00:00Z,2026-11-22T18:00:00Z,60, found {0:?}")]
+    #[error(
+        "expected START,REAL_START,RATE such as 2026-12-05T22:00:00Z,2026-11-22T18:00:00Z,60, found {0:?}"
+    )]
     Parts(String),
     /// An instant that is not RFC 3339.
     #[error("{0:?} is not an instant such as 2026-12-05T22:00:00Z")]

@@ -1,0 +1,314 @@
+//! The decision about one cluster: at most one action, or what it waits on.
+//!
+//! Pure and total: the same record, observation and instant give the same decision.
+//! Recomputed from observation every time; recorded steps are history, not a script.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{
+    cluster::Cluster,
+    gates::{LARGEST_BASELINE, Verdict, judge_workloads, take_baseline},
+    ledger::{Expected, Ledger, Operation, Phase, StepRecord, StepState},
+    observation::Observation,
+    plan::{Plan, plan},
+    policy::Policy,
+    step::Step,
+    target::{KubernetesRequest, NodeImagePolicy, Scope, Target, resolve},
+    waiting::WaitingOn,
+};
+
+mod operation;
+
+pub use operation::{accepted, refused};
+
+/// What is wanted of one cluster, validated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// What is changed.
+    pub scope: Scope,
+    /// The version wanted; `None` for [`Scope::NodeImage`].
+    pub kubernetes: Option<KubernetesRequest>,
+    /// What happens to images.
+    pub node_image: NodeImagePolicy,
+    /// Images younger than this are left alone.
+    pub max_image_age: Option<std::time::Duration>,
+    /// How it is done.
+    pub policy: Policy,
+    /// Finish the step in flight, start nothing new.
+    pub suspend: bool,
+    /// The wave that has not started this cluster yet, if any.
+    pub waits_for_wave: Option<String>,
+    /// The ClusterUpgrade that works on the same cluster, if any.
+    pub other_upgrade: Option<String>,
+    /// Value of the annotation `tidegate.dev/retry`.
+    pub retry: Option<String>,
+}
+
+/// Everything that a decision looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What is wanted.
+    pub request: &'a Request,
+    /// What is recorded.
+    pub ledger: &'a Ledger,
+    /// What was seen.
+    pub seen: &'a Observation,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// The one thing to do now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// The record changes to this; then decide again.
+    Record(Box<Ledger>),
+    /// Send this step, whose intent is recorded, to Azure: the only action that disrupts.
+    Submit(Step),
+    /// Read the operation's error, once; then decide again.
+    ReadOperation(String),
+    /// Nothing until then.
+    Wait(WaitingOn),
+    /// All done, nothing ever again.
+    Done,
+}
+
+/// Decides about one cluster.
+#[must_use]
+pub fn decide(view: &View<'_>) -> Decision {
+    let Request { retry, suspend, waits_for_wave, other_upgrade, .. } = view.request;
+    let ledger = view.ledger;
+    if ledger.finished_at.is_some() {
+        return Decision::Done;
+    }
+    if retry.is_some() && *retry != ledger.retry_token {
+        return record(reopened(ledger, retry.clone(), view.now));
+    }
+    if let Some((operation, step)) = ledger.current() {
+        return operation::decide(view, operation, step);
+    }
+    if let Some(wave) = waits_for_wave {
+        return Decision::Wait(WaitingOn::Wave(wave.clone()));
+    }
+    if *suspend {
+        return Decision::Wait(WaitingOn::Suspended);
+    }
+    if let Some(other) = other_upgrade {
+        return Decision::Wait(WaitingOn::OtherUpgrade(other.clone()));
+    }
+    idle(view).unwrap_or_else(|waiting| waiting)
+}
+
+/// Nothing is in flight: plan again, and start the first step if everything allows it.
+///
+/// The error is an early decision, so that `?` reads as "stop here with this".
+fn idle(view: &View<'_>) -> Result<Decision, Decision> {
+    let Observation { cluster, offers, .. } = view.seen;
+    let unreadable = |why: &crate::Unreadable| Decision::Wait(WaitingOn::AzureUnreadable(why.to_string()));
+    let cluster = cluster.as_ref().map_err(unreadable)?;
+    if let Some(busy) = cluster.busy_with() {
+        return Ok(Decision::Wait(WaitingOn::ClusterBusy(busy)));
+    }
+    let offers = offers.as_ref().map_err(unreadable)?;
+    let target = resolved_target(view, cluster)?;
+    let policy = &view.request.policy;
+    if let Some(change) = external_change(view.ledger, cluster) {
+        return Ok(Decision::Wait(WaitingOn::ExternalChange(change)));
+    }
+    let plan = plan(cluster, &target, policy, offers, view.now)
+        .map_err(|refusals| Decision::Wait(WaitingOn::Refused(refusals)))?;
+    let Some(next) = plan.steps.first() else { return finish(view) };
+    if view.ledger.baseline.is_none() {
+        return start(view, cluster, &target, &plan);
+    }
+    gate(view)?;
+    Ok(record(with_intent(view, cluster, &plan, &next.step)))
+}
+
+/// The target with its version resolved once, when the upgrade starts.
+fn resolved_target(view: &View<'_>, cluster: &Cluster) -> Result<Target, Decision> {
+    let Request { scope, kubernetes, node_image, max_image_age, .. } = view.request;
+    let version = match (kubernetes, &view.ledger.target_version) {
+        (None, _) => None,
+        (Some(_), Some(version)) => Some(version.clone()),
+        (Some(request), None) => {
+            let offers = view
+                .seen
+                .offers
+                .as_ref()
+                .map_err(|why| Decision::Wait(WaitingOn::AzureUnreadable(why.to_string())))?;
+            let version = resolve(request, offers, Some(&cluster.version))
+                .map_err(|error| Decision::Wait(WaitingOn::InvalidSpec(error.to_string())))?;
+            let started_at = view.ledger.started_at.or(Some(view.now));
+            return Err(record(Ledger { target_version: Some(version), started_at, ..view.ledger.clone() }));
+        }
+    };
+    Ok(Target { scope: *scope, kubernetes: version, node_image: *node_image, max_image_age: *max_image_age })
+}
+
+/// Records what is true before the first step: unhealthy workloads, versions, the plan.
+fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Result<Decision, Decision> {
+    let policy = &view.request.policy;
+    let workloads = view
+        .seen
+        .workloads
+        .as_ref()
+        .map_err(|why| Decision::Wait(WaitingOn::GateInconclusive(why.to_string())))?;
+    let baseline = take_baseline(workloads, policy, view.now);
+    if baseline.unhealthy.len() > LARGEST_BASELINE {
+        return Ok(Decision::Wait(WaitingOn::TooManyUnhealthy(baseline.unhealthy.len())));
+    }
+    let expected = versions_of(cluster, policy);
+    Ok(record(Ledger {
+        target_version: target.kubernetes.clone(),
+        started_at: view.ledger.started_at.or(Some(view.now)),
+        steps: merged_steps(view.ledger, plan),
+        baseline: Some(baseline),
+        expected: Some(expected),
+        ..view.ledger.clone()
+    }))
+}
+
+fn versions_of(cluster: &Cluster, policy: &Policy) -> Expected {
+    let pools = cluster.pools.iter().filter(|pool| policy.excluded(pool).is_none());
+    Expected {
+        control_plane: cluster.version.clone(),
+        pools: pools.map(|pool| (pool.name.clone(), pool.version.clone())).collect(),
+    }
+}
+
+/// What moved although no step of ours moved it.
+fn external_change(ledger: &Ledger, cluster: &Cluster) -> Option<String> {
+    let expected = ledger.expected.as_ref()?;
+    let advice = "find out who changed it, then retry (annotation tidegate.dev/retry) to go on from here";
+    if cluster.version != expected.control_plane {
+        let (was, is) = (&expected.control_plane, &cluster.version);
+        return Some(format!("the control plane went from {was} to {is}, and not by this upgrade: {advice}"));
+    }
+    cluster.pools.iter().find_map(|pool| {
+        let was = expected.pools.get(&pool.name)?;
+        let (name, is) = (&pool.name, &pool.version);
+        (was != is).then(|| format!("pool {name} went from {was} to {is}, and not by this upgrade: {advice}"))
+    })
+}
+
+/// The gate between steps and during soaks. `Err` is the decision to stop with.
+fn gate(view: &View<'_>) -> Result<(), Decision> {
+    let Some(baseline) = &view.ledger.baseline else { return Ok(()) };
+    let policy = &view.request.policy;
+    let failing_since = view.ledger.gates_failing_since;
+    match judge_workloads(baseline, &view.seen.workloads, policy) {
+        Verdict::Pass if failing_since.is_some() => {
+            Err(record(Ledger { gates_failing_since: None, ..view.ledger.clone() }))
+        }
+        Verdict::Pass => Ok(()),
+        Verdict::Inconclusive(why) => Err(Decision::Wait(WaitingOn::GateInconclusive(why))),
+        Verdict::Fail(broken) => Err(match failing_since {
+            None => record(Ledger { gates_failing_since: Some(view.now), ..view.ledger.clone() }),
+            Some(since) if view.now < since + policy.progress_deadline => {
+                Decision::Wait(WaitingOn::GateSettling(broken))
+            }
+            Some(_) => Decision::Wait(WaitingOn::GateFailed(broken)),
+        }),
+    }
+}
+
+/// No step is left: soak, then done.
+fn finish(view: &View<'_>) -> Result<Decision, Decision> {
+    let ledger = view.ledger;
+    let done = Ledger {
+        finished_at: Some(view.now),
+        started_at: ledger.started_at.or(Some(view.now)),
+        steps: ledger.steps.iter().filter(|record| record.state == StepState::Succeeded).cloned().collect(),
+        ..ledger.clone()
+    };
+    let nothing_was_done = done.steps.is_empty();
+    if nothing_was_done || view.request.policy.soak.is_zero() {
+        return Ok(record(done));
+    }
+    match ledger.soak_until {
+        None => {
+            Ok(record(Ledger { soak_until: Some(view.now + view.request.policy.soak), ..ledger.clone() }))
+        }
+        Some(until) => {
+            gate(view)?;
+            if view.now < until {
+                return Ok(Decision::Wait(WaitingOn::Soaking(until)));
+            }
+            Ok(record(done))
+        }
+    }
+}
+
+/// The intent to do a step, recorded before Azure is called.
+fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> Ledger {
+    let mut ledger = Ledger { steps: merged_steps(view.ledger, plan), ..view.ledger.clone() };
+    // Missing after `retry`: the versions as they are now are the ones to account for.
+    ledger.expected.get_or_insert_with(|| versions_of(cluster, &view.request.policy));
+    let id = step.id();
+    if let Some(record) = ledger.steps.iter_mut().find(|record| record.id == id) {
+        record.state = StepState::Running;
+        record.started_at = Some(view.now);
+        record.attempts = 1;
+    }
+    ledger.operation = Some(Operation {
+        step_id: id,
+        phase: Phase::Intent,
+        attempt: 1,
+        intent_at: view.now,
+        submitted_at: None,
+        deadline: view.now + view.request.policy.step_timeout,
+        async_operation: None,
+        not_before: None,
+        resubmissions: 0,
+        failure: None,
+        held: false,
+        since: view.now,
+    });
+    ledger
+}
+
+/// The steps that are done as they went, then those of the present plan.
+fn merged_steps(ledger: &Ledger, plan: &Plan) -> Vec<StepRecord> {
+    let mut steps: Vec<StepRecord> =
+        ledger.steps.iter().filter(|record| record.state == StepState::Succeeded).cloned().collect();
+    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+    for record in &steps {
+        *taken.entry(record.id.clone()).or_default() += 1;
+    }
+    steps.extend(plan.steps.iter().map(|planned| StepRecord {
+        id: planned.step.id(),
+        step: planned.step.clone(),
+        state: StepState::Planned,
+        started_at: None,
+        finished_at: None,
+        attempts: 0,
+        nodes: planned.nodes,
+    }));
+    // A step that is needed a second time (somebody rolled a pool back) replaces its first record.
+    let again: Vec<String> =
+        plan.steps.iter().map(|planned| planned.step.id()).filter(|id| taken.contains_key(id)).collect();
+    steps.retain(|record| record.state == StepState::Planned || !again.contains(&record.id));
+    steps
+}
+
+/// `retry`: forget what held it back, accept the versions as they are, keep what is done.
+fn reopened(ledger: &Ledger, token: Option<String>, now: Timestamp) -> Ledger {
+    let mut ledger =
+        Ledger { retry_token: token, expected: None, gates_failing_since: None, ..ledger.clone() };
+    if let Some(operation) = &mut ledger.operation
+        && operation.phase == Phase::Intent
+    {
+        operation.held = false;
+        operation.attempt = 1;
+        operation.resubmissions = 0;
+        operation.not_before = None;
+        operation.since = now;
+    }
+    ledger
+}
+
+fn record(ledger: Ledger) -> Decision {
+    Decision::Record(Box::new(ledger))
+}

@@ -1,0 +1,200 @@
+//! What is recorded about one cluster's upgrade: the status of a ClusterUpgrade.
+//!
+//! Everything needed to go on after a crash, and nothing that changes with a poll.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::{failure::Failure, step::Step, version::KubernetesVersion};
+
+/// The record of one cluster's upgrade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ledger {
+    /// The Kubernetes version that the target was resolved to when the upgrade started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_version: Option<KubernetesVersion>,
+    /// When the first decision about the cluster was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When the last step and its soak were over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// The steps: those that ran as they went, the others as they are planned now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 400))]
+    pub steps: Vec<StepRecord>,
+    /// The step in flight; at most one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// Which workloads were already unhealthy before the first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// The versions that our own steps account for; anything else was somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
+    /// Since when the gates have been failing without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates_failing_since: Option<Timestamp>,
+    /// Until when gates stay watched after the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak_until: Option<Timestamp>,
+    /// The value of the annotation `tidegate.dev/retry` that was acted on last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub retry_token: Option<String>,
+}
+
+/// One step and how it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Names the step within this upgrade.
+    #[schemars(length(max = 128))]
+    pub id: String,
+    /// What it changes.
+    #[serde(flatten)]
+    pub step: Step,
+    /// How far it is.
+    pub state: StepState,
+    /// When its intent was first recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When nodes and gates had shown that it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// How many attempts it took; retries after transient failures do not count.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1000))]
+    pub attempts: i32,
+    /// How many nodes it replaces.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 5000))]
+    pub nodes: i32,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StepState {
+    #[expect(missing_docs, reason = "nothing was done yet")]
+    Planned,
+    #[expect(missing_docs, reason = "intent is recorded")]
+    Running,
+    #[expect(missing_docs, reason = "held until a person or the cluster changes something")]
+    Failed,
+    #[expect(missing_docs, reason = "nodes and gates have shown it")]
+    Succeeded,
+}
+
+/// The step in flight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// Which step.
+    #[schemars(length(max = 128))]
+    pub step_id: String,
+    /// How far it is.
+    pub phase: Phase,
+    /// The attempt, from 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub attempt: i32,
+    /// When the intent was recorded, before Azure was called.
+    pub intent_at: Timestamp,
+    /// When Azure accepted it, or when it was found to be running already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_at: Option<Timestamp>,
+    /// When it is reported as stalled.
+    pub deadline: Timestamp,
+    /// Where Azure tells the operation's state; signed, so it is never logged or shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8192))]
+    pub async_operation: Option<String>,
+    /// No new attempt before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// How often it was sent again after failures that do not count as attempts.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1000))]
+    pub resubmissions: i32,
+    /// What Azure said last when it went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Set when no further attempt is made by itself.
+    #[serde(default)]
+    pub held: bool,
+    /// Since when it has been in this phase.
+    pub since: Timestamp,
+}
+
+/// How far the step in flight is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    #[expect(missing_docs, reason = "recorded; Azure may or may not have been called")]
+    Intent,
+    #[expect(missing_docs, reason = "Azure works on it")]
+    Submitted,
+    #[expect(missing_docs, reason = "Azure says done; the nodes must show it")]
+    Verifying,
+    #[expect(missing_docs, reason = "the nodes show it; the workloads must be healthy")]
+    Gating,
+    #[expect(missing_docs, reason = "gates stay watched for the pool's soak")]
+    Soaking,
+}
+
+/// Which workloads were unhealthy before the first step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Baseline {
+    /// When it was taken. Workloads created later have no baseline.
+    pub taken_at: Timestamp,
+    /// `Kind namespace/name`, sorted.
+    #[serde(default)]
+    #[schemars(length(max = 100), inner(length(max = 400)))]
+    pub unhealthy: Vec<String>,
+}
+
+/// The versions that our own steps account for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Expected {
+    /// Of the control plane.
+    pub control_plane: KubernetesVersion,
+    /// Of each node pool that takes part, by name.
+    #[serde(default)]
+    #[schemars(schema_with = "pools_schema")]
+    pub pools: BTreeMap<String, KubernetesVersion>,
+}
+
+fn pools_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 100,
+        "additionalProperties": {"type": "string", "maxLength": 64}
+    })
+}
+
+impl Ledger {
+    /// The record of the step in flight.
+    #[must_use]
+    pub fn current(&self) -> Option<(&Operation, &StepRecord)> {
+        let operation = self.operation.as_ref()?;
+        let record = self.steps.iter().find(|record| record.id == operation.step_id)?;
+        Some((operation, record))
+    }
+
+    /// Steps done, of how many.
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        let done = self.steps.iter().filter(|record| record.state == StepState::Succeeded).count();
+        (done, self.steps.len())
+    }
+
+    /// Whether something may be running in Azure on our behalf.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        self.operation.is_some()
+    }
+}

@@ -1,0 +1,95 @@
+//! What Azure offers to one cluster: versions to go to, and the newest image of each pool.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::version::{KubernetesVersion, Minor};
+
+/// The upgrades that Azure offers, from the cluster's upgrade profile, its pools'
+/// upgrade profiles and the versions of its region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Offers {
+    /// Where the control plane may go from its present version: the authority on the first hop.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    pub control_plane: Vec<OfferedVersion>,
+    /// Every version of the region and where it may go: for the hops after the first.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    pub region: Vec<RegionVersion>,
+    /// The newest node image of each pool, by pool name.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = 100), schema_with = "images_schema")]
+    pub images: BTreeMap<String, String>,
+}
+
+fn images_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 100,
+        "additionalProperties": {"type": "string", "maxLength": 256}
+    })
+}
+
+/// A version that is on offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OfferedVersion {
+    /// The version.
+    pub version: KubernetesVersion,
+    /// Whether Azure calls it a preview.
+    #[serde(default)]
+    pub preview: bool,
+}
+
+/// A version that exists in a region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RegionVersion {
+    /// The version.
+    pub version: KubernetesVersion,
+    /// Whether Azure calls it a preview.
+    #[serde(default)]
+    pub preview: bool,
+    /// Where a control plane may go from here.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    pub upgrades: Vec<KubernetesVersion>,
+}
+
+impl Offers {
+    /// The newest stable patch of a minor in this region.
+    #[must_use]
+    pub fn newest_patch(&self, minor: Minor) -> Option<&KubernetesVersion> {
+        self.stable().filter(|version| version.minor() == minor).max()
+    }
+
+    /// The stable minors of this region, newest first.
+    #[must_use]
+    pub fn stable_minors(&self) -> Vec<Minor> {
+        let mut minors: Vec<Minor> = self.stable().map(KubernetesVersion::minor).collect();
+        minors.sort_unstable_by(|a, b| b.cmp(a));
+        minors.dedup();
+        minors
+    }
+
+    /// Whether the region has this very version, previews included.
+    #[must_use]
+    pub fn has(&self, version: &KubernetesVersion) -> bool {
+        self.region.iter().any(|entry| entry.version == *version)
+    }
+
+    /// Whether the region calls the version a preview.
+    #[must_use]
+    pub fn is_preview(&self, version: &KubernetesVersion) -> bool {
+        self.control_plane.iter().any(|offer| offer.version == *version && offer.preview)
+            || self.region.iter().any(|entry| entry.version == *version && entry.preview)
+    }
+
+    fn stable(&self) -> impl Iterator<Item = &KubernetesVersion> {
+        self.region.iter().filter(|entry| !entry.preview).map(|entry| &entry.version)
+    }
+}

@@ -1,0 +1,72 @@
+//! What the executor needs of the world, named by capability.
+//!
+//! The operator implements these with Azure and Kubernetes clients; a simulation with a model.
+
+use std::{future::Future, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    cluster::Cluster,
+    failure::{Blocker, Failure},
+    ledger::Ledger,
+    observation::{Node, OperationReport, Reading, Workload},
+    offers::Offers,
+    step::Step,
+    version::Minor,
+    waiting::WaitingOn,
+};
+
+/// One cluster in Azure.
+pub trait Fleet: Sync {
+    /// The cluster as it is now, read live.
+    fn cluster(&self) -> impl Future<Output = Reading<Cluster>> + Send;
+    /// What Azure offers it.
+    fn offers(&self, cluster: &Cluster) -> impl Future<Output = Reading<Offers>> + Send;
+    /// Sends a step. `Ok` carries the operation's address, when Azure gave one.
+    fn submit(&self, step: &Step) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
+    /// What became of an operation.
+    fn operation(&self, address: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
+}
+
+/// Azure did not accept a step, or its answer was lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejection {
+    /// What it said.
+    pub failure: Failure,
+    /// When it may be asked again.
+    pub retry_after: Option<Duration>,
+}
+
+/// The Kubernetes API of the cluster that is upgraded. Reads only.
+pub trait Workloads: Sync {
+    /// The minor that its API server says it is.
+    fn server(&self) -> impl Future<Output = Reading<Minor>> + Send;
+    /// The nodes of a pool.
+    fn nodes(&self, pool: &str) -> impl Future<Output = Reading<Vec<Node>>> + Send;
+    /// All workloads.
+    fn workloads(&self) -> impl Future<Output = Reading<Vec<Workload>>> + Send;
+    /// Whether every disruption budget among the blockers allows an eviction now;
+    /// `None` when there is none among them, or it cannot be told.
+    fn budgets_allow(&self, blockers: &[Blocker]) -> impl Future<Output = Option<bool>> + Send;
+}
+
+/// Where the record is kept. Every write is guarded by the version that was read.
+pub trait Journal: Send {
+    /// Why a write did not happen.
+    type Error;
+    /// Writes record and standing if they differ from what is stored.
+    fn save(
+        &mut self,
+        ledger: &Ledger,
+        waiting: Option<&WaitingOn>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Tells the time, and whether we may still act.
+pub trait Clock: Sync {
+    /// The present, in whole seconds.
+    fn now(&self) -> Timestamp;
+    /// Whether this process may change anything: it holds the lease, or needs none.
+    fn may_act(&self) -> bool;
+}

@@ -1,0 +1,77 @@
+//! Small clusters and offers for the tables of this crate's tests.
+
+use crate::{
+    cluster::{Cluster, NodePool, Power, ProvisioningState},
+    offers::{OfferedVersion, Offers, RegionVersion},
+    version::KubernetesVersion,
+};
+
+pub(crate) const VERSIONS: [&str; 10] =
+    ["1.33.0", "1.33.8", "1.34.2", "1.34.4", "1.35.0", "1.35.2", "1.36.0", "1.36.2", "1.37.0", "1.32.9"];
+pub(crate) const NEW_LINUX: &str = "AKSUbuntu-2204gen2containerd-202611.10.0";
+pub(crate) const OLD_LINUX: &str = "AKSUbuntu-2204gen2containerd-202609.01.0";
+pub(crate) const NEW_WINDOWS: &str = "AKSWindows-2022-containerd-20348.4405.261112";
+pub(crate) const OLD_WINDOWS: &str = "AKSWindows-2022-containerd-20348.4100.260811";
+
+pub(crate) fn version(text: &str) -> KubernetesVersion {
+    text.parse().unwrap()
+}
+
+/// What AKS offers from `from`: newer patches and the next minor; 1.37 is a preview.
+pub(crate) fn offers(from: &str) -> Offers {
+    let next = |from: &KubernetesVersion| -> Vec<KubernetesVersion> {
+        VERSIONS
+            .iter()
+            .map(|text| version(text))
+            .filter(|to| to > from && to.minor().ahead_of(from.minor()) <= 1)
+            .collect()
+    };
+    let preview = |version: &KubernetesVersion| version.minor().minor == 37;
+    Offers {
+        control_plane: next(&version(from))
+            .into_iter()
+            .map(|version| OfferedVersion { preview: preview(&version), version })
+            .collect(),
+        region: VERSIONS
+            .iter()
+            .map(|text| version(text))
+            .map(|version| RegionVersion { preview: preview(&version), upgrades: next(&version), version })
+            .collect(),
+        images: [("system", NEW_LINUX), ("linux1", NEW_LINUX), ("linux2", NEW_LINUX), ("win1", NEW_WINDOWS)]
+            .map(|(pool, image)| (pool.to_owned(), image.to_owned()))
+            .into(),
+    }
+}
+
+pub(crate) fn pool(name: &str, os_type: &str, mode: &str, at: &str, image: &str) -> NodePool {
+    NodePool {
+        name: name.to_owned(),
+        mode: mode.to_owned(),
+        os_type: os_type.to_owned(),
+        os_sku: if os_type == "Windows" { "Windows2022" } else { "Ubuntu2204" }.to_owned(),
+        version: version(at),
+        node_image: image.to_owned(),
+        count: 3,
+        provisioning_state: ProvisioningState::Succeeded,
+        power: Power::Running,
+    }
+}
+
+/// A cluster with pools system, linux1, linux2 and win1, all at `at` with old images.
+pub(crate) fn cluster(at: &str) -> Cluster {
+    Cluster {
+        name: "weu-1".to_owned(),
+        location: "westeurope".to_owned(),
+        version: version(at),
+        provisioning_state: ProvisioningState::Succeeded,
+        power: Power::Running,
+        automatic: false,
+        auto_upgrade_channel: None,
+        pools: vec![
+            pool("linux1", "Linux", "User", at, OLD_LINUX),
+            pool("linux2", "Linux", "User", at, OLD_LINUX),
+            pool("system", "Linux", "System", at, OLD_LINUX),
+            pool("win1", "Windows", "User", at, OLD_WINDOWS),
+        ],
+    }
+}

@@ -1,0 +1,242 @@
+//! Why nothing is started right now: one enum for the condition, the event, the metric,
+//! the command line and the page. Each variant says when it is looked at again.
+
+use std::{fmt, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    failure::{Blocker, Failure},
+    refusal::Refusal,
+    step::{Step, StepKind},
+};
+
+/// What an upgrade waits on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WaitingOn {
+    /// Its plan has not started its wave, or the wave is full.
+    Wave(String),
+    /// `spec.suspend` is set.
+    Suspended,
+    /// Another ClusterUpgrade works on the same cluster.
+    OtherUpgrade(String),
+    /// Somebody else's operation runs on the cluster.
+    ClusterBusy(String),
+    /// Azure could not be read.
+    AzureUnreadable(String),
+    /// Azure works on the step.
+    Operation(Step),
+    /// A failure that passes by itself; tried again.
+    Retry {
+        /// The step.
+        step: Step,
+        /// What Azure said.
+        failure: Failure,
+        /// When it is tried again.
+        at: Timestamp,
+    },
+    /// Azure says done, the nodes do not show it yet.
+    Nodes {
+        /// The step.
+        step: Step,
+        /// What is missing.
+        problems: Vec<String>,
+        /// Whether this has taken longer than it should.
+        overdue: bool,
+    },
+    /// Nothing is known of the workloads.
+    GateInconclusive(String),
+    /// Workloads are unavailable, which may still pass.
+    GateSettling(Vec<String>),
+    /// Workloads that were healthy before are not, and that does not pass.
+    GateFailed(Vec<String>),
+    /// Gates are watched until this instant.
+    Soaking(Timestamp),
+    /// It cannot start.
+    Refused(Vec<Refusal>),
+    /// So many workloads are unhealthy that a baseline would say nothing.
+    TooManyUnhealthy(usize),
+    /// The specification names a version that Azure does not have, or the like.
+    InvalidSpec(String),
+    /// Azure will not do the step until somebody changes something.
+    Blocked {
+        /// The step.
+        step: Step,
+        /// What Azure said.
+        failure: Failure,
+        /// What stands in the way.
+        blockers: Vec<Blocker>,
+    },
+    /// The step failed as often as it may.
+    OperationFailed {
+        /// The step.
+        step: Step,
+        /// What Azure said.
+        failure: Failure,
+    },
+    /// The step takes longer than `stepTimeout`; it is not aborted.
+    StepTimeout(Step),
+    /// A version moved, and not by us.
+    ExternalChange(String),
+}
+
+/// How an upgrade stands: decides which conditions are True.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// Nothing to do now; Ready, so that Helm, Flux and Argo CD do not wait for days.
+    Parked,
+    /// Something is going on.
+    Working,
+    /// A person has to do something.
+    Stopped,
+}
+
+impl WaitingOn {
+    /// The reason in conditions, events and metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Wave(_) => "WaitingForWave",
+            Self::Suspended => "Suspended",
+            Self::OtherUpgrade(_) => "WaitingForOtherUpgrade",
+            Self::ClusterBusy(_) => "WaitingForCluster",
+            Self::AzureUnreadable(_) => "AzureUnreachable",
+            Self::Operation(step) => match step.kind {
+                StepKind::ControlPlane => "UpgradingControlPlane",
+                StepKind::NodePoolVersion => "UpgradingNodePool",
+                StepKind::NodePoolImage => "UpgradingNodeImage",
+            },
+            Self::Retry { .. } => "Retrying",
+            Self::Nodes { overdue: false, .. } | Self::GateSettling(_) => "Verifying",
+            Self::Nodes { overdue: true, .. } => "NodesNotUpdated",
+            Self::GateInconclusive(_) => "GateInconclusive",
+            Self::GateFailed(_) => "GateFailed",
+            Self::Soaking(_) => "Soaking",
+            Self::Refused(refusals) if refusals.iter().any(Refusal::is_invalid_spec) => "InvalidSpec",
+            Self::Refused(_) | Self::TooManyUnhealthy(_) => "PreflightBlocked",
+            Self::InvalidSpec(_) => "InvalidSpec",
+            Self::Blocked { blockers, .. } if blockers.iter().any(is_drain) => "DrainBlocked",
+            Self::Blocked { .. } => "OperationBlocked",
+            Self::OperationFailed { .. } => "OperationFailed",
+            Self::StepTimeout(_) => "StepTimeout",
+            Self::ExternalChange(_) => "ExternalChange",
+        }
+    }
+
+    /// How the upgrade stands.
+    #[must_use]
+    pub fn stance(&self) -> Stance {
+        match self {
+            Self::Wave(_) | Self::Suspended | Self::OtherUpgrade(_) | Self::Soaking(_) => Stance::Parked,
+            Self::ClusterBusy(_)
+            | Self::AzureUnreadable(_)
+            | Self::Operation(_)
+            | Self::Retry { .. }
+            | Self::Nodes { overdue: false, .. }
+            | Self::GateInconclusive(_)
+            | Self::GateSettling(_) => Stance::Working,
+            Self::Nodes { overdue: true, .. }
+            | Self::GateFailed(_)
+            | Self::Refused(_)
+            | Self::TooManyUnhealthy(_)
+            | Self::InvalidSpec(_)
+            | Self::Blocked { .. }
+            | Self::OperationFailed { .. }
+            | Self::StepTimeout(_)
+            | Self::ExternalChange(_) => Stance::Stopped,
+        }
+    }
+
+    /// After how long it is looked at again, if nothing wakes it before.
+    #[must_use]
+    pub fn look_again(&self, now: Timestamp) -> Duration {
+        let until = |at: &Timestamp| {
+            Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_secs(1))
+        };
+        match self {
+            // Woken by the change of its own specification; the time is a safety net.
+            Self::Wave(_) | Self::Suspended => Duration::from_secs(600),
+            // AKS sends no Retry-After on operations: 30 s is what its own tools poll at.
+            Self::Operation(_) | Self::ClusterBusy(_) | Self::OtherUpgrade(_) | Self::AzureUnreadable(_) => {
+                Duration::from_secs(30)
+            }
+            Self::Nodes { .. } | Self::GateSettling(_) | Self::GateInconclusive(_) => Duration::from_secs(15),
+            Self::Retry { at, .. } => until(at),
+            Self::Soaking(at) => until(at).min(Duration::from_secs(60)),
+            Self::GateFailed(_) | Self::Blocked { .. } | Self::StepTimeout(_) => Duration::from_secs(60),
+            Self::Refused(_)
+            | Self::TooManyUnhealthy(_)
+            | Self::InvalidSpec(_)
+            | Self::OperationFailed { .. }
+            | Self::ExternalChange(_) => Duration::from_secs(300),
+        }
+    }
+}
+
+impl fmt::Display for WaitingOn {
+    /// One sentence, without clock or counter, so that it changes only when the matter does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wave(wave) => write!(f, "waits for its turn in wave {wave}"),
+            Self::Suspended => f.write_str("suspended: spec.suspend is true"),
+            Self::OtherUpgrade(other) => write!(f, "ClusterUpgrade {other} works on the same cluster"),
+            Self::ClusterBusy(what) => write!(f, "an operation that is not ours runs: {what}"),
+            Self::AzureUnreadable(why) => write!(f, "Azure could not be read: {why}"),
+            Self::Operation(step) => write!(f, "Azure upgrades {} from {} to {}", step.subject(), step.from, step.to),
+            Self::Retry { step, failure, .. } => {
+                write!(f, "{} will be tried again: {}", step.subject(), failure.message)
+            }
+            Self::Nodes { step, problems, .. } => {
+                write!(f, "{} is to show {}: {}", step.subject(), step.to, few(problems))
+            }
+            Self::GateInconclusive(why) => write!(f, "nothing is known of the workloads: {why}"),
+            Self::GateSettling(broken) => write!(f, "workloads are not available yet: {}", few(broken)),
+            Self::GateFailed(broken) => {
+                write!(f, "workloads that were healthy before the upgrade are not now: {}", few(broken))
+            }
+            Self::Soaking(_) => f.write_str("all steps are done; workloads are watched for the soak time"),
+            Self::Refused(refusals) => {
+                let words: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+                f.write_str(&few(&words))
+            }
+            Self::TooManyUnhealthy(_) => f.write_str(
+                "too many workloads are unhealthy before the first step: repair them, or name their namespaces in spec.gates[].workloads.excludeNamespaces",
+            ),
+            Self::InvalidSpec(what) | Self::ExternalChange(what) => f.write_str(what),
+            Self::Blocked { step, failure, blockers } => {
+                write!(f, "Azure cannot upgrade {}: ", step.subject())?;
+                if blockers.is_empty() {
+                    return f.write_str(&failure.message);
+                }
+                let words: Vec<String> = blockers.iter().map(describe).collect();
+                f.write_str(&few(&words))
+            }
+            Self::OperationFailed { step, failure } => {
+                write!(f, "Azure failed to upgrade {}: {}", step.subject(), failure.message)
+            }
+            Self::StepTimeout(step) => write!(
+                f,
+                "{} takes longer than spec.failurePolicy.stepTimeout; it goes on and is not aborted",
+                step.subject()
+            ),
+        }
+    }
+}
+
+/// At most five, so that a message stays readable and an object small.
+fn few(words: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = words.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if words.len() > SHOWN {
+        text.push_str("; and more");
+    }
+    text
+}
+
+fn is_drain(blocker: &Blocker) -> bool {
+    matches!(blocker, Blocker::Pod { .. } | Blocker::DisruptionBudget { .. })
+}
+
+fn describe(blocker: &Blocker) -> String {
+    format!("{blocker:?}")
+}
