@@ -97,15 +97,20 @@ pub fn decide(view: &View<'_>) -> Decision {
     if let Some(other) = other_upgrade {
         return Decision::Wait(WaitingOn::OtherUpgrade(other.clone()));
     }
-    idle(view).unwrap_or_else(|waiting| waiting)
+    idle(view).unwrap_or_else(|stop| *stop)
+}
+
+/// An early decision, so that `?` reads as "stop here with this".
+type Stop = Box<Decision>;
+
+fn wait(waiting: WaitingOn) -> Stop {
+    Box::new(Decision::Wait(waiting))
 }
 
 /// Nothing is in flight: plan again, and start the first step if everything allows it.
-///
-/// The error is an early decision, so that `?` reads as "stop here with this".
-fn idle(view: &View<'_>) -> Result<Decision, Decision> {
+fn idle(view: &View<'_>) -> Result<Decision, Stop> {
     let Observation { cluster, offers, .. } = view.seen;
-    let unreadable = |why: &crate::Unreadable| Decision::Wait(WaitingOn::AzureUnreadable(why.to_string()));
+    let unreadable = |why: &crate::Unreadable| wait(WaitingOn::AzureUnreadable(why.to_string()));
     let cluster = cluster.as_ref().map_err(unreadable)?;
     if let Some(busy) = cluster.busy_with() {
         return Ok(Decision::Wait(WaitingOn::ClusterBusy(busy)));
@@ -117,7 +122,7 @@ fn idle(view: &View<'_>) -> Result<Decision, Decision> {
         return Ok(Decision::Wait(WaitingOn::ExternalChange(change)));
     }
     let plan = plan(cluster, &target, policy, offers, view.now)
-        .map_err(|refusals| Decision::Wait(WaitingOn::Refused(refusals)))?;
+        .map_err(|refusals| wait(WaitingOn::Refused(refusals)))?;
     let Some(next) = plan.steps.first() else { return finish(view) };
     if view.ledger.baseline.is_none() {
         return start(view, cluster, &target, &plan);
@@ -127,34 +132,29 @@ fn idle(view: &View<'_>) -> Result<Decision, Decision> {
 }
 
 /// The target with its version resolved once, when the upgrade starts.
-fn resolved_target(view: &View<'_>, cluster: &Cluster) -> Result<Target, Decision> {
+fn resolved_target(view: &View<'_>, cluster: &Cluster) -> Result<Target, Stop> {
     let Request { scope, kubernetes, node_image, max_image_age, .. } = view.request;
     let version = match (kubernetes, &view.ledger.target_version) {
         (None, _) => None,
         (Some(_), Some(version)) => Some(version.clone()),
         (Some(request), None) => {
-            let offers = view
-                .seen
-                .offers
-                .as_ref()
-                .map_err(|why| Decision::Wait(WaitingOn::AzureUnreadable(why.to_string())))?;
+            let offers =
+                view.seen.offers.as_ref().map_err(|why| wait(WaitingOn::AzureUnreadable(why.to_string())))?;
             let version = resolve(request, offers, Some(&cluster.version))
-                .map_err(|error| Decision::Wait(WaitingOn::InvalidSpec(error.to_string())))?;
+                .map_err(|error| wait(WaitingOn::InvalidSpec(error.to_string())))?;
             let started_at = view.ledger.started_at.or(Some(view.now));
-            return Err(record(Ledger { target_version: Some(version), started_at, ..view.ledger.clone() }));
+            let ledger = Ledger { target_version: Some(version), started_at, ..view.ledger.clone() };
+            return Err(Box::new(record(ledger)));
         }
     };
     Ok(Target { scope: *scope, kubernetes: version, node_image: *node_image, max_image_age: *max_image_age })
 }
 
 /// Records what is true before the first step: unhealthy workloads, versions, the plan.
-fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Result<Decision, Decision> {
+fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Result<Decision, Stop> {
     let policy = &view.request.policy;
-    let workloads = view
-        .seen
-        .workloads
-        .as_ref()
-        .map_err(|why| Decision::Wait(WaitingOn::GateInconclusive(why.to_string())))?;
+    let workloads =
+        view.seen.workloads.as_ref().map_err(|why| wait(WaitingOn::GateInconclusive(why.to_string())))?;
     let baseline = take_baseline(workloads, policy, view.now);
     if baseline.unhealthy.len() > LARGEST_BASELINE {
         return Ok(Decision::Wait(WaitingOn::TooManyUnhealthy(baseline.unhealthy.len())));
@@ -194,28 +194,28 @@ fn external_change(ledger: &Ledger, cluster: &Cluster) -> Option<String> {
 }
 
 /// The gate between steps and during soaks. `Err` is the decision to stop with.
-fn gate(view: &View<'_>) -> Result<(), Decision> {
+fn gate(view: &View<'_>) -> Result<(), Stop> {
     let Some(baseline) = &view.ledger.baseline else { return Ok(()) };
     let policy = &view.request.policy;
     let failing_since = view.ledger.gates_failing_since;
     match judge_workloads(baseline, &view.seen.workloads, policy) {
         Verdict::Pass if failing_since.is_some() => {
-            Err(record(Ledger { gates_failing_since: None, ..view.ledger.clone() }))
+            Err(Box::new(record(Ledger { gates_failing_since: None, ..view.ledger.clone() })))
         }
         Verdict::Pass => Ok(()),
-        Verdict::Inconclusive(why) => Err(Decision::Wait(WaitingOn::GateInconclusive(why))),
+        Verdict::Inconclusive(why) => Err(wait(WaitingOn::GateInconclusive(why))),
         Verdict::Fail(broken) => Err(match failing_since {
-            None => record(Ledger { gates_failing_since: Some(view.now), ..view.ledger.clone() }),
+            None => Box::new(record(Ledger { gates_failing_since: Some(view.now), ..view.ledger.clone() })),
             Some(since) if view.now < since + policy.progress_deadline => {
-                Decision::Wait(WaitingOn::GateSettling(broken))
+                wait(WaitingOn::GateSettling(broken))
             }
-            Some(_) => Decision::Wait(WaitingOn::GateFailed(broken)),
+            Some(_) => wait(WaitingOn::GateFailed(broken)),
         }),
     }
 }
 
 /// No step is left: soak, then done.
-fn finish(view: &View<'_>) -> Result<Decision, Decision> {
+fn finish(view: &View<'_>) -> Result<Decision, Stop> {
     let ledger = view.ledger;
     let done = Ledger {
         finished_at: Some(view.now),

@@ -1,73 +1,262 @@
-//! Temporary.
+//! What Azure refuses or fails with, and what follows from it.
+//!
+//! One function from (status, code, subcode, message) to a class, as tables. Codes decide where they
+//! say enough; the message decides where Azure uses one code for several things
+//! (`OperationNotAllowed`, `UpgradeFailed`) or wraps another service's error. Pure.
+//!
+//! Sources: the AKS error code reference and its articles on Microsoft Learn, Azure Resource
+//! Manager's common deployment errors, and recorded answers.
+
+mod blocker;
+mod parse;
+#[cfg(test)]
+mod tests;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-/// t
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+
+pub use blocker::Blocker;
+
+/// How much of a message is kept, in characters: it ends up in status objects.
+const MESSAGE_LIMIT: usize = 1024;
+/// How long a code may be, in characters; Azure's are far shorter.
+const CODE_LIMIT: usize = 128;
+
+/// What Azure (or the way to it) answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// t
+    /// The HTTP status; absent when an operation failed later, or when no answer came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>", range(min = 100, max = 599))]
     pub status: Option<u16>,
-    /// t
+    /// Azure's error code; absent with `status` when no answer came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
     pub code: Option<String>,
-    /// t
+    /// AKS's finer code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
     pub subcode: Option<String>,
-    /// t
+    /// What Azure says to a person, at most 1,024 characters.
+    #[schemars(length(max = 1024))]
     pub message: String,
 }
-/// t
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+/// What to do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureClass {
-    /// t
+    /// Passes by itself: try again later. Not an attempt.
     Transient,
-    /// t
+    /// Something else is going on there: read again, then adopt or wait. Not an attempt.
     Busy,
-    /// t
+    /// Somebody must change something first.
     Blocked,
-    /// t
+    /// The step was tried and failed: an attempt.
     Failed,
-    /// t
+    /// We asked for something that cannot be: asking again does not help.
     Bug,
 }
+
 impl Failure {
-    /// t
+    /// A failure, with its texts cut to their limits and empty codes left out.
+    #[must_use]
+    pub fn new(status: Option<u16>, code: Option<&str>, subcode: Option<&str>, message: &str) -> Self {
+        let code_of =
+            |text: Option<&str>| text.filter(|text| !text.is_empty()).map(|text| cut(text, CODE_LIMIT));
+        Self { status, code: code_of(code), subcode: code_of(subcode), message: cut(message, MESSAGE_LIMIT) }
+    }
+
+    /// What to do about it. Unknown 4xx, and unknown codes of failed operations, are `Failed`.
+    #[must_use]
     pub fn class(&self) -> FailureClass {
-        match self.code.as_deref() {
-            Some("UpgradeFailed") => FailureClass::Failed,
-            Some("OperationNotAllowed") => FailureClass::Busy,
-            Some("Throttled") | None => FailureClass::Transient,
-            Some("QuotaExceeded" | "UnsatisfiablePDB") => FailureClass::Blocked,
-            Some(_) => FailureClass::Bug,
+        let message = self.message.to_ascii_lowercase();
+        if matches!(self.status, Some(408 | 429)) {
+            return FailureClass::Transient;
+        }
+        let class_of = |code: &Option<String>| {
+            let code = code.as_deref()?.trim_start_matches("ErrCode_");
+            class_of_code(code, self.status, &message)
+        };
+        let class = match (class_of(&self.subcode), class_of(&self.code)) {
+            // The finer code knows better, but what has failed is an attempt, whatever the cause.
+            (Some(FailureClass::Transient) | None, coarse @ Some(_)) => coarse,
+            (finer, _) => finer,
+        };
+        class.or_else(|| class_of_message(&message)).unwrap_or_else(|| self.class_of_status())
+    }
+
+    fn class_of_status(&self) -> FailureClass {
+        match self.status {
+            Some(401) => FailureClass::Transient,
+            Some(403) => FailureClass::Blocked,
+            Some(412) => FailureClass::Busy,
+            Some(status) if status >= 500 => FailureClass::Transient,
+            None if self.code.is_none() => FailureClass::Transient,
+            Some(_) | None => FailureClass::Failed,
         }
     }
-    /// t
+
+    /// What stands in the way, as far as Azure names it; at most sixteen.
+    ///
+    /// A blocked failure always has one, if only its message; others have those that the message
+    /// names, for example the pods of a drain that ran out of time.
+    #[must_use]
     pub fn blockers(&self) -> Vec<Blocker> {
-        Vec::new()
+        let found = parse::blockers(self);
+        if found.is_empty() && self.class() == FailureClass::Blocked {
+            return vec![Blocker::Other { message: self.message.clone() }];
+        }
+        found
+    }
+
+    /// Whether one of the codes is `code`.
+    fn has_code(&self, code: &str) -> bool {
+        [&self.code, &self.subcode].into_iter().flatten().any(|found| found == code)
     }
 }
-/// t
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub enum Blocker {
-    /// t
-    Pod {
-        /// t
-        namespace: String,
-        /// t
-        name: String,
-        /// t
-        node: Option<String>,
-    },
-    /// t
-    DisruptionBudget {
-        /// t
-        namespace: String,
-        /// t
-        name: String,
-        /// t
-        message: String,
-    },
-    /// t
-    Other {
-        /// t
-        message: String,
-    },
+
+/// Codes that say enough by themselves.
+const CODES: &[(FailureClass, &[&str])] = &[
+    (
+        FailureClass::Transient,
+        &[
+            "AllocationFailed",
+            "BadGatewayConnection",
+            "ContextDeadlineExceeded",
+            "EntityStoreOperationError",
+            "ExpiredAuthenticationToken",
+            "GatewayTimeout",
+            "InternalError",
+            "InternalOperationError",
+            "InternalServerError",
+            "OverconstrainedAllocationRequest",
+            "OverconstrainedZonalAllocationRequest",
+            "OverlaymgrReconcileError",
+            "ReconcileControlPlaneCertificatesError",
+            "ReconcilePortalDNSError",
+            "ServerTimeout",
+            "ServiceUnavailable",
+            "SubscriptionRequestsThrottled",
+            "Throttled",
+            "TooManyRequests",
+            "ZonalAllocationFailed",
+        ],
+    ),
+    (
+        FailureClass::Busy,
+        &[
+            "AnotherOperationInProgress",
+            "ConditionNotMet",
+            "EtagMismatch",
+            "NotLatestOperation",
+            "OperationPreempted",
+            "OriginalEtagNotExpect",
+            "PreconditionFailed",
+        ],
+    ),
+    (
+        FailureClass::Blocked,
+        &[
+            "AuthorizationFailed",
+            "DisabledSubscription",
+            "InsufficientSubnetSize",
+            "InsufficientVCPUQuota",
+            "LinkedAuthorizationFailed",
+            "MissingSubscriptionRegistration",
+            "NotAllAgentPoolOrchestratorVersionSpecifiedAndUnchanged",
+            "PrincipalNotFound",
+            "PublicIPCountLimitReached",
+            "QuotaExceeded",
+            "ReadOnlyDisabledSubscription",
+            "RequestDisallowedByPolicy",
+            "ScopeLocked",
+            "ServicePrincipalNotFound",
+            "SkuNotAvailable",
+            "SubnetIsFull",
+            "UnsatisfiablePDB",
+            "UpgradeBlockedOnDeprecatedAPIUsage",
+        ],
+    ),
+    (
+        FailureClass::Bug,
+        &[
+            "AgentPoolK8sVersionNotSupported",
+            "BadRequest",
+            "InvalidParameter",
+            "InvalidRequestContent",
+            "K8sVersionNotSupported",
+            "NodePoolMcVersionIncompatible",
+            "PropertyChangeNotAllowed",
+        ],
+    ),
+];
+
+fn class_of_code(code: &str, status: Option<u16>, message: &str) -> Option<FailureClass> {
+    match code {
+        "OperationNotAllowed" => Some(operation_not_allowed(status, message)),
+        "UpgradeFailed" | "PodDrainFailure" => Some(drain_failure(message)),
+        _ => CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class),
+    }
+}
+
+/// One code for: busy, not offered, stopped, and (from the compute service) out of quota.
+fn operation_not_allowed(status: Option<u16>, message: &str) -> FailureClass {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["quota"]) {
+        FailureClass::Blocked
+    } else if says(&["available upgrades", "upgrading kubernetes version", "downgrad"]) {
+        FailureClass::Bug
+    } else if says(&["another operation", "in progress", "being upgrad", "deletion was issued"]) {
+        FailureClass::Busy
+    } else if says(&["stopped"]) {
+        FailureClass::Blocked
+    } else if status == Some(409) {
+        FailureClass::Busy
+    } else {
+        FailureClass::Failed
+    }
+}
+
+/// A drain that a disruption budget refuses goes on once somebody has changed the budget or its
+/// pods; one that only took too long may do better the next time.
+fn drain_failure(message: &str) -> FailureClass {
+    let budget = ["disruption budget", "blocked by pdb", "too many requests", "too many req pod"];
+    match class_of_message(message) {
+        Some(class) => class,
+        None if budget.iter().any(|word| message.contains(word)) => FailureClass::Blocked,
+        None => FailureClass::Failed,
+    }
+}
+
+/// What a message says whose code says nothing: AKS wraps errors of other services in its own.
+fn class_of_message(message: &str) -> Option<FailureClass> {
+    const WORDS: &[(FailureClass, &[&str])] = &[
+        (FailureClass::Busy, &["preempted by", "another operation is in progress", "etag mismatch"]),
+        (
+            FailureClass::Blocked,
+            &[
+                "exceeding approved",
+                "quotaexceeded",
+                "insufficient vcpu quota",
+                "subnetisfull",
+                "does not have enough capacity for",
+                "requestdisallowedbypolicy",
+                "disallowed by policy",
+                "scope(s) are locked",
+                "does not have authorization to perform action",
+            ],
+        ),
+        (FailureClass::Transient, &["allocationfailed", "overconstrained"]),
+    ];
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    WORDS.iter().find(|(_, words)| says(words)).map(|(class, _)| *class)
+}
+
+/// `text` in at most `limit` characters, with an ellipsis where it was cut.
+fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
 }

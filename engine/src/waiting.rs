@@ -208,7 +208,7 @@ impl fmt::Display for WaitingOn {
                 if blockers.is_empty() {
                     return f.write_str(&failure.message);
                 }
-                let words: Vec<String> = blockers.iter().map(describe).collect();
+                let words: Vec<String> = blockers.iter().map(ToString::to_string).collect();
                 f.write_str(&few(&words))
             }
             Self::OperationFailed { step, failure } => {
@@ -235,8 +235,4 @@ fn few(words: &[String]) -> String {
 
 fn is_drain(blocker: &Blocker) -> bool {
     matches!(blocker, Blocker::Pod { .. } | Blocker::DisruptionBudget { .. })
-}
-
-fn describe(blocker: &Blocker) -> String {
-    format!("{blocker:?}")
 }

@@ -1,1 +1,13 @@
-//! .
+//! The `tidegate` binary: controllers that upgrade AKS clusters, and the command line.
+
+mod azure;
+mod cli;
+mod clock;
+mod context;
+mod controller;
+mod leader;
+mod supervisor;
+mod target;
+mod telemetry;
+
+pub use cli::main;

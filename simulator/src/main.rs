@@ -1,1 +1,101 @@
-fn main() {}
+//! `tidegate-simulator`: serves a scenario until it is told to stop.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use engine::TimeScale;
+use simulator::{Scenario, Simulator, StartOptions, clock};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A model of AKS for tests and demo.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate-simulator", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a scenario; prints one line of JSON when ready.
+    Serve(Serve),
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    /// The scenario, YAML.
+    #[arg(long)]
+    scenario: PathBuf,
+    /// Where Azure Resource Manager and Entra listen.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where the control port listens.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    control: SocketAddr,
+    /// Simulated time as START,REAL_START,RATE; the scenario's own by default.
+    #[arg(long)]
+    clock: Option<TimeScale>,
+    /// Where the certificate authority is written to, PEM.
+    #[arg(long)]
+    ca_file: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed before");
+    }
+    let Command::Serve(serve) = Arguments::parse().command;
+    match run(serve).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(serve: Serve) -> anyhow::Result<()> {
+    let Serve { scenario: file, listen, control, clock: scale, ca_file } = serve;
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let scenario = Scenario::parse(&text).with_context(|| format!("in {}", file.display()))?;
+    let scale = match (scale, &scenario.clock) {
+        (Some(scale), _) => scale,
+        (None, Some(spec)) => TimeScale::new(spec.start, clock::now(), spec.rate)?,
+        (None, None) => TimeScale::real(),
+    };
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+
+    let options = StartOptions { listen, control, clock: scale, ..StartOptions::default() };
+    let simulator = Simulator::start(scenario, options).await?;
+    if let Some(path) = &ca_file {
+        fs::write(path, &simulator.ready().ca_pem)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut ready = serde_json::to_value(simulator.ready())?;
+    if let Some(path) = ca_file {
+        ready["caFile"] = serde_json::to_value(path)?;
+    }
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{ready}")?;
+    stdout.flush()?;
+    drop(stdout);
+
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
+    tracing::info!("stopping");
+    simulator.stop().await;
+    Ok(())
+}

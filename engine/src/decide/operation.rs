@@ -172,7 +172,7 @@ fn unexplained(state: &ProvisioningState) -> Failure {
             ("UpgradeFailed", "the operation failed, and Azure gives no reason any more")
         }
     };
-    Failure { status: None, code: Some(code.to_owned()), subcode: None, message: message.to_owned() }
+    Failure::new(None, Some(code), None, message)
 }
 
 /// Azure says done: the nodes, or the API server, must show it.
@@ -213,7 +213,7 @@ fn server_shows(step: &Step, view: &View<'_>) -> Verdict {
 /// The nodes show it: the workloads must be as healthy as before, for the pool's soak.
 fn gating(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decision {
     if let Err(stop) = gate(view) {
-        return stop;
+        return *stop;
     }
     let soak = pool_soak(view, &current.step);
     match operation.phase {

@@ -1,0 +1,233 @@
+//! Sends one request and reads one answer. The only place that talks to the management endpoint.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use azure_core::{
+    credentials::TokenCredential,
+    error::ErrorKind,
+    http::{
+        ClientOptions as CoreOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions,
+        UserAgentOptions, headers::Headers, policies::auth::BearerTokenAuthorizationPolicy,
+    },
+};
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    Accepted, AgentPools, ApiError, ClientOptions, ClusterId, ETag, Error, Locations, ManagedClusters,
+    Operations, headers, transport,
+};
+
+/// The longest application id that the SDK accepts.
+const APPLICATION_ID_LIMIT: usize = 24;
+
+/// A client of the AKS part of Azure Resource Manager. Cheap to clone; clones share connections
+/// and the token.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pipeline: Pipeline,
+    endpoint: Url,
+    api_version: String,
+    timeout: Duration,
+}
+
+/// A 2xx answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Client {
+    /// A client that authenticates with `credential`.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] when the endpoint is not https, the application id is too long, or
+    /// the extra certificates cannot be read.
+    pub fn new(options: ClientOptions, credential: Arc<dyn TokenCredential>) -> Result<Self, Error> {
+        let ClientOptions { endpoint, api_version, extra_ca_pem, timeout, application_id } = options;
+        if endpoint.scheme() != "https" || endpoint.host_str().is_none() {
+            return Err(Error::Configuration(format!(
+                "the management endpoint {endpoint} is not an https URL"
+            )));
+        }
+        if application_id.as_ref().is_some_and(|id| id.len() > APPLICATION_ID_LIMIT) {
+            return Err(Error::Configuration(format!(
+                "the application id is longer than {APPLICATION_ID_LIMIT} characters"
+            )));
+        }
+        let core = CoreOptions {
+            retry: RetryOptions::none(),
+            transport: Some(transport::build(extra_ca_pem.as_deref())?),
+            user_agent: UserAgentOptions { application_id },
+            ..CoreOptions::default()
+        };
+        let bearer = BearerTokenAuthorizationPolicy::new(credential, [scope(&endpoint)]);
+        let pipeline = Pipeline::new(
+            option_env!("CARGO_PKG_NAME"),
+            option_env!("CARGO_PKG_VERSION"),
+            core,
+            Vec::new(),
+            vec![Arc::new(bearer)],
+            None,
+        );
+        Ok(Self { inner: Arc::new(Inner { pipeline, endpoint, api_version, timeout }) })
+    }
+
+    /// Calls on clusters.
+    #[must_use]
+    pub fn managed_clusters(&self) -> ManagedClusters<'_> {
+        ManagedClusters { client: self }
+    }
+
+    /// Calls on node pools.
+    #[must_use]
+    pub fn agent_pools(&self) -> AgentPools<'_> {
+        AgentPools { client: self }
+    }
+
+    /// Calls on regions.
+    #[must_use]
+    pub fn locations(&self) -> Locations<'_> {
+        Locations { client: self }
+    }
+
+    /// Calls on running operations.
+    #[must_use]
+    pub fn operations(&self) -> Operations<'_> {
+        Operations { client: self }
+    }
+
+    /// The endpoint that this client talks to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.inner.endpoint
+    }
+
+    /// The URL of a path, with the api-version.
+    pub(crate) fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.inner.endpoint.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url.query_pairs_mut().append_pair("api-version", &self.inner.api_version);
+        url
+    }
+
+    /// The URL of a cluster, or of something below it.
+    pub(crate) fn cluster_url(&self, id: &ClusterId, below: &[&str]) -> Url {
+        let cluster = [
+            "subscriptions",
+            id.subscription(),
+            "resourceGroups",
+            id.resource_group(),
+            "providers",
+            "Microsoft.ContainerService",
+            "managedClusters",
+            id.name(),
+        ];
+        self.url(cluster.into_iter().chain(below.iter().copied()))
+    }
+
+    /// A link from an answer, verbatim, if it stays at our origin.
+    pub(crate) fn link(&self, link: &str) -> Result<Url, Error> {
+        let expected = self.inner.endpoint.origin();
+        let url = Url::parse(link).map_err(|error| Error::Decode {
+            what: "a link",
+            problem: format!("it is not a URL: {error}"),
+        })?;
+        if url.origin() != expected {
+            return Err(Error::ForeignOrigin {
+                expected: expected.ascii_serialization(),
+                found: url.origin().ascii_serialization(),
+            });
+        }
+        Ok(url)
+    }
+
+    pub(crate) async fn get(&self, url: Url) -> Result<Answer, Error> {
+        self.send(Request::new(url, Method::Get)).await
+    }
+
+    pub(crate) async fn post(&self, url: Url) -> Result<Answer, Error> {
+        self.send(Request::new(url, Method::Post)).await
+    }
+
+    pub(crate) async fn put(
+        &self,
+        url: Url,
+        body: &Value,
+        if_match: Option<&ETag>,
+    ) -> Result<Accepted, Error> {
+        let mut request = Request::new(url, Method::Put);
+        request.insert_header("content-type", "application/json");
+        if let Some(etag) = if_match {
+            request.insert_header("if-match", etag.as_str().to_owned());
+        }
+        request.set_body(body.to_string());
+        self.send(request).await?.accepted()
+    }
+
+    async fn send(&self, mut request: Request) -> Result<Answer, Error> {
+        request.insert_header("accept", "application/json");
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let options = PipelineSendOptions { skip_checks: true, ..PipelineSendOptions::default() };
+        let context = Context::new();
+        let sending = Box::pin(self.inner.pipeline.send(&context, &mut request, Some(options)));
+        let after = self.inner.timeout;
+        let response = match tokio::time::timeout(after, sending).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) if matches!(source.kind(), ErrorKind::Credential) => {
+                return Err(Error::Authentication { source });
+            }
+            Ok(Err(source)) => return Err(Error::Transport { host, source }),
+            Err(_) => return Err(Error::Timeout { host, after }),
+        };
+        let (status, headers, body) = response.deconstruct();
+        let (status, body) = (u16::from(status), body.as_ref());
+        if (200..300).contains(&status) {
+            return Ok(Answer { status, headers, body: body.to_vec() });
+        }
+        Err(Error::Api {
+            error: Box::new(ApiError::from_body(status, body)),
+            retry_after: headers::retry_after(&headers),
+            request_id: headers::request_id(&headers),
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("endpoint", &self.inner.endpoint.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Answer {
+    /// The body as a JSON object.
+    pub(crate) fn object(&self, what: &'static str) -> Result<Value, Error> {
+        let value: Value = serde_json::from_slice(&self.body).map_err(|error| Error::Decode {
+            what,
+            problem: format!("{} bytes that are not JSON: {error}", self.body.len()),
+        })?;
+        if value.is_object() {
+            return Ok(value);
+        }
+        Err(Error::Decode { what, problem: "JSON, but not an object".to_owned() })
+    }
+
+    /// An accepted write; a body is optional, but if there is one, it is JSON.
+    pub(crate) fn accepted(&self) -> Result<Accepted, Error> {
+        let document =
+            if self.body.trim_ascii().is_empty() { None } else { Some(self.object("an accepted write")?) };
+        Ok(Accepted::new(&self.headers, document))
+    }
+}
+
+/// The token scope of a management endpoint: its origin and `/.default`.
+fn scope(endpoint: &Url) -> String {
+    format!("{}/.default", endpoint.origin().ascii_serialization())
+}

@@ -1,0 +1,110 @@
+//! ClusterUpgrade: one cluster's upgrade. Its status is the ledger.
+
+use engine::Ledger;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ClusterReference, TargetSpec, UpgradePolicy};
+
+/// One cluster's upgrade, made by an UpgradePlan or by a user for one cluster by hand.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "tidegate.dev",
+    version = "v1alpha1",
+    kind = "ClusterUpgrade",
+    selectable = ".spec.clusterRef.name",
+    plural = "clusterupgrades",
+    shortname = "cup",
+    category = "tidegate",
+    namespaced,
+    status = "ClusterUpgradeStatus",
+    derive = "PartialEq",
+    printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.clusterRef.name"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".status.targetVersion"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.summary.phase"),
+    printcolumn(name = "Progress", type_ = "string", json_path = ".status.summary.progress"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.summary.reason"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.summary.message", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("self.clusterRef == oldSelf.clusterRef && self.target == oldSelf.target && self.policy == oldSelf.policy")
+        .message("spec is fixed once created, but for suspend: make another ClusterUpgrade"),
+    validation = Rule::new("!has(oldSelf.plan) || (has(self.plan) && (self.plan.admitted || !oldSelf.plan.admitted))")
+        .message("spec.plan.admitted cannot be taken back: use spec.suspend")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterUpgradeSpec {
+    /// The cluster.
+    pub cluster_ref: ClusterReference,
+    /// What is wanted.
+    pub target: TargetSpec,
+    /// How it is done.
+    #[serde(default)]
+    pub policy: UpgradePolicy,
+    /// Finish the step in flight, start nothing new.
+    #[serde(default)]
+    pub suspend: bool,
+    /// Set when an UpgradePlan made this: it starts when its wave lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanReference>,
+}
+
+/// The place in a plan's rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanReference {
+    /// Name of the UpgradePlan.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// The rollout.
+    #[schemars(length(min = 1, max = 63))]
+    pub rollout: String,
+    /// The wave.
+    #[schemars(length(min = 1, max = 63))]
+    pub wave: String,
+    /// Whether the wave has let it start.
+    #[serde(default)]
+    pub admitted: bool,
+}
+
+/// The ledger of one cluster's upgrade, and how it stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterUpgradeStatus {
+    /// The generation of the specification that this tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// How it stands, in a few words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
+    /// Everything that is needed to go on after a crash.
+    #[serde(flatten)]
+    pub ledger: Ledger,
+    /// `Ready`, `Reconciling`, `Stalled` and `UpToDate`.
+    #[serde(default)]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// How an upgrade stands, in a few words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// `Parked`, `Working`, `Stopped` or `Succeeded`.
+    #[schemars(length(max = 32))]
+    pub phase: String,
+    /// What it waits on, in one word.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// What it waits on, in one sentence.
+    #[schemars(length(max = 4096))]
+    pub message: String,
+    /// Steps done, of how many.
+    #[schemars(length(max = 16))]
+    pub progress: String,
+    /// Since when it has had this reason.
+    pub since: Timestamp,
+}

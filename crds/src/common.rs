@@ -1,0 +1,185 @@
+//! The parts that plans and single upgrades share.
+
+use engine::{Channel, NodeImagePolicy, Scope};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Duration;
+
+/// An AKSCluster of the same namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClusterReference {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new("self.scope == 'NodeImage' ? !has(self.kubernetes) : has(self.kubernetes)")
+        .message("spec.target.kubernetes is needed for every scope but NodeImage, which must not have it"),
+    validation = Rule::new("!has(self.maxImageAge) || self.scope == 'NodeImage'")
+        .message("spec.target.maxImageAge belongs to scope NodeImage only"),
+    validation = Rule::new("self.scope != 'NodeImage' || self.nodeImage == 'Latest'")
+        .message("spec.target.nodeImage must be Latest for scope NodeImage")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetSpec {
+    /// What is changed: control planes, node pools and images (`Full`), or a part of it.
+    #[serde(default)]
+    pub scope: Scope,
+    /// The Kubernetes version to reach. Not for scope NodeImage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesTarget>,
+    /// What happens to images of node pools that get no new Kubernetes version.
+    #[serde(default)]
+    pub node_image: NodeImagePolicy,
+    /// Leave pools alone whose image is younger than this. Scope NodeImage only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_image_age: Option<Duration>,
+}
+
+/// A Kubernetes version: exactly one of `version` and `channel`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.version) != has(self.channel)")
+    .message("exactly one of spec.target.kubernetes.version and spec.target.kubernetes.channel is needed"))]
+pub struct KubernetesTarget {
+    /// A patch such as `1.34.2`, or a minor such as `1.34`, which stands for its newest stable patch
+    /// when the rollout starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[1-9][0-9]*\.(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))?$"), length(max = 32))]
+    pub version: Option<String>,
+    /// `Rapid` is the newest stable minor, `Stable` the one before it, `Patch` the newest patch of
+    /// the cluster's own minor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+}
+
+/// How a cluster is upgraded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradePolicy {
+    /// Order and selection of node pools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_pools: Option<NodePools>,
+    /// Settings of the gates that are checked after every step and while soaking.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub gates: Vec<GateSpec>,
+    /// What happens when a step fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_policy: Option<FailurePolicy>,
+    /// How long gates stay watched after the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Duration>,
+}
+
+/// Order and selection of node pools. One pool at a time, always.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NodePools {
+    /// The first match places a pool; unmatched pools come last; names break ties.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub order: Vec<NodePoolOrder>,
+    /// Pools that are left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub exclude: Vec<NodePoolMatch>,
+}
+
+/// A place in the order of pools.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NodePoolOrder {
+    /// A name for this place.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Which pools it places.
+    #[serde(rename = "match")]
+    pub matches: NodePoolMatch,
+    /// How long gates stay watched after each such pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Duration>,
+}
+
+/// Which pools are meant: all that is given must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.names) || has(self.mode) || has(self.osType)")
+    .message("at least one of names, mode and osType is needed: an empty match would mean every pool"))]
+#[serde(rename_all = "camelCase")]
+pub struct NodePoolMatch {
+    /// One of these names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 12)))]
+    pub names: Vec<String>,
+    /// `System`, `User` or `Gateway`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(System|User|Gateway)$"))]
+    pub mode: Option<String>,
+    /// `Linux` or `Windows`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(Linux|Windows)$"))]
+    pub os_type: Option<String>,
+}
+
+/// A gate. The gates `nodes` and `workloads` are always on; this changes the settings of the latter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateSpec {
+    /// A name for it.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// No Deployment, StatefulSet, DaemonSet or Job that was healthy before the first step is
+    /// unhealthy now.
+    pub workloads: WorkloadsGate,
+}
+
+/// Settings of the gate `workloads`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadsGate {
+    /// Namespaces whose workloads are not watched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
+    pub exclude_namespaces: Vec<String>,
+    /// How long a workload may be unavailable after a step before the upgrade stops; default 10m,
+    /// like `progressDeadlineSeconds` of a Deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_deadline: Option<Duration>,
+}
+
+/// What happens when a step fails.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailurePolicy {
+    /// How often a failed step is tried again, where that can help; default 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10))]
+    pub retries: Option<i32>,
+    /// When a step in flight is reported as stalled; it is never aborted for that. Default 6h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_timeout: Option<Duration>,
+}
+
+/// A condition as it should be now: `previous` keeps its transition time while the status is the same.
+#[must_use]
+pub fn condition(
+    previous: &[Condition],
+    type_: &str,
+    status: &str,
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+    now: jiff::Timestamp,
+) -> Condition {
+    let unchanged = previous.iter().find(|known| known.type_ == type_ && known.status == status);
+    Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        observed_generation: generation,
+        last_transition_time: unchanged.map_or(Time(now), |known| known.last_transition_time.clone()),
+    }
+}

@@ -1,0 +1,134 @@
+//! From Azure's documents and errors to the engine's words.
+
+use azure_mgmt_containerservice::{
+    AgentPool, ClusterUpgradeProfile, Error, KubernetesVersions, ManagedCluster, OperationState,
+    OperationStatus,
+};
+use engine::{
+    Cluster, Failure, KubernetesVersion, NodePool, OfferedVersion, OperationReport, Power, RegionVersion,
+    Unreadable,
+};
+
+/// The engine's cluster.
+///
+/// # Errors
+/// When a field without which nothing can be decided is missing or no version.
+pub(super) fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
+    let name = view.name.clone().unwrap_or_default();
+    let version = version(
+        "properties.currentKubernetesVersion",
+        view.current_kubernetes_version.as_ref().or(view.kubernetes_version.as_ref()),
+    )?;
+    let mut pools = view.agent_pool_profiles.iter().map(pool).collect::<Result<Vec<_>, _>>()?;
+    pools.sort_by(|a, b| a.name.cmp(&b.name));
+    let channel = view.auto_upgrade_profile.upgrade_channel.clone();
+    Ok(Cluster {
+        name,
+        location: view.location.clone().unwrap_or_default().replace(' ', "").to_lowercase(),
+        version,
+        provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
+        power: power(view.is_stopped()),
+        automatic: view.is_automatic(),
+        auto_upgrade_channel: channel.filter(|channel| !channel.eq_ignore_ascii_case("none")),
+        pools,
+    })
+}
+
+fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
+    let version = version(
+        "properties.agentPoolProfiles[].currentOrchestratorVersion",
+        view.current_orchestrator_version.as_ref().or(view.orchestrator_version.as_ref()),
+    )?;
+    Ok(NodePool {
+        name: view.name.clone().unwrap_or_default(),
+        mode: view.mode.clone().unwrap_or_else(|| "User".to_owned()),
+        os_type: view.os_type.clone().unwrap_or_else(|| "Linux".to_owned()),
+        os_sku: view.os_sku.clone().unwrap_or_default(),
+        version,
+        node_image: view.node_image_version.clone().unwrap_or_default(),
+        count: view.count.and_then(|count| i32::try_from(count).ok()).unwrap_or_default(),
+        provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
+        power: power(view.is_stopped()),
+    })
+}
+
+fn power(stopped: bool) -> Power {
+    if stopped { Power::Stopped } else { Power::Running }
+}
+
+fn version(field: &str, text: Option<&String>) -> Result<KubernetesVersion, Unreadable> {
+    let text = text.ok_or_else(|| Unreadable(format!("Azure's answer has no {field}")))?;
+    text.parse().map_err(|error| Unreadable(format!("{field}: {error}")))
+}
+
+/// What the upgrade profile offers the control plane, oldest first; what is no version is left out.
+pub(super) fn offered(profile: &ClusterUpgradeProfile) -> Vec<OfferedVersion> {
+    let mut offered: Vec<OfferedVersion> = profile
+        .upgrades
+        .iter()
+        .filter_map(|offer| {
+            Some(OfferedVersion {
+                version: offer.kubernetes_version.parse().ok()?,
+                preview: offer.is_preview,
+            })
+        })
+        .collect();
+    offered.sort_by(|a, b| a.version.cmp(&b.version));
+    offered
+}
+
+/// The versions of a region, oldest first.
+pub(super) fn region(versions: &KubernetesVersions) -> Vec<RegionVersion> {
+    let mut region: Vec<RegionVersion> = versions
+        .minors
+        .iter()
+        .flat_map(|minor| minor.patch_versions.iter().map(move |(version, patch)| (minor, version, patch)))
+        .filter_map(|(minor, version, patch)| {
+            Some(RegionVersion {
+                version: version.parse().ok()?,
+                preview: minor.is_preview,
+                upgrades: patch.upgrades.iter().filter_map(|upgrade| upgrade.parse().ok()).collect(),
+            })
+        })
+        .collect();
+    region.sort_by(|a, b| a.version.cmp(&b.version));
+    region
+}
+
+/// What Azure, or the way to it, answered.
+pub(super) fn failure(error: &Error) -> Failure {
+    match error.api() {
+        Some(api) => {
+            Failure::new(error.status(), api.code.as_deref(), api.subcode.as_deref(), &api.summary())
+        }
+        None => Failure::new(error.status(), None, None, &with_causes(error)),
+    }
+}
+
+/// What became of an operation; one that still runs tells nothing.
+pub(super) fn report(status: &OperationStatus) -> Result<OperationReport, Unreadable> {
+    let failed = match &status.state {
+        OperationState::InProgress(_) => return Err(Unreadable("the operation still runs".to_owned())),
+        OperationState::Succeeded => false,
+        OperationState::Failed | OperationState::Canceled => true,
+    };
+    let failure = status.error.as_ref().filter(|_| failed).map(|error| {
+        Failure::new(error.status, error.code.as_deref(), error.subcode.as_deref(), &error.summary())
+    });
+    Ok(OperationReport { failure })
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,9 @@
+//! Azure as the engine's port `Fleet`.
+
+mod convert;
+mod fleet;
+mod settings;
+
+pub(crate) use convert::with_causes;
+pub(crate) use fleet::{AzureFleet, RegionCache};
+pub(crate) use settings::{AzureArgs, connect};

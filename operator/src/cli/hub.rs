@@ -1,0 +1,81 @@
+//! What the command line reads from the hub.
+
+use std::fmt::Debug;
+
+use anyhow::Context as _;
+use clap::Args;
+use crds::{AKSCluster, ClusterUpgrade, UpgradePlan};
+use kube::{
+    Api, Client, Config, Resource, ResourceExt,
+    api::ListParams,
+    config::KubeConfigOptions,
+    core::{DeserializeGuard, NamespaceResourceScope},
+};
+use serde::de::DeserializeOwned;
+
+/// Which hub and namespace.
+#[derive(Args, Clone, Debug)]
+pub(super) struct HubArgs {
+    /// The namespace; by default that of the kubeconfig's context.
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// The context of the kubeconfig.
+    #[arg(long)]
+    context: Option<String>,
+}
+
+/// A hub, seen from one namespace.
+pub(super) struct Hub {
+    pub(super) client: Client,
+    pub(super) namespace: String,
+}
+
+impl HubArgs {
+    pub(super) async fn connect(&self) -> anyhow::Result<Hub> {
+        let mut config = match &self.context {
+            None => Config::infer().await.context("no Kubernetes cluster: set KUBECONFIG, or --context")?,
+            Some(context) => {
+                let options =
+                    KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
+                Config::from_kubeconfig(&options).await.with_context(|| format!("--context {context}"))?
+            }
+        };
+        config.read_timeout = Some(std::time::Duration::from_secs(295));
+        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config).context("the Kubernetes client cannot be set up")?;
+        Ok(Hub { client, namespace })
+    }
+}
+
+impl Hub {
+    pub(super) fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub(super) async fn clusters(&self) -> anyhow::Result<Vec<AKSCluster>> {
+        self.list("AKSClusters").await
+    }
+
+    pub(super) async fn plans(&self) -> anyhow::Result<Vec<UpgradePlan>> {
+        self.list("UpgradePlans").await
+    }
+
+    pub(super) async fn upgrades(&self) -> anyhow::Result<Vec<ClusterUpgrade>> {
+        self.list("ClusterUpgrades").await
+    }
+
+    /// All of a kind, by name; those that cannot be read are left out.
+    async fn list<K>(&self, what: &str) -> anyhow::Result<Vec<K>>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client.clone(), &self.namespace);
+        let found = api
+            .list(&ListParams::default())
+            .await
+            .with_context(|| format!("the {what} of namespace {} cannot be listed", self.namespace))?;
+        let mut items: Vec<K> = found.items.into_iter().filter_map(|item| item.0.ok()).collect();
+        items.sort_by_key(ResourceExt::name_any);
+        Ok(items)
+    }
+}

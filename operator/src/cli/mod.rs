@@ -1,0 +1,69 @@
+//! The command line. Exit codes: 0 done or healthy, 1 failed or stopped, 2 wrong use,
+//! 3 still in progress (with `--exit-code`).
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::supervisor::{self, ControllerArgs};
+
+mod crds;
+mod explain;
+mod hub;
+mod output;
+mod plan;
+mod status;
+mod upgrades;
+
+/// Keeps fleets of AKS clusters upgraded.
+#[derive(Parser)]
+#[command(name = "tidegate", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the operator.
+    Controller(Box<ControllerArgs>),
+    /// Prints the custom resource definitions as YAML.
+    Crds,
+    /// Shows the versions and images that Azure offers each cluster.
+    GetUpgrades(upgrades::Args),
+    /// Shows every step that a plan would run, in order, with the reason. Changes nothing.
+    Plan(plan::Args),
+    /// Shows how plans stand, or one plan with all its clusters.
+    Status(status::Args),
+    /// Tells why a cluster or a plan waits, and what can be done.
+    Explain(explain::Args),
+}
+
+/// Runs a command.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Two rustls providers in one process panic at the first connection: ours is chosen first thing.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return ExitCode::FAILURE;
+    }
+    let arguments = Arguments::parse();
+    let outcome = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run(arguments.command)),
+        Err(error) => Err(error.into()),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::complain(&format!("tidegate: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Controller(args) => supervisor::run(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::Crds => crds::print().map(|()| ExitCode::SUCCESS),
+        Command::GetUpgrades(args) => upgrades::run(args).await,
+        Command::Plan(args) => plan::run(args).await,
+        Command::Status(args) => Box::pin(status::run(args)).await,
+        Command::Explain(args) => explain::run(args).await,
+    }
+}

@@ -1,0 +1,221 @@
+//! `tidegate plan`: every step that would run, in order, with the reason. Changes nothing.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+use crds::{AKSCluster, UpgradePlan};
+use engine::{Plan, StepKind, Target};
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde::Serialize;
+
+use super::{
+    hub::{Hub, HubArgs},
+    output::{Format, print},
+};
+use crate::{
+    clock::real_now,
+    controller::{
+        cluster_upgrade,
+        upgrade_plan::{Invalid, upgrade_spec, validate},
+    },
+};
+
+/// Arguments of `plan`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// A file with an UpgradePlan, or the name of one that exists.
+    plan: String,
+    #[command(flatten)]
+    hub: HubArgs,
+    /// How the answer looks.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    plan: String,
+    target: Option<String>,
+    waves: Vec<WaveAnswer>,
+}
+
+#[derive(Serialize)]
+struct WaveAnswer {
+    name: String,
+    clusters: Vec<ClusterAnswer>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClusterAnswer {
+    name: String,
+    from: String,
+    steps: Vec<StepAnswer>,
+    left_alone: Vec<String>,
+    cannot_start: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StepAnswer {
+    id: String,
+    subject: String,
+    from: String,
+    to: String,
+    nodes: i32,
+    why: String,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let hub = args.hub.connect().await?;
+    let plan = read(&hub, &args.plan).await?;
+    let clusters = hub.clusters().await?;
+    let valid = match validate(&plan, &clusters) {
+        Ok(valid) => valid,
+        Err(Invalid::Spec(fields)) => {
+            let words: Vec<String> = fields.iter().map(ToString::to_string).collect();
+            anyhow::bail!("UpgradePlan {}: {}", plan.name_any(), words.join("; "));
+        }
+        Err(Invalid::Unobserved(names)) => anyhow::bail!(
+            "what Azure offers is not known yet for {}: see kubectl describe akscluster",
+            names.join(", ")
+        ),
+    };
+    let mut waves = Vec::new();
+    for wave in &valid.waves {
+        let mut answers = Vec::new();
+        for name in &wave.clusters {
+            let cluster = clusters.iter().find(|cluster| cluster.name_any() == *name);
+            let spec = upgrade_spec(&plan, &valid.target, "rollout", &wave.name, name);
+            let request = cluster_upgrade::request(&spec).context("the plan's policy")?;
+            answers.push(answer(name, cluster, &request, real_now())?);
+        }
+        waves.push(WaveAnswer { name: wave.name.clone(), clusters: answers });
+    }
+    let stuck = waves.iter().flat_map(|wave| &wave.clusters).any(|cluster| !cluster.cannot_start.is_empty());
+    let answer = Answer { plan: plan.name_any(), target: valid.target.kubernetes, waves };
+    match args.output.render(&answer)? {
+        Some(text) => print(&text),
+        None => print(&render(&answer)),
+    }
+    Ok(if stuck { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The plan of that name, or the one in the file, checked by the API server without being stored.
+async fn read(hub: &Hub, plan: &str) -> anyhow::Result<UpgradePlan> {
+    let api: Api<UpgradePlan> = hub.api();
+    if !Path::new(plan).exists() {
+        let found = api.get_opt(plan).await.context("the UpgradePlan cannot be read")?;
+        return found.with_context(|| {
+            format!("there is neither a file nor an UpgradePlan {plan} in namespace {}", hub.namespace)
+        });
+    }
+    let text = std::fs::read_to_string(plan).with_context(|| format!("{plan} cannot be read"))?;
+    let documents: Vec<serde_json::Value> =
+        serde_saphyr::from_multiple(&text).with_context(|| format!("{plan} is not YAML"))?;
+    let mut plans = documents.into_iter().filter(|document| document["kind"] == "UpgradePlan");
+    let mut document = plans.next().with_context(|| format!("{plan} has no UpgradePlan"))?;
+    anyhow::ensure!(plans.next().is_none(), "{plan} has more than one UpgradePlan: split the file");
+    let name = document["metadata"]["name"].as_str().context("metadata.name is missing")?.to_owned();
+    let namespace =
+        document["metadata"]["namespace"].as_str().map_or_else(|| hub.namespace.clone(), str::to_owned);
+    anyhow::ensure!(
+        namespace == hub.namespace,
+        "metadata.namespace is {namespace}: add --namespace {namespace}"
+    );
+    document["metadata"]["namespace"] = namespace.into();
+    let params = PatchParams {
+        dry_run: true,
+        force: true,
+        field_manager: Some("tidegate-plan".to_owned()),
+        field_validation: Some(kube::api::ValidationDirective::Strict),
+    };
+    api.patch(&name, &params, &Patch::Apply(&document)).await.with_context(|| format!("{plan} is refused"))
+}
+
+fn answer(
+    name: &str,
+    cluster: Option<&AKSCluster>,
+    request: &engine::Request,
+    now: Timestamp,
+) -> anyhow::Result<ClusterAnswer> {
+    let status =
+        cluster.and_then(|cluster| cluster.status.as_ref()).context("the AKSCluster has no inventory")?;
+    let (Some(seen), Some(offers)) = (&status.cluster, &status.offers) else {
+        anyhow::bail!("AKSCluster {name} has no inventory");
+    };
+    let kubernetes = request
+        .kubernetes
+        .as_ref()
+        .map(|request| engine::resolve(request, offers, Some(&seen.version)))
+        .transpose()?;
+    let target = Target {
+        scope: request.scope,
+        kubernetes,
+        node_image: request.node_image,
+        max_image_age: request.max_image_age,
+    };
+    let (plan, cannot_start) = match engine::plan(seen, &target, &request.policy, offers, now) {
+        Ok(plan) => (plan, Vec::new()),
+        Err(refusals) => (Plan::default(), refusals.iter().map(ToString::to_string).collect()),
+    };
+    Ok(ClusterAnswer {
+        name: name.to_owned(),
+        from: seen.version.to_string(),
+        steps: plan.steps.iter().map(step).collect(),
+        left_alone: plan.left_alone.iter().map(|pool| format!("pool {}: {}", pool.pool, pool.why)).collect(),
+        cannot_start,
+    })
+}
+
+fn step(planned: &engine::PlannedStep) -> StepAnswer {
+    StepAnswer {
+        id: planned.step.id(),
+        subject: planned.step.subject(),
+        from: planned.step.from.clone(),
+        to: planned.step.to.clone(),
+        nodes: planned.nodes,
+        why: match planned.step.kind {
+            StepKind::ControlPlane | StepKind::NodePoolImage => planned.why.clone(),
+            StepKind::NodePoolVersion => format!("{}; brings the newest image", planned.why),
+        },
+    }
+}
+
+fn render(answer: &Answer) -> String {
+    let target = answer.target.as_deref().unwrap_or("per cluster");
+    let mut text = format!("UpgradePlan {}   target {target}   (nothing is changed)\n", answer.plan);
+    for wave in &answer.waves {
+        text.push_str(&format!("\nwave {}\n", wave.name));
+        for cluster in &wave.clusters {
+            text.push_str(&render_cluster(cluster));
+        }
+    }
+    text
+}
+
+fn render_cluster(cluster: &ClusterAnswer) -> String {
+    let nodes: i32 = cluster.steps.iter().map(|step| step.nodes).sum();
+    let mut text = match (cluster.cannot_start.is_empty(), cluster.steps.len()) {
+        (false, _) => format!("{}   {}   cannot start\n", cluster.name, cluster.from),
+        (true, 0) => format!("{}   {}   nothing to do\n", cluster.name, cluster.from),
+        (true, steps) => {
+            format!("{}   {}   {steps} steps, {nodes} node replacements\n", cluster.name, cluster.from)
+        }
+    };
+    for (index, step) in cluster.steps.iter().enumerate() {
+        let StepAnswer { subject, from, to, why, .. } = step;
+        text.push_str(&format!("  {:>2}  {subject:<16} {from} → {to}   {why}\n", index + 1));
+    }
+    for left in &cluster.left_alone {
+        text.push_str(&format!("   –  {left}\n"));
+    }
+    for reason in &cluster.cannot_start {
+        text.push_str(&format!("   !  {reason}\n"));
+    }
+    text
+}

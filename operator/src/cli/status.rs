@@ -1,0 +1,222 @@
+//! `tidegate status`: how plans stand, at a glance or with every cluster.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use crds::{ClusterUpgrade, UpgradePlan};
+use futures::{StreamExt, stream};
+use kube::{
+    ResourceExt,
+    core::DeserializeGuard,
+    runtime::{WatchStreamExt, watcher},
+};
+use serde::Serialize;
+
+use super::{
+    hub::{Hub, HubArgs},
+    output::{Format, Mark, is_terminal, local, print, table},
+};
+
+/// Arguments of `status`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// One UpgradePlan with all its clusters; all plans of the namespace without it.
+    plan: Option<String>,
+    #[command(flatten)]
+    hub: HubArgs,
+    /// Shows every change until Ctrl-C: repaints on a terminal, prints changed lines elsewhere.
+    #[arg(short, long)]
+    watch: bool,
+    /// Answers with 0 when done, 1 when stopped, 3 when still in progress.
+    #[arg(long)]
+    exit_code: bool,
+    /// How the answer looks.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// One plan with its clusters.
+#[derive(Serialize)]
+struct Answer {
+    plan: UpgradePlan,
+    upgrades: Vec<ClusterUpgrade>,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let hub = args.hub.connect().await?;
+    if args.watch {
+        return watch(&hub, &args).await;
+    }
+    let answers = read(&hub, args.plan.as_deref()).await?;
+    match args.output.render(&answers)? {
+        Some(text) => print(&text),
+        None => print(&render(&answers, args.plan.is_some())),
+    }
+    Ok(if args.exit_code { exit_code(&answers) } else { ExitCode::SUCCESS })
+}
+
+async fn read(hub: &Hub, name: Option<&str>) -> anyhow::Result<Vec<Answer>> {
+    let plans = hub.plans().await?;
+    let upgrades = hub.upgrades().await?;
+    let answers: Vec<Answer> = plans
+        .into_iter()
+        .filter(|plan| name.is_none_or(|name| name == plan.name_any()))
+        .map(|plan| Answer { upgrades: members(&plan, &upgrades), plan })
+        .collect();
+    if let (Some(name), true) = (name, answers.is_empty()) {
+        anyhow::bail!("there is no UpgradePlan {name} in namespace {}: see tidegate status", hub.namespace);
+    }
+    Ok(answers)
+}
+
+/// The ClusterUpgrades of the plan's present rollout.
+pub(super) fn members(plan: &UpgradePlan, upgrades: &[ClusterUpgrade]) -> Vec<ClusterUpgrade> {
+    let rollout =
+        plan.status.as_ref().and_then(|status| status.rollout.as_ref()).map(|rollout| rollout.id.as_str());
+    let of = |upgrade: &&ClusterUpgrade| {
+        rollout.is_some() && upgrade.spec.plan.as_ref().map(|plan| plan.rollout.as_str()) == rollout
+    };
+    upgrades.iter().filter(of).cloned().collect()
+}
+
+async fn watch(hub: &Hub, args: &Args) -> anyhow::Result<ExitCode> {
+    let plans = watcher(hub.api::<DeserializeGuard<UpgradePlan>>(), watcher::Config::default());
+    let upgrades = watcher(hub.api::<DeserializeGuard<ClusterUpgrade>>(), watcher::Config::default());
+    let changes = stream::select(
+        plans.default_backoff().touched_objects().map(|_| ()),
+        upgrades.default_backoff().touched_objects().map(|_| ()),
+    );
+    let mut changes = std::pin::pin!(changes.ready_chunks(64));
+    let mut shown = String::new();
+    while changes.next().await.is_some() {
+        let now = render(&read(hub, args.plan.as_deref()).await?, args.plan.is_some());
+        if now == shown {
+            continue;
+        }
+        if is_terminal() {
+            print(&format!("\x1b[H\x1b[J{now}"));
+        } else {
+            let before: Vec<&str> = shown.lines().collect();
+            for line in now.lines().filter(|line| !line.is_empty() && !before.contains(line)) {
+                print(&format!("{line}\n"));
+            }
+        }
+        shown = now;
+    }
+    Err(anyhow::anyhow!("the watch ended")).context("the hub went away")
+}
+
+fn exit_code(answers: &[Answer]) -> ExitCode {
+    let phase = |phase: &str| {
+        answers
+            .iter()
+            .any(|answer| phase == summary(&answer.plan).map_or("", |summary| summary.phase.as_str()))
+    };
+    let all_done = answers
+        .iter()
+        .all(|answer| summary(&answer.plan).is_some_and(|summary| summary.phase == "Succeeded"));
+    match (phase("Stopped"), all_done) {
+        (true, _) => ExitCode::from(1),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::from(3),
+    }
+}
+
+fn summary(plan: &UpgradePlan) -> Option<&crds::PlanSummary> {
+    plan.status.as_ref()?.summary.as_ref()
+}
+
+fn render(answers: &[Answer], detailed: bool) -> String {
+    if detailed {
+        return answers.iter().map(render_plan).collect();
+    }
+    let rows = answers
+        .iter()
+        .map(|answer| {
+            let plan = &answer.plan;
+            let words = |word: fn(&crds::PlanSummary) -> &String| {
+                summary(plan)
+                    .map(word)
+                    .filter(|word| !word.is_empty())
+                    .cloned()
+                    .unwrap_or_else(|| "–".to_owned())
+            };
+            vec![
+                format!("{}/{}", plan.namespace().unwrap_or_default(), plan.name_any()),
+                target(plan),
+                words(|summary| &summary.phase),
+                words(|summary| &summary.wave),
+                words(|summary| &summary.progress),
+                words(|summary| &summary.reason),
+            ]
+        })
+        .collect();
+    table(&["PLAN", "TARGET", "PHASE", "WAVE", "CLUSTERS", "WAITING ON"], rows)
+}
+
+fn target(plan: &UpgradePlan) -> String {
+    let resolved = plan
+        .status
+        .as_ref()
+        .and_then(|status| status.rollout.as_ref())
+        .and_then(|rollout| rollout.target.kubernetes.clone());
+    let asked = plan.spec.target.kubernetes.as_ref().and_then(|kubernetes| {
+        kubernetes.version.clone().or_else(|| kubernetes.channel.map(|channel| format!("{channel:?}")))
+    });
+    resolved.or(asked).unwrap_or_else(|| "newest images".to_owned())
+}
+
+fn render_plan(answer: &Answer) -> String {
+    let plan = &answer.plan;
+    let name = format!("{}/{}", plan.namespace().unwrap_or_default(), plan.name_any());
+    let status = plan.status.clone().unwrap_or_default();
+    let mut text = format!("UpgradePlan {name}   {}", target(plan));
+    if let Some(rollout) = &status.rollout {
+        text.push_str(&format!("   rollout {}, started {}", rollout.id, local(rollout.started_at)));
+    }
+    match &status.summary {
+        Some(summary) => {
+            text.push_str(&format!(
+                "\n{}   {} clusters   {}: {}\n",
+                summary.phase, summary.progress, summary.reason, summary.message
+            ));
+        }
+        None => text.push_str("\nnot looked at yet: is the operator running?\n"),
+    }
+    for wave in &status.waves {
+        let (counts, mark) = (&wave.clusters, Mark::of_phase(&wave.state));
+        text.push_str(&format!(
+            "\n{} {:<14} {}/{}   {}\n",
+            mark.symbol(),
+            wave.name,
+            counts.succeeded,
+            counts.total,
+            wave.state
+        ));
+        let of_wave =
+            |upgrade: &&ClusterUpgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.wave == wave.name);
+        for upgrade in answer.upgrades.iter().filter(of_wave) {
+            text.push_str(&render_upgrade(upgrade));
+        }
+    }
+    text
+}
+
+fn render_upgrade(upgrade: &ClusterUpgrade) -> String {
+    let cluster = &upgrade.spec.cluster_ref.name;
+    match upgrade.status.as_ref().and_then(|status| status.summary.as_ref()) {
+        None => format!("  {} {cluster:<16} not looked at yet\n", Mark::Waiting.symbol()),
+        Some(summary) => {
+            let mark = Mark::of_phase(&summary.phase).symbol();
+            let help = if summary.phase == "Stopped" {
+                format!("   → tidegate explain {cluster}")
+            } else {
+                String::new()
+            };
+            format!(
+                "  {mark} {cluster:<16} {:<6} {}: {}{help}\n",
+                summary.progress, summary.reason, summary.message
+            )
+        }
+    }
+}

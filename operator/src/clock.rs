@@ -1,0 +1,49 @@
+//! The only place that reads a clock: the wall clock, or a scaled one that operator and
+//! simulator share in tests and demo.
+
+use std::time::{Duration, Instant};
+
+use engine::TimeScale;
+use jiff::{Timestamp, Unit};
+
+/// Tells the time at a scale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WallClock {
+    scale: TimeScale,
+}
+
+impl WallClock {
+    /// A clock at this scale.
+    #[must_use]
+    pub(crate) fn new(scale: TimeScale) -> Self {
+        Self { scale }
+    }
+
+    /// The present, in whole seconds: what is recorded needs no more, and compares better.
+    #[must_use]
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.scale.at(real_now());
+        now.round(jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Trunc))
+            .unwrap_or(now)
+    }
+
+    /// How long to wait really.
+    #[must_use]
+    pub(crate) fn real_duration(&self, scaled: Duration) -> Duration {
+        self.scale.real_duration(scaled)
+    }
+}
+
+/// The real present: for tokens and events, which others judge by their own clocks.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+pub(crate) fn real_now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A point on the monotonic clock: for leases, which no change of the wall clock may prolong.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,85 @@
+//! ClusterUpgrade: the next step of one cluster; the only code that changes anything in Azure.
+//!
+//! observe (client) → validate (no client) → decide and act (engine, through its ports) → record.
+
+mod observe;
+mod record;
+mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use crds::ClusterUpgrade;
+use engine::{Clock as _, WaitingOn, advance};
+use kube::{
+    Api,
+    core::DeserializeGuard,
+    runtime::{Controller, controller::Config},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use validate::request;
+
+use super::{Ended, changed_specs, drive};
+use crate::context::Context;
+
+/// Each works on its own cluster; the bound keeps memory and connections in check.
+const CONCURRENCY: u16 = 64;
+/// When the specification cannot be carried out as it is.
+const INVALID_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why a reconciliation ended early. All of these pass: it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The hub could not be read.
+    #[error("the hub cannot be read")]
+    Read(#[source] kube::Error),
+    /// The status could not be written; on a conflict somebody else did, and all is decided anew.
+    #[error("the status of the ClusterUpgrade cannot be written")]
+    Write(#[source] kube::Error),
+}
+
+/// Runs the controller until `stop`.
+pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
+    let api: Api<DeserializeGuard<ClusterUpgrade>> = Api::all(context.hub.clone());
+    let (store, stream) = changed_specs(api);
+    let controller = Controller::for_stream(stream, store)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .graceful_shutdown_on(async move { stop.cancelled().await });
+    drive("clusterupgrade", controller, context, reconcile).await;
+}
+
+async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Result<Ended, Error> {
+    let Some(observed) = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)? else {
+        context.metrics.standing("ClusterUpgrade", format!("{namespace}/{name}"), None);
+        return Ok(Ended::Rest);
+    };
+    let mut journal = record::StatusJournal::new(&context, &observed.upgrade);
+    let ledger = observed.ledger();
+    if ledger.finished_at.is_some() && observed.is_settled() {
+        return Ok(Ended::Rest);
+    }
+    let (request, id) = match validate::validate(&observed) {
+        Ok(valid) => valid,
+        Err(invalid) => {
+            let waiting = WaitingOn::InvalidSpec(invalid.to_string());
+            journal.record(&ledger, Some(&waiting)).await.map_err(Error::Write)?;
+            return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
+        }
+    };
+    let target = match observed.target(&context, &id).await {
+        Ok(target) => target,
+        Err(error) => {
+            let waiting = WaitingOn::InvalidSpec(format!("AKSCluster {}: {error}", observed.cluster_name()));
+            journal.record(&ledger, Some(&waiting)).await.map_err(Error::Write)?;
+            return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
+        }
+    };
+    let fleet = context.fleet(&id);
+    let progress = advance(&request, ledger, &fleet, &target, &mut journal, context.as_ref())
+        .await
+        .map_err(Error::Write)?;
+    Ok(match progress.waiting {
+        Some(waiting) => Ended::LookAgain(context.after(waiting.look_again(context.now()))),
+        None => Ended::Rest,
+    })
+}

@@ -1,0 +1,73 @@
+//! Reads, live, what a decision needs of the hub. Nothing here judges.
+
+use azure_mgmt_containerservice::ClusterId;
+use crds::{AKSCluster, ClusterUpgrade};
+use engine::Ledger;
+use kube::{Api, ResourceExt, api::ListParams};
+
+use crate::{
+    context::Context,
+    controller::settled,
+    target::{TargetCluster, TargetError},
+};
+
+/// A ClusterUpgrade and what it refers to.
+pub(super) struct Observed {
+    pub(super) upgrade: ClusterUpgrade,
+    /// The cluster that it names, if that exists.
+    pub(super) cluster: Option<AKSCluster>,
+    /// Other ClusterUpgrades of the same cluster.
+    pub(super) others: Vec<ClusterUpgrade>,
+}
+
+/// `None` when the ClusterUpgrade is gone.
+pub(super) async fn observe(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Observed>, kube::Error> {
+    let upgrades: Api<ClusterUpgrade> = Api::namespaced(context.hub.clone(), namespace);
+    let Some(upgrade) = settled(upgrades.get(name).await)? else { return Ok(None) };
+    let clusters: Api<AKSCluster> = Api::namespaced(context.hub.clone(), namespace);
+    let cluster_name = &upgrade.spec.cluster_ref.name;
+    let cluster = clusters.get_opt(cluster_name).await?;
+    let in_flight = upgrade.status.as_ref().is_some_and(|status| status.ledger.in_flight());
+    let others = if in_flight {
+        Vec::new()
+    } else {
+        let same_cluster = ListParams::default().fields(&format!("spec.clusterRef.name={cluster_name}"));
+        let found = upgrades.list(&same_cluster).await?;
+        found.items.into_iter().filter(|other| other.name_any() != name).collect()
+    };
+    Ok(Some(Observed { upgrade, cluster, others }))
+}
+
+impl Observed {
+    pub(super) fn ledger(&self) -> Ledger {
+        self.upgrade.status.as_ref().map(|status| status.ledger.clone()).unwrap_or_default()
+    }
+
+    /// Whether the status already says that all is done.
+    pub(super) fn is_settled(&self) -> bool {
+        let summary = self.upgrade.status.as_ref().and_then(|status| status.summary.as_ref());
+        summary.is_some_and(|summary| summary.phase == "Succeeded")
+    }
+
+    pub(super) fn cluster_name(&self) -> &str {
+        &self.upgrade.spec.cluster_ref.name
+    }
+
+    /// The cluster's own API.
+    pub(super) async fn target(
+        &self,
+        context: &Context,
+        id: &ClusterId,
+    ) -> Result<TargetCluster, TargetError> {
+        match &self.cluster {
+            Some(cluster) => context.target(cluster, id).await,
+            None => {
+                Ok(TargetCluster::new(Err(engine::Unreadable("the AKSCluster does not exist".to_owned()))))
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The controllers, and what they share.
+
+pub(crate) mod aks_cluster;
+pub(crate) mod cluster_upgrade;
+pub(crate) mod upgrade_plan;
+
+mod conditions;
+mod watch;
+
+pub(crate) use conditions::{Standing, conditions_of};
+pub(crate) use watch::{Ended, changed_specs, drive, settled};
+
+/// The operator's name as a field manager and in events.
+pub(crate) const FIELD_MANAGER: &str = "tidegate";

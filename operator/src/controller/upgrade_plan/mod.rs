@@ -1,0 +1,87 @@
+//! UpgradePlan: which clusters are in which wave, and which may start now. Never changes anything in Azure.
+//!
+//! observe (client) → validate (no client) → decide (engine) → act (client) → record (client).
+
+mod act;
+mod observe;
+mod record;
+mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use crds::{ClusterUpgrade, InvalidField, UpgradePlan};
+use kube::{
+    Api,
+    core::DeserializeGuard,
+    runtime::{Controller, controller::Config, watcher},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use validate::{Invalid, ValidPlan, upgrade_spec, validate};
+
+use super::{Ended, changed_specs, drive};
+use crate::context::Context;
+
+const CONCURRENCY: u16 = 16;
+/// A safety net: changes of the plan and of its ClusterUpgrades wake it.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Why a reconciliation ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The hub could not be read.
+    #[error("the hub cannot be read")]
+    Read(#[source] kube::Error),
+    /// Something could not be written; on a conflict all is decided anew.
+    #[error("{what} cannot be written")]
+    Write {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The plan does not serialise.
+    #[error("the plan cannot be hashed")]
+    Hash(#[source] serde_json::Error),
+}
+
+impl Error {
+    fn write(what: &'static str) -> impl Fn(kube::Error) -> Self {
+        move |source| Self::Write { what, source: Box::new(source) }
+    }
+}
+
+/// What a plan waits on before it has a rollout, and what is wrong with it.
+enum Hindrance {
+    Invalid(Vec<InvalidField>),
+    /// These clusters have not been observed yet, or cannot be.
+    Inventory(Vec<String>),
+    /// The rollout of an earlier version of the plan has steps in flight.
+    EarlierRollout(String),
+}
+
+/// Runs the controller until `stop`.
+pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
+    let api: Api<DeserializeGuard<UpgradePlan>> = Api::all(context.hub.clone());
+    let upgrades: Api<DeserializeGuard<ClusterUpgrade>> = Api::all(context.hub.clone());
+    let (store, stream) = changed_specs(api);
+    let controller = Controller::for_stream(stream, store)
+        .owns(upgrades, watcher::Config::default())
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(100)))
+        .graceful_shutdown_on(async move { stop.cancelled().await });
+    drive("upgradeplan", controller, context, reconcile).await;
+}
+
+async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Result<Ended, Error> {
+    let Some(mut observed) = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)? else {
+        context.metrics.standing("UpgradePlan", format!("{namespace}/{name}"), None);
+        return Ok(Ended::Rest);
+    };
+    let hindrance = match validate::validate(&observed.plan, &observed.clusters) {
+        Err(Invalid::Spec(fields)) => Some(Hindrance::Invalid(fields)),
+        Err(Invalid::Unobserved(clusters)) => Some(Hindrance::Inventory(clusters)),
+        Ok(valid) => act::act(&context, &mut observed, &valid).await?,
+    };
+    record::record(&context, &observed, hindrance.as_ref()).await?;
+    Ok(Ended::LookAgain(context.after(PERIOD)))
+}

@@ -1,0 +1,207 @@
+//! Writes how a plan stands, from its ClusterUpgrades.
+
+use crds::{
+    ClusterCounts, ClusterUpgrade, PlanSummary, UpgradePlan, UpgradePlanStatus, WaveStatus, share_of,
+};
+use engine::{Clock as _, Member, MemberState, Share, Stance, Wave, WaveState, decide_rollout};
+use kube::{Api, Resource, ResourceExt, api::PostParams};
+
+use super::{Error, Hindrance, observe::Observed};
+use crate::{
+    context::{Context, bounded},
+    controller::{FIELD_MANAGER, Standing, conditions_of},
+};
+
+/// Writes the status if anything in it has changed.
+pub(super) async fn record(
+    context: &Context,
+    observed: &Observed,
+    hindrance: Option<&Hindrance>,
+) -> Result<(), Error> {
+    let before = observed.plan.status.clone().unwrap_or_default();
+    let waves = present_waves(observed);
+    let states = decide_rollout(&waves, observed.plan.spec.suspend).waves;
+    let standing = standing(observed, &waves, &states, hindrance);
+    let status = next_status(context, &observed.plan, &before, &waves, &states, &standing);
+    let (namespace, name) = (observed.plan.namespace().unwrap_or_default(), observed.plan.name_any());
+    context.metrics.standing("UpgradePlan", format!("{namespace}/{name}"), Some(&standing.reason));
+    if observed.plan.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let api: Api<UpgradePlan> = Api::namespaced(context.hub.clone(), &namespace);
+    let next = UpgradePlan { status: Some(status.clone()), ..observed.plan.clone() };
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    api.replace_status(&name, &params, &next).await.map_err(Error::write("the status of the plan"))?;
+    tell(context, &observed.plan, &before, &status).await;
+    Ok(())
+}
+
+async fn tell(context: &Context, plan: &UpgradePlan, before: &UpgradePlanStatus, after: &UpgradePlanStatus) {
+    let about = plan.object_ref(&());
+    for wave in &after.waves {
+        let was = before.waves.iter().find(|known| known.name == wave.name).map(|known| &known.state);
+        if was != Some(&wave.state) && wave.state != "Pending" {
+            let note = format!(
+                "wave {}: {} of {} clusters done",
+                wave.name, wave.clusters.succeeded, wave.clusters.total
+            );
+            context.publish(&about, wave.state == "Stopped", &format!("Wave{}", wave.state), &note).await;
+        }
+    }
+    let words = |status: &UpgradePlanStatus| {
+        status.summary.as_ref().map(|summary| (summary.reason.clone(), summary.message.clone()))
+    };
+    if let (true, Some((reason, message))) = (words(before) != words(after), words(after)) {
+        let stopped = after.summary.as_ref().is_some_and(|summary| summary.phase == "Stopped");
+        tracing::info!(plan = %plan.name_any(), %reason, "{message}");
+        context.publish(&about, stopped, &reason, &message).await;
+    }
+}
+
+/// How far the cluster of a ClusterUpgrade is.
+pub(super) fn member(upgrade: &ClusterUpgrade) -> Member {
+    let status = upgrade.status.as_ref();
+    let summary = status.and_then(|status| status.summary.as_ref());
+    let admitted = upgrade.spec.plan.as_ref().is_none_or(|plan| plan.admitted);
+    let in_flight = status.is_some_and(|status| status.ledger.in_flight());
+    let state = if is_finished(upgrade) {
+        MemberState::Succeeded
+    } else if summary.is_some_and(|summary| summary.phase == "Stopped") {
+        MemberState::Stopped
+    } else if !admitted {
+        MemberState::Waiting
+    } else if !in_flight && summary.is_some_and(|summary| summary.reason == "Soaking") {
+        MemberState::Soaking
+    } else {
+        MemberState::Running
+    };
+    Member { name: upgrade.name_any(), state }
+}
+
+pub(super) fn is_finished(upgrade: &ClusterUpgrade) -> bool {
+    upgrade.status.as_ref().is_some_and(|status| status.ledger.finished_at.is_some())
+}
+
+fn present_waves(observed: &Observed) -> Vec<Wave> {
+    let waves = observed.plan.spec.waves.iter().enumerate();
+    waves
+        .map(|(index, wave)| Wave {
+            name: wave.name.clone(),
+            max_concurrent: share_of(wave, index).unwrap_or(Share::Number(1)),
+            members: observed
+                .members()
+                .filter(|upgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.wave == wave.name))
+                .map(member)
+                .collect(),
+        })
+        .collect()
+}
+
+fn standing(
+    observed: &Observed,
+    waves: &[Wave],
+    states: &[WaveState],
+    hindrance: Option<&Hindrance>,
+) -> Standing {
+    let stands = |stance, reason: &str, message: String| Standing {
+        stance,
+        reason: reason.to_owned(),
+        message: bounded(&message, 4000),
+    };
+    match hindrance {
+        Some(Hindrance::Invalid(fields)) => {
+            let words: Vec<String> = fields.iter().take(5).map(ToString::to_string).collect();
+            return stands(Some(Stance::Stopped), "InvalidSpec", words.join("; "));
+        }
+        Some(Hindrance::Inventory(clusters)) => {
+            let few: Vec<&str> = clusters.iter().take(5).map(String::as_str).collect();
+            let message = format!("what Azure offers is not known yet for {}", few.join(", "));
+            return stands(Some(Stance::Working), "WaitingForInventory", message);
+        }
+        Some(Hindrance::EarlierRollout(upgrade)) => {
+            let message = format!("the plan was changed: ClusterUpgrade {upgrade} finishes its step first");
+            return stands(Some(Stance::Working), "WaitingForEarlierRollout", message);
+        }
+        None => {}
+    }
+    if let Some(stopped) = first_stopped(observed) {
+        let summary = stopped.status.as_ref().and_then(|status| status.summary.as_ref());
+        let (reason, message) =
+            summary.map_or(("Stopped", ""), |summary| (&summary.reason, &summary.message));
+        let cluster = &stopped.spec.cluster_ref.name;
+        return stands(Some(Stance::Stopped), reason, format!("cluster {cluster}: {message}"));
+    }
+    let present = states.iter().position(|state| *state != WaveState::Succeeded);
+    match present {
+        None => stands(None, "Succeeded", "every cluster is at its target".to_owned()),
+        Some(_) if observed.plan.spec.suspend => {
+            stands(Some(Stance::Parked), "Suspended", "suspended: spec.suspend is true".to_owned())
+        }
+        Some(index) if states[index] == WaveState::Soaking => stands(
+            Some(Stance::Parked),
+            "Soaking",
+            format!("wave {} is watched for its soak time", waves[index].name),
+        ),
+        Some(index) => {
+            stands(Some(Stance::Working), "RollingOut", format!("wave {} is upgraded", waves[index].name))
+        }
+    }
+}
+
+fn first_stopped(observed: &Observed) -> Option<&ClusterUpgrade> {
+    observed
+        .members()
+        .filter(|upgrade| member(upgrade).state == MemberState::Stopped)
+        .min_by_key(|upgrade| upgrade.name_any())
+}
+
+fn next_status(
+    context: &Context,
+    plan: &UpgradePlan,
+    before: &UpgradePlanStatus,
+    waves: &[Wave],
+    states: &[WaveState],
+    standing: &Standing,
+) -> UpgradePlanStatus {
+    let started = before.rollout.is_some();
+    let (done, all) = waves.iter().fold((0, 0), |(done, all), wave| {
+        (done + wave.count(MemberState::Succeeded), all + wave.members.len())
+    });
+    let present = states.iter().position(|state| *state != WaveState::Succeeded);
+    let phase = match standing.stance {
+        Some(Stance::Working) if standing.reason == "RollingOut" => "RollingOut",
+        Some(_) | None => standing.phase(),
+    };
+    UpgradePlanStatus {
+        observed_generation: plan.metadata.generation,
+        rollout: before.rollout.clone(),
+        waves: if started { waves.iter().zip(states).map(wave_status).collect() } else { Vec::new() },
+        summary: Some(PlanSummary {
+            phase: phase.to_owned(),
+            reason: standing.reason.clone(),
+            message: standing.message.clone(),
+            progress: format!("{done}/{all}"),
+            wave: present
+                .and_then(|index| waves.get(index))
+                .map(|wave| wave.name.clone())
+                .unwrap_or_default(),
+        }),
+        conditions: conditions_of(&before.conditions, standing, plan.metadata.generation, context.now()),
+    }
+}
+
+fn wave_status((wave, state): (&Wave, &WaveState)) -> WaveStatus {
+    let count = |state| i32::try_from(wave.count(state)).unwrap_or(i32::MAX);
+    WaveStatus {
+        name: wave.name.clone(),
+        state: state.to_string(),
+        clusters: ClusterCounts {
+            total: i32::try_from(wave.members.len()).unwrap_or(i32::MAX),
+            waiting: count(MemberState::Waiting),
+            running: count(MemberState::Running),
+            soaking: count(MemberState::Soaking),
+            stopped: count(MemberState::Stopped),
+            succeeded: count(MemberState::Succeeded),
+        },
+    }
+}

@@ -1,0 +1,186 @@
+//! How a target cluster is reached: with an Entra token, or with a kubeconfig from a Secret.
+//!
+//! From Azure's kubeconfig only server and certificate authority are used; the token is ours.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use azure_core::credentials::TokenCredential;
+use azure_mgmt_containerservice::{AKS_SERVER_SCOPE, Client as AzureClient, ClusterId, Error as AzureError};
+use crds::{AKSCluster, ClusterAccess, KubeconfigAccess};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client, Config, Resource as _, ResourceExt,
+    config::{AuthInfo, KubeConfigOptions},
+};
+
+use super::kubeconfig::{RefusedKubeconfig, sanitise};
+use crate::clock::real_now;
+
+/// A client is built anew this long before its token expires.
+const TOKEN_MARGIN: Duration = Duration::from_secs(300);
+/// A client from a Secret is built anew after this time, so that a changed Secret counts.
+const SECRET_TTL: Duration = Duration::from_secs(300);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a target cluster cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    /// Azure does not tell where it is.
+    #[error("Azure does not tell where the cluster's API is")]
+    Credential(#[source] AzureError),
+    /// Entra gives no token.
+    #[error("Entra gives no token for the cluster's API")]
+    Token(#[source] azure_core::Error),
+    /// The Secret cannot be read.
+    #[error("spec.access.kubeconfig.secretRef: Secret {name} cannot be read")]
+    Secret {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The Secret has no such key.
+    #[error("spec.access.kubeconfig.secretRef: Secret {name} has no key {key}")]
+    SecretKey {
+        /// Its name.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// The kubeconfig is refused.
+    #[error("spec.access.kubeconfig: Secret {name}, {refused}")]
+    Kubeconfig {
+        /// Name of the Secret.
+        name: String,
+        /// What is wrong with it.
+        refused: RefusedKubeconfig,
+    },
+    /// The client cannot be set up.
+    #[error("the client for the cluster's API cannot be set up: {0}")]
+    Client(String),
+}
+
+impl TargetError {
+    /// Whether the specification is at fault, rather than the way there.
+    #[must_use]
+    pub(crate) fn is_invalid_spec(&self) -> bool {
+        match self {
+            Self::SecretKey { .. } | Self::Kubeconfig { .. } => true,
+            Self::Credential(_) | Self::Token(_) | Self::Secret { .. } | Self::Client(_) => false,
+        }
+    }
+}
+
+/// Makes clients for target clusters, and keeps each until its credential is about to expire.
+pub(crate) struct TargetAccess {
+    hub: Client,
+    azure: AzureClient,
+    credential: Arc<dyn TokenCredential>,
+    clients: Mutex<BTreeMap<String, (Timestamp, Client)>>,
+}
+
+impl TargetAccess {
+    /// Access by way of these.
+    #[must_use]
+    pub(crate) fn new(hub: Client, azure: AzureClient, credential: Arc<dyn TokenCredential>) -> Self {
+        Self { hub, azure, credential, clients: Mutex::default() }
+    }
+
+    /// A client for the cluster's API.
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached as its specification says.
+    pub(crate) async fn client(&self, cluster: &AKSCluster, id: &ClusterId) -> Result<Client, TargetError> {
+        // The generation is part of the key: changed access means another client.
+        let key = format!(
+            "{}/{}",
+            cluster.uid().unwrap_or_default(),
+            cluster.meta().generation.unwrap_or_default()
+        );
+        let known = self.clients.lock().ok().and_then(|clients| clients.get(&key).cloned());
+        if let Some((expires, client)) = known
+            && real_now() < expires
+        {
+            return Ok(client);
+        }
+        let (expires, config) = match &cluster.spec.access {
+            ClusterAccess::Entra(_) => self.entra(id).await?,
+            ClusterAccess::Kubeconfig(access) => {
+                self.kubeconfig(&cluster.namespace().unwrap_or_default(), access).await?
+            }
+        };
+        let client =
+            Client::try_from(bounded(config)).map_err(|error| TargetError::Client(error.to_string()))?;
+        if let Ok(mut clients) = self.clients.lock() {
+            clients.retain(|_, (expires, _)| real_now() < *expires);
+            clients.insert(key, (expires, client.clone()));
+        }
+        Ok(client)
+    }
+
+    async fn entra(&self, id: &ClusterId) -> Result<(Timestamp, Config), TargetError> {
+        let answer =
+            self.azure.managed_clusters().user_credential(id).await.map_err(TargetError::Credential)?;
+        let token = self.credential.get_token(&[AKS_SERVER_SCOPE], None).await.map_err(TargetError::Token)?;
+        let server = answer
+            .server
+            .as_str()
+            .parse()
+            .map_err(|_| TargetError::Client("Azure names no server".to_owned()))?;
+        let mut config = Config::new(server);
+        if let Some(pem) = answer.ca_pem {
+            let pem = pem_certificates(&pem).map_err(TargetError::Client)?;
+            config.root_cert = Some(pem);
+        }
+        config.auth_info =
+            AuthInfo { token: Some(token.token.secret().to_owned().into()), ..AuthInfo::default() };
+        let expires =
+            Timestamp::from_second(token.expires_on.unix_timestamp()).unwrap_or_else(|_| real_now());
+        Ok((expires - TOKEN_MARGIN, config))
+    }
+
+    async fn kubeconfig(
+        &self,
+        namespace: &str,
+        access: &KubeconfigAccess,
+    ) -> Result<(Timestamp, Config), TargetError> {
+        let (name, key) = (access.secret_ref.name.clone(), access.secret_ref.key.clone());
+        let secrets: Api<Secret> = Api::namespaced(self.hub.clone(), namespace);
+        let secret = secrets
+            .get(&name)
+            .await
+            .map_err(|source| TargetError::Secret { name: name.clone(), source: Box::new(source) })?;
+        let Some(data) = secret.data.as_ref().and_then(|data| data.get(&key)) else {
+            return Err(TargetError::SecretKey { name, key });
+        };
+        let config = sanitise(&String::from_utf8_lossy(&data.0))
+            .map_err(|refused| TargetError::Kubeconfig { name, refused })?;
+        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
+            .await
+            .map_err(|error| TargetError::Client(error.to_string()))?;
+        Ok((real_now() + SECRET_TTL, config))
+    }
+}
+
+/// kube has no read timeout by default, and would retry inside the call.
+fn bounded(mut config: Config) -> Config {
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    config.write_timeout = Some(READ_TIMEOUT);
+    config.default_retry = false;
+    config
+}
+
+fn pem_certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    CertificateDer::pem_slice_iter(pem)
+        .map(|certificate| certificate.map(|der| der.to_vec()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("the cluster's certificate authority is not PEM: {error}"))
+}

@@ -1,0 +1,214 @@
+//! Reads of a target cluster. Nothing is ever written there.
+
+use std::fmt::Debug;
+
+use engine::{Blocker, Minor, Node, Reading, Unreadable, Workload, Workloads};
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        batch::v1::Job,
+        core::v1::{Node as KubeNode, Pod},
+        policy::v1::PodDisruptionBudget,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::ListParams,
+    core::{NamespaceResourceScope, Selector},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::health;
+
+const PAGE: u32 = 500;
+/// For so many unhealthy workloads the pods are asked for the reason.
+const EXPLAINED: usize = 5;
+
+/// What `/version` tells.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerVersion {
+    major: String,
+    minor: String,
+    emulation_minor: Option<String>,
+}
+
+/// A target cluster, or why it cannot be reached.
+pub(crate) struct TargetCluster {
+    client: Reading<Client>,
+}
+
+impl TargetCluster {
+    /// Reads through this client.
+    #[must_use]
+    pub(crate) fn new(client: Reading<Client>) -> Self {
+        Self { client }
+    }
+
+    fn client(&self) -> Reading<Client> {
+        self.client.clone()
+    }
+}
+
+impl Workloads for TargetCluster {
+    async fn server(&self) -> Reading<Minor> {
+        // Read raw: the typed answer has no emulated version.
+        let request =
+            http::Request::get("/version").body(Vec::new()).map_err(|error| Unreadable(error.to_string()))?;
+        let shown: ServerVersion = self.client()?.request(request).await.map_err(unreadable)?;
+        // An API server that emulates an older version serves that version's API.
+        let minor = shown.emulation_minor.filter(|minor| !minor.is_empty()).unwrap_or(shown.minor);
+        format!("{}.{}", shown.major, minor.trim_end_matches('+'))
+            .parse()
+            .map_err(|error| Unreadable(format!("{error}")))
+    }
+
+    async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
+        let api: Api<KubeNode> = Api::all(self.client()?);
+        let params = ListParams::default().labels(&format!("kubernetes.azure.com/agentpool={pool}"));
+        Ok(list(&api, params).await?.iter().map(node).collect())
+    }
+
+    async fn workloads(&self) -> Reading<Vec<Workload>> {
+        let client = self.client()?;
+        let mut found = Vec::new();
+        for object in all::<Deployment>(&client).await? {
+            found.push(found_one(
+                "Deployment",
+                &object,
+                health::deployment(&object),
+                object.spec.as_ref().map(|spec| &spec.selector),
+            ));
+        }
+        for object in all::<StatefulSet>(&client).await? {
+            found.push(found_one(
+                "StatefulSet",
+                &object,
+                health::stateful_set(&object),
+                object.spec.as_ref().map(|spec| &spec.selector),
+            ));
+        }
+        for object in all::<DaemonSet>(&client).await? {
+            found.push(found_one(
+                "DaemonSet",
+                &object,
+                health::daemon_set(&object),
+                object.spec.as_ref().map(|spec| &spec.selector),
+            ));
+        }
+        for object in all::<Job>(&client).await? {
+            found.push(found_one("Job", &object, health::job(&object), None));
+        }
+        let broken = found.iter_mut().filter(|(workload, _)| workload.problem.is_some());
+        for (workload, selector) in broken.take(EXPLAINED) {
+            if let (Some(problem), Some(reason)) =
+                (&mut workload.problem, waiting_reason(&client, &workload.namespace, selector.as_ref()).await)
+            {
+                problem.push_str(&format!(" ({reason})"));
+            }
+        }
+        Ok(found.into_iter().map(|(workload, _)| workload).collect())
+    }
+
+    async fn budgets_allow(&self, blockers: &[Blocker]) -> Option<bool> {
+        let client = self.client().ok()?;
+        let mut allow = None;
+        for blocker in blockers {
+            if let Blocker::DisruptionBudget { namespace, name, .. } = blocker {
+                let api: Api<PodDisruptionBudget> = Api::namespaced(client.clone(), namespace);
+                let budget = api.get_opt(name).await.ok()?;
+                let allows = budget
+                    .is_none_or(|budget| budget.status.is_some_and(|status| status.disruptions_allowed > 0));
+                allow = Some(allow.unwrap_or(true) && allows);
+            }
+        }
+        allow
+    }
+}
+
+fn node(object: &KubeNode) -> Node {
+    let labels = object.labels();
+    let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
+    let status = object.status.as_ref();
+    let ready = status.and_then(|status| status.conditions.as_ref()).is_some_and(|conditions| {
+        conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    });
+    Node {
+        name: object.name_any(),
+        kubelet: status.and_then(|status| status.node_info.as_ref()?.kubelet_version.parse().ok()),
+        image: label("kubernetes.azure.com/node-image-version"),
+        ready,
+        schedulable: !object.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false),
+        quarantined: label("kubernetes.azure.com/upgrade-status") == "Quarantined",
+    }
+}
+
+type Found = (Workload, Option<LabelSelector>);
+
+fn found_one<K: Resource<DynamicType = ()>>(
+    kind: &'static str,
+    object: &K,
+    problem: Option<&'static str>,
+    selector: Option<&LabelSelector>,
+) -> Found {
+    let workload = Workload {
+        kind,
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        created_at: object.creation_timestamp().map(|time| time.0),
+        problem: problem.map(str::to_owned),
+    };
+    (workload, selector.filter(|_| problem.is_some()).cloned())
+}
+
+/// Why a container of these pods does not run, for example `CrashLoopBackOff`.
+async fn waiting_reason(
+    client: &Client,
+    namespace: &str,
+    selector: Option<&LabelSelector>,
+) -> Option<String> {
+    let selector = Selector::try_from(selector?.clone()).ok()?;
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let pods = api.list(&ListParams::default().labels_from(&selector).limit(PAGE)).await.ok()?;
+    let mut reasons: Vec<String> = pods
+        .iter()
+        .filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref())
+        .flatten()
+        .filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone())
+        .filter(|reason| reason != "ContainerCreating" && reason != "PodInitializing")
+        .collect();
+    reasons.sort_unstable();
+    reasons.into_iter().next()
+}
+
+async fn all<K>(client: &Client) -> Reading<Vec<K>>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    list(&Api::all(client.clone()), ListParams::default()).await
+}
+
+async fn list<K: Resource + Clone + Debug + DeserializeOwned>(
+    api: &Api<K>,
+    params: ListParams,
+) -> Reading<Vec<K>> {
+    let mut params = params.limit(PAGE);
+    let mut items = Vec::new();
+    loop {
+        let page = api.list(&params).await.map_err(unreadable)?;
+        items.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(items),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(error: kube::Error) -> Unreadable {
+    if let kube::Error::Api(status) = &error {
+        return Unreadable(format!("the cluster's API answers {}: {}", status.code, status.message));
+    }
+    Unreadable(format!("the cluster's API cannot be reached: {}", crate::azure::with_causes(&error)))
+}

@@ -1,0 +1,9 @@
+//! Metrics, health endpoints and logs.
+
+mod logs;
+mod metrics;
+mod server;
+
+pub(crate) use logs::{LogFormat, init_logs};
+pub(crate) use metrics::Metrics;
+pub(crate) use server::{Health, serve};

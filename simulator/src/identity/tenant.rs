@@ -1,0 +1,208 @@
+//! The tenant's identities and keys; it issues tokens and reads them back.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::JwkSet};
+use rcgen::KeyPair;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{ARM_AUDIENCE, federation};
+use crate::scenario::Identity;
+
+/// How long a token is good for, in real seconds.
+const LIFETIME_SECONDS: i64 = 3600;
+
+/// Id of the signing key; each start has one.
+const KEY_ID: &str = "tidegate-simulator";
+
+/// The tenant.
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) issuer: String,
+    endpoint: String,
+    identities: Vec<Identity>,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    public: Vec<u8>,
+    /// Keys of issuers of federated tokens, by issuer.
+    trusted: Mutex<BTreeMap<String, JwkSet>>,
+}
+
+/// The tenant's keys could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// No key.
+    #[error("the tenant's signing key cannot be made: {0}")]
+    Key(#[from] rcgen::Error),
+    /// A key that the token library refuses.
+    #[error("the tenant's signing key cannot be used: {0}")]
+    Token(#[from] jsonwebtoken::errors::Error),
+    /// An issuer's key set that is none.
+    #[error("not a set of JSON web keys: {0}")]
+    Keys(#[from] serde_json::Error),
+}
+
+/// What a token says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    pub(crate) oid: String,
+    tid: String,
+    appid: String,
+    azp: String,
+    groups: Vec<String>,
+    ver: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+}
+
+/// How a client shows who it is.
+pub(crate) enum Credential<'a> {
+    Secret(&'a str),
+    Assertion(&'a str),
+}
+
+/// Why there is no token: Entra's number and words.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) error: &'static str,
+    pub(crate) number: u32,
+    pub(crate) message: String,
+}
+
+impl Tenant {
+    pub(crate) fn new(id: String, endpoint: String, identities: Vec<Identity>) -> Result<Self, TenantError> {
+        let key = KeyPair::generate()?;
+        let public = key.public_key_raw().to_vec();
+        Ok(Self {
+            issuer: format!("{endpoint}/{id}/v2.0"),
+            id,
+            endpoint,
+            identities,
+            encoding: EncodingKey::from_ec_pem(key.serialize_pem().as_bytes())?,
+            decoding: DecodingKey::from_ec_pem(key.public_key_pem().as_bytes())?,
+            public,
+            trusted: Mutex::new(BTreeMap::new()),
+        })
+    }
+
+    /// From now on federated tokens of `issuer` must be signed with one of these keys.
+    pub(crate) fn trust(&self, issuer: &str, keys: Value) -> Result<(), TenantError> {
+        let keys = serde_json::from_value(keys)?;
+        let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        trusted.insert(issuer.to_owned(), keys);
+        Ok(())
+    }
+
+    /// A token for a scope such as `https://management.azure.com/.default`.
+    pub(crate) fn issue(
+        &self,
+        now: Timestamp,
+        client_id: &str,
+        credential: &Credential<'_>,
+        scope: &str,
+    ) -> Result<(String, i64), Denied> {
+        let identity =
+            self.identities.iter().find(|identity| identity.client_id.eq_ignore_ascii_case(client_id));
+        let identity = identity.ok_or_else(|| Denied {
+            error: "unauthorized_client",
+            number: 700_016,
+            message: format!(
+                "Application with identifier '{client_id}' was not found in the directory '{}'.",
+                self.id
+            ),
+        })?;
+        self.check(now, identity, credential)?;
+        let audience = scope.strip_suffix("/.default").unwrap_or(scope).trim_end_matches('/');
+        if audience.is_empty() {
+            return Err(Denied {
+                error: "invalid_scope",
+                number: 70_011,
+                message: "The provided request must include a 'scope' input parameter.".to_owned(),
+            });
+        }
+        let at = now.as_second();
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: audience.to_owned(),
+            sub: identity.object_id.clone(),
+            oid: identity.object_id.clone(),
+            tid: self.id.clone(),
+            appid: identity.client_id.clone(),
+            azp: identity.client_id.clone(),
+            groups: identity.groups.clone(),
+            ver: "2.0".to_owned(),
+            iat: at,
+            nbf: at - 5,
+            exp: at + LIFETIME_SECONDS,
+        };
+        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::ES256) };
+        let token = jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|error| Denied {
+            error: "server_error",
+            number: 90_033,
+            message: format!("The token could not be signed: {error}."),
+        })?;
+        Ok((token, LIFETIME_SECONDS))
+    }
+
+    fn check(&self, now: Timestamp, identity: &Identity, credential: &Credential<'_>) -> Result<(), Denied> {
+        match credential {
+            Credential::Secret(secret) if identity.secret.as_deref() == Some(*secret) => Ok(()),
+            Credential::Secret(_) => Err(Denied {
+                error: "invalid_client",
+                number: 7_000_215,
+                message: format!("Invalid client secret provided for app '{}'.", identity.client_id),
+            }),
+            Credential::Assertion(token) => {
+                let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+                federation::check(now, identity, token, &trusted)
+            }
+        }
+    }
+
+    /// Who presents this token to Azure Resource Manager; nobody when it is not good for that.
+    pub(crate) fn arm_caller(&self, token: &str) -> Result<Claims, jsonwebtoken::errors::Error> {
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[ARM_AUDIENCE, "https://management.core.windows.net", &self.endpoint]);
+        jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map(|token| token.claims)
+    }
+
+    /// The discovery document.
+    pub(crate) fn discovery(&self) -> Value {
+        let Self { issuer, endpoint, id, .. } = self;
+        json!({
+            "issuer": issuer,
+            "token_endpoint": format!("{endpoint}/{id}/oauth2/v2.0/token"),
+            "jwks_uri": format!("{endpoint}/{id}/discovery/v2.0/keys"),
+            "authorization_endpoint": format!("{endpoint}/{id}/oauth2/v2.0/authorize"),
+            "response_types_supported": ["id_token", "token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+            "claims_supported": ["iss", "aud", "sub", "oid", "tid", "appid", "groups", "exp", "iat", "nbf"],
+        })
+    }
+
+    /// The public key, as the point's two coordinates.
+    pub(crate) fn keys(&self) -> Value {
+        let (x, y) = self.public[1..].split_at(32);
+        json!({ "keys": [{
+            "kty": "EC",
+            "crv": "P-256",
+            "use": "sig",
+            "alg": "ES256",
+            "kid": KEY_ID,
+            "x": URL_SAFE_NO_PAD.encode(x),
+            "y": URL_SAFE_NO_PAD.encode(y),
+        }] })
+    }
+}

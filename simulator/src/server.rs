@@ -1,0 +1,296 @@
+//! The simulator as a whole: the world's task, the servers in front of it, the drivers behind it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use engine::TimeScale;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::{
+    arm, clock, control, driver,
+    effects::ClusterKey,
+    identity::{self, Tenant, TenantError},
+    log::{Log, LogEntry},
+    runtime::{self, SimulatedClock, Stopped, WorldHandle},
+    scenario::{Scenario, ScenarioError, workloads::WorkloadRule},
+    supervisor::Supervisor,
+    target::Target,
+    tls::{self, TlsError},
+    world::{ClusterView, Endpoint, World},
+};
+
+/// How long open connections may go on after a stop.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What the HTTP handlers share.
+pub(crate) struct Shared {
+    pub(crate) world: WorldHandle,
+    pub(crate) tenant: Tenant,
+    pub(crate) signer: arm::Signer,
+    pub(crate) log: Log,
+    pub(crate) clock: SimulatedClock,
+    /// `https://127.0.0.1:PORT`
+    pub(crate) endpoint: String,
+}
+
+/// How a simulator starts.
+#[derive(Debug)]
+pub struct StartOptions {
+    /// Where Azure Resource Manager and Entra listen; port 0 for any free one.
+    pub listen: SocketAddr,
+    /// Where the control port listens; port 0 for any free one.
+    pub control: SocketAddr,
+    /// Simulated time.
+    pub clock: TimeScale,
+    /// The real clock.
+    pub real_now: fn() -> Timestamp,
+    /// API servers that are there from the start; others are attached later.
+    pub targets: BTreeMap<ClusterKey, Target>,
+}
+
+impl Default for StartOptions {
+    /// Any free ports, real time, no API servers.
+    fn default() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            listen: any,
+            control: any,
+            clock: TimeScale::real(),
+            real_now: clock::now,
+            targets: BTreeMap::new(),
+        }
+    }
+}
+
+/// What clients of a running simulator need to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ready {
+    /// Base URL of Azure Resource Manager.
+    pub endpoint: String,
+    /// Base URL of the token authority; the same server.
+    pub authority: String,
+    /// Issuer of the tokens: where API servers find the discovery document.
+    pub issuer: String,
+    /// The certificate authority of both, PEM.
+    pub ca_pem: String,
+    /// The tenant.
+    pub tenant: String,
+    /// The subscriptions that have clusters.
+    pub subscriptions: Vec<String>,
+    /// Base URL of the control port.
+    pub control: String,
+    /// Simulated time, in the text form of a time scale.
+    pub clock: String,
+}
+
+/// Why a simulator does not start, or does not do what it is asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    /// The scenario is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// An address is not on this machine's loopback interface.
+    #[error("{0} is not a loopback address; the simulator serves this machine only, for example 127.0.0.1:0")]
+    NotLoopback(SocketAddr),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// No certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No tenant.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    /// No such cluster.
+    #[error("{0} is not a cluster of the scenario", cluster.0)]
+    NoCluster {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// It has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// A running simulator.
+pub struct Simulator {
+    shared: Arc<Shared>,
+    ready: Ready,
+    rules: BTreeMap<ClusterKey, Vec<WorkloadRule>>,
+    handles: [Handle<SocketAddr>; 2],
+    supervisor: Supervisor,
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").field("ready", &self.ready).finish_non_exhaustive()
+    }
+}
+
+impl Simulator {
+    /// Starts serving a scenario.
+    ///
+    /// # Errors
+    /// When the scenario is wrong, or an address cannot be used.
+    pub async fn start(scenario: Scenario, options: StartOptions) -> Result<Self, SimulatorError> {
+        scenario.check()?;
+        let StartOptions { listen, control, clock, real_now, targets } = options;
+        let (listener, address) = bind(listen)?;
+        let (control_listener, control_address) = bind(control)?;
+        let server = tls::create()?;
+        let endpoint = format!("https://{address}");
+        let tenant = Tenant::new(scenario.tenant.clone(), endpoint.clone(), scenario.identities.clone())?;
+        let clock = SimulatedClock { scale: clock, real_now };
+        let subscriptions: BTreeSet<_> =
+            scenario.clusters.iter().map(|cluster| cluster.subscription.clone()).collect();
+        let ready = Ready {
+            endpoint: endpoint.clone(),
+            authority: endpoint.clone(),
+            issuer: tenant.issuer.clone(),
+            ca_pem: server.ca_pem,
+            tenant: scenario.tenant.clone(),
+            subscriptions: subscriptions.into_iter().collect(),
+            control: format!("http://{control_address}"),
+            clock: clock.scale.to_string(),
+        };
+        let supervisor = Supervisor::default();
+        let world = runtime::start(World::new(&scenario), clock, &supervisor);
+        let signer = arm::Signer::new(server.secret);
+        let shared = Arc::new(Shared { world, tenant, signer, log: Log::default(), clock, endpoint });
+
+        let handles = [Handle::new(), Handle::new()];
+        let front = arm::routes().merge(identity::routes()).with_state(Arc::clone(&shared));
+        let front = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(server.config))
+            .map_err(|source| SimulatorError::Listen { address, source })?
+            .handle(handles[0].clone())
+            .serve(front.into_make_service());
+        let side = axum_server::from_tcp(control_listener)
+            .map_err(|source| SimulatorError::Listen { address: control_address, source })?
+            .handle(handles[1].clone())
+            .serve(control::routes().with_state(Arc::clone(&shared)).into_make_service());
+        supervisor.start(serve(front));
+        supervisor.start(serve(side));
+
+        let rules = scenario.clusters.into_iter().map(|cluster| (cluster.key(), cluster.workloads)).collect();
+        let simulator = Self { shared, ready, rules, handles, supervisor };
+        for (key, target) in targets {
+            simulator.attach(key, target).await?;
+        }
+        Ok(simulator)
+    }
+
+    /// What clients need to know.
+    #[must_use]
+    pub const fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Makes a real API server play a cluster's: its nodes are created there.
+    ///
+    /// # Errors
+    /// When the scenario has no such cluster, or the simulator has stopped.
+    pub async fn attach(&self, key: ClusterKey, target: Target) -> Result<(), SimulatorError> {
+        let Some(rules) = self.rules.get(&key) else {
+            return Err(SimulatorError::NoCluster { cluster: key });
+        };
+        let endpoint = Endpoint { server: target.server.clone(), ca_pem: target.ca_pem.clone() };
+        let driver = driver::spawn(
+            key.clone(),
+            target,
+            rules.clone(),
+            self.shared.clock.scale,
+            self.shared.world.outcomes.clone(),
+            self.supervisor.token().child_token(),
+        );
+        let (effects, mut queued) = mpsc::unbounded_channel();
+        self.supervisor.start(async move {
+            while let Some(effect) = queued.recv().await {
+                if driver.send(effect).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.shared.world.attach(key, endpoint, effects).await?;
+        Ok(())
+    }
+
+    /// From now on federated tokens of `issuer` must be signed with a key of this set.
+    ///
+    /// # Errors
+    /// When `jwks` is not a set of JSON web keys.
+    pub fn trust_issuer(&self, issuer: &str, jwks: Value) -> Result<(), SimulatorError> {
+        Ok(self.shared.tenant.trust(issuer, jwks)?)
+    }
+
+    /// Every call on the management plane so far, oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.shared.log.entries()
+    }
+
+    /// The world's own truth.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn clusters(&self) -> Result<Vec<ClusterView>, SimulatorError> {
+        Ok(self.shared.world.view().await?)
+    }
+
+    /// The simulated instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Stops the servers, the drivers and the world.
+    pub async fn stop(self) {
+        for handle in &self.handles {
+            handle.graceful_shutdown(Some(GRACE));
+        }
+        self.supervisor.stop().await;
+    }
+}
+
+impl Drop for Simulator {
+    /// A simulator that is dropped without [`Self::stop`] stops serving at once.
+    fn drop(&mut self) {
+        self.supervisor.token().cancel();
+        for handle in &self.handles {
+            handle.shutdown();
+        }
+    }
+}
+
+async fn serve(server: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = server.await {
+        tracing::error!(%error, "a server of the simulator ended");
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SimulatorError> {
+    if !address.ip().is_loopback() {
+        return Err(SimulatorError::NotLoopback(address));
+    }
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    listen().map_err(|source| SimulatorError::Listen { address, source })
+}

@@ -1,0 +1,214 @@
+//! The calls that the world understands, what it answers, and how it refuses.
+
+use serde_json::{Value, json};
+
+use crate::effects::ClusterKey;
+
+/// One call on the management plane.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// The clusters of a subscription or resource group, from the `skip`-th on.
+    ListClusters {
+        /// Id of the subscription.
+        subscription: String,
+        /// Only those of this resource group.
+        resource_group: Option<String>,
+        /// How many come before this page.
+        skip: usize,
+    },
+    /// One cluster with its pools.
+    GetCluster {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// Upgrade of the control plane, or a change of settings.
+    PutCluster {
+        /// Which.
+        cluster: ClusterKey,
+        /// The whole document.
+        body: Value,
+        /// The eTag that it must still have.
+        if_match: Option<String>,
+    },
+    /// What the control plane may be upgraded to.
+    ClusterUpgradeProfile {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// The pools of a cluster, from the `skip`-th on.
+    ListPools {
+        /// Which.
+        cluster: ClusterKey,
+        /// How many come before this page.
+        skip: usize,
+    },
+    /// One pool.
+    GetPool {
+        /// Which.
+        pool: PoolKey,
+    },
+    /// Upgrade of a pool, a rollback, or a change of settings.
+    PutPool {
+        /// Which.
+        pool: PoolKey,
+        /// The whole document.
+        body: Value,
+        /// The eTag that it must still have.
+        if_match: Option<String>,
+    },
+    /// What the pool may be upgraded to.
+    PoolUpgradeProfile {
+        /// Which.
+        pool: PoolKey,
+    },
+    /// The newest image for a pool.
+    UpgradeNodeImage {
+        /// Which.
+        pool: PoolKey,
+    },
+    /// Stop what runs in the cluster.
+    AbortCluster {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// Stop what runs in the pool.
+    AbortPool {
+        /// Which.
+        pool: PoolKey,
+    },
+    /// The windows of the cluster.
+    MaintenanceConfigurations {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// A kubeconfig.
+    UserCredential {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// What a region offers.
+    KubernetesVersions {
+        /// The region.
+        location: String,
+    },
+    /// How an operation stands.
+    Operation {
+        /// The region in the URL.
+        location: String,
+        /// The operation's id.
+        id: String,
+    },
+    /// What an operation left: 202 while it runs, then 204.
+    OperationResult {
+        /// The region in the URL.
+        location: String,
+        /// The operation's id.
+        id: String,
+    },
+}
+
+/// A pool of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PoolKey {
+    /// The cluster.
+    pub cluster: ClusterKey,
+    /// The pool's name in lower case.
+    pub name: String,
+}
+
+impl Call {
+    /// Whether the call asks for a change.
+    #[must_use]
+    pub const fn is_mutation(&self) -> bool {
+        match self {
+            Self::PutCluster { .. }
+            | Self::PutPool { .. }
+            | Self::UpgradeNodeImage { .. }
+            | Self::AbortCluster { .. }
+            | Self::AbortPool { .. } => true,
+            Self::ListClusters { .. }
+            | Self::GetCluster { .. }
+            | Self::ClusterUpgradeProfile { .. }
+            | Self::ListPools { .. }
+            | Self::GetPool { .. }
+            | Self::PoolUpgradeProfile { .. }
+            | Self::MaintenanceConfigurations { .. }
+            | Self::UserCredential { .. }
+            | Self::KubernetesVersions { .. }
+            | Self::Operation { .. }
+            | Self::OperationResult { .. } => false,
+        }
+    }
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body; null for none.
+    pub body: Value,
+    /// The operation that the call started.
+    pub started: Option<Started>,
+    /// Where the next page starts.
+    pub next: Option<usize>,
+    /// Seconds for which a throttled caller is to stay away.
+    pub retry_after: Option<u32>,
+}
+
+/// A long-running operation, as the headers of the accepting answer name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The operation's id.
+    pub id: String,
+    /// The region in its URL.
+    pub location: String,
+    /// Whether the answer carries `Location` too.
+    pub with_result: bool,
+}
+
+impl Answer {
+    pub(crate) const fn new(status: u16, body: Value) -> Self {
+        Self { status, body, started: None, next: None, retry_after: None }
+    }
+
+    /// Whether the call was accepted.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        self.status < 300
+    }
+}
+
+/// Why a call is refused; becomes an [`Answer`].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+impl Refusal {
+    /// An error in the bare shape of the AKS resource provider.
+    pub(crate) fn aks(status: u16, code: &str, subcode: &str, message: impl Into<String>) -> Self {
+        let message: String = message.into();
+        Self {
+            status,
+            body: json!({ "code": code, "details": null, "message": message, "subcode": subcode }),
+        }
+    }
+
+    /// An error in the wrapped shape of Azure Resource Manager.
+    pub(crate) fn arm(status: u16, code: &str, message: impl Into<String>) -> Self {
+        let message: String = message.into();
+        Self { status, body: json!({ "error": { "code": code, "message": message } }) }
+    }
+
+    pub(crate) fn bad_request(code: &str, message: impl Into<String>) -> Self {
+        Self::aks(400, code, "", message)
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.status, refusal.body)
+    }
+}

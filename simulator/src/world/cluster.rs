@@ -1,0 +1,285 @@
+//! One cluster: its documents, and what is going on in it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use semver::Version;
+use serde_json::{Map, Value, json};
+
+use super::{
+    catalog::Catalog,
+    document,
+    ids::{Ids, eight_digits},
+    outbox::Driver,
+    pool::{Home, Pool},
+    work::Work,
+};
+use crate::{
+    effects::{ClusterKey, Effect, Node, Outcome},
+    scenario::{ClusterSpec, DurationSpec, Durations, Fault},
+};
+
+/// How clients reach a cluster's API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// URL of the API server.
+    pub server: String,
+    /// Its certificate authority, PEM.
+    pub ca_pem: String,
+}
+
+/// A cluster of the world.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    pub(crate) key: ClusterKey,
+    pub(crate) id: String,
+    pub(crate) subscription: String,
+    pub(crate) resource_group: String,
+    pub(crate) name: String,
+    pub(crate) location: String,
+    /// The document without its pools.
+    pub(crate) document: Map<String, Value>,
+    pub(crate) pools: BTreeMap<String, Pool>,
+    /// What the control plane really runs.
+    pub(crate) version: Version,
+    pub(crate) work: Option<Work>,
+    pub(crate) driver: Driver,
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) durations: Durations,
+    pub(crate) faults: Vec<Fault>,
+    /// Upgrades of the control plane accepted so far.
+    pub(crate) upgrades: u32,
+    pub(crate) maintenance: Vec<Value>,
+}
+
+impl Cluster {
+    pub(crate) fn new(spec: &ClusterSpec, general: &DurationSpec, catalog: &Catalog, ids: &mut Ids) -> Self {
+        let version = Version::parse(&spec.kubernetes_version).unwrap_or(Version::new(0, 0, 0));
+        let node_resource_group = format!("MC_{}_{}_{}", spec.resource_group, spec.name, spec.location);
+        let home = Home {
+            subscription: spec.subscription.clone(),
+            node_resource_group: node_resource_group.clone(),
+            location: spec.location.clone(),
+            digits: eight_digits(&spec.key().0),
+        };
+        let pools = spec.pools.iter().map(|pool| {
+            let pool_version = pool.kubernetes_version.as_deref().and_then(|text| Version::parse(text).ok());
+            let pool_version = pool_version.unwrap_or_else(|| version.clone());
+            let image = pool.node_image.clone();
+            let image = image.unwrap_or_else(|| catalog.latest_image(&pool.os_sku, &pool_version));
+            (pool.name.clone(), Pool::new(pool, home.clone(), &pool_version, image))
+        });
+        let mut cluster = Self {
+            key: spec.key(),
+            id: spec.id(),
+            subscription: spec.subscription.clone(),
+            resource_group: spec.resource_group.clone(),
+            name: spec.name.clone(),
+            location: spec.location.clone(),
+            document: initial_document(spec, &node_resource_group),
+            pools: pools.collect(),
+            version,
+            work: None,
+            driver: Driver::Model,
+            endpoint: None,
+            durations: spec.durations.resolve(general),
+            faults: spec.faults.clone(),
+            upgrades: 0,
+            maintenance: spec.maintenance_configurations.clone(),
+        };
+        let names = cluster.pools.keys().cloned().collect::<Vec<_>>();
+        for name in names {
+            cluster.touch(Some(&name), ids);
+        }
+        cluster
+    }
+
+    /// New eTags for a pool and the cluster that shows it, or for the cluster alone.
+    pub(crate) fn touch(&mut self, pool: Option<&str>, ids: &mut Ids) {
+        if let Some(pool) = pool.and_then(|name| self.pools.get_mut(name)) {
+            pool.set("eTag", ids.next());
+        }
+        self.document.insert("eTag".to_owned(), Value::from(ids.next()));
+    }
+
+    pub(crate) fn property(&self, field: &str) -> &Value {
+        self.document.get("properties").and_then(|properties| properties.get(field)).unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn text(&self, field: &str) -> &str {
+        self.property(field).as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn set(&mut self, field: &str, value: impl Into<Value>) {
+        let properties = self.document.entry("properties").or_insert_with(|| json!({}));
+        properties[field] = value.into();
+    }
+
+    pub(crate) fn state(&self) -> &str {
+        self.text("provisioningState")
+    }
+
+    pub(crate) fn set_state(&mut self, pool: Option<&str>, state: &str) {
+        match pool {
+            None => self.set("provisioningState", state),
+            Some(name) => {
+                if let Some(pool) = self.pools.get_mut(name) {
+                    pool.set("provisioningState", state);
+                }
+            }
+        }
+    }
+
+    /// The version that the document shows.
+    pub(crate) fn shown_version(&self) -> Version {
+        Version::parse(self.text("currentKubernetesVersion")).unwrap_or_else(|_| self.version.clone())
+    }
+
+    pub(crate) fn e_tag(&self) -> &str {
+        self.document.get("eTag").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.property("powerState").get("code").and_then(Value::as_str) == Some("Stopped")
+    }
+
+    pub(crate) fn is_long_term(&self) -> bool {
+        self.text("supportPlan") == "AKSLongTermSupport"
+    }
+
+    /// The auto-upgrade channel, when one is on.
+    pub(crate) fn channel(&self) -> Option<&str> {
+        let channel = self.property("autoUpgradeProfile").get("upgradeChannel")?.as_str()?;
+        (channel != "none").then_some(channel)
+    }
+
+    /// The cluster as a GET returns it, pools inline.
+    pub(crate) fn render(&self) -> Value {
+        let mut document = Value::Object(self.document.clone());
+        let pools = self.pools.values().map(|pool| {
+            let mut profile = pool.properties.clone();
+            profile.insert("name".to_owned(), Value::from(pool.name.clone()));
+            Value::Object(profile)
+        });
+        document["properties"]["agentPoolProfiles"] = pools.collect();
+        document
+    }
+
+    /// A pool as a GET returns it.
+    pub(crate) fn render_pool(&self, pool: &Pool) -> Value {
+        json!({
+            "id": format!("{}/agentPools/{}", self.id, pool.name),
+            "name": pool.name,
+            "type": "Microsoft.ContainerService/managedClusters/agentPools",
+            "properties": pool.properties,
+        })
+    }
+
+    /// The fault that the `upgrade`-th upgrade of a pool, or of the control plane, has.
+    pub(crate) fn fault(&self, pool: Option<&str>, upgrade: u32) -> Option<Fault> {
+        let fault =
+            self.faults.iter().find(|fault| fault.pool.as_deref() == pool && fault.upgrade == upgrade);
+        fault.cloned()
+    }
+
+    /// Every node, as a driver is to create it.
+    pub(crate) fn render_nodes(&self) -> Vec<Node> {
+        let nodes = self.pools.values().flat_map(|pool| {
+            let nodes = pool.nodes.values();
+            nodes.map(|node| pool.render_node(&node.name, &node.kubernetes_version, &node.node_image))
+        });
+        nodes.collect()
+    }
+
+    /// Changes the world's own truth after an effect.
+    pub(crate) fn apply(&mut self, effect: &Effect, outcome: &Outcome) {
+        if *outcome != Outcome::Done {
+            return;
+        }
+        match effect {
+            Effect::UpgradeControlPlane { version } => {
+                self.version = Version::parse(version).unwrap_or_else(|_| self.version.clone());
+            }
+            Effect::DeleteNode { node } => {
+                for pool in self.pools.values_mut() {
+                    pool.nodes.remove(node);
+                }
+            }
+            Effect::CreateNode(Node { name, .. })
+            | Effect::ReimageNode(Node { name, .. })
+            | Effect::CordonNode { node: name }
+            | Effect::UncordonNode { node: name }
+            | Effect::QuarantineNode { node: name }
+            | Effect::DrainNode { node: name, .. } => self.apply_to_node(name, effect),
+        }
+    }
+
+    fn apply_to_node(&mut self, name: &str, effect: &Effect) {
+        let Some(node) = self.pools.values_mut().find_map(|pool| pool.nodes.get_mut(name)) else {
+            return;
+        };
+        match effect {
+            Effect::CreateNode(_) => node.ready = true,
+            Effect::CordonNode { .. } => node.cordoned = true,
+            Effect::UncordonNode { .. } => node.cordoned = false,
+            Effect::QuarantineNode { .. } => node.quarantined = true,
+            Effect::ReimageNode(new) => {
+                node.kubernetes_version.clone_from(&new.kubernetes_version);
+                node.node_image.clone_from(&new.node_image);
+                node.quarantined = false;
+            }
+            Effect::DrainNode { .. } | Effect::DeleteNode { .. } | Effect::UpgradeControlPlane { .. } => {}
+        }
+    }
+
+    /// What is to be told to whoever asks for a second operation.
+    pub(crate) fn since(&self) -> Option<(&'static str, Timestamp)> {
+        self.work.as_ref().map(|work| (work.verb, work.started))
+    }
+}
+
+fn initial_document(spec: &ClusterSpec, node_resource_group: &str) -> Map<String, Value> {
+    let dns = format!("{}-dns", spec.name);
+    let fqdn = format!("{dns}-{:08}.hcp.{}.azmk8s.io", eight_digits(&spec.name), spec.location);
+    let mut document = json!({
+        "id": spec.id(),
+        "location": spec.location,
+        "name": spec.name,
+        "type": "Microsoft.ContainerService/ManagedClusters",
+        "properties": {
+            "provisioningState": "Succeeded",
+            "powerState": { "code": spec.power_state },
+            "kubernetesVersion": spec.kubernetes_version,
+            "currentKubernetesVersion": spec.kubernetes_version,
+            "dnsPrefix": dns,
+            "fqdn": fqdn,
+            "servicePrincipalProfile": { "clientId": "msi" },
+            "nodeResourceGroup": node_resource_group,
+            "enableRBAC": true,
+            "supportPlan": spec.support_plan,
+            "networkProfile": {
+                "networkPlugin": "azure",
+                "networkPluginMode": "overlay",
+                "loadBalancerSku": "standard",
+                "podCidr": "10.244.0.0/16",
+                "serviceCidr": "10.0.0.0/16",
+                "dnsServiceIP": "10.0.0.10",
+                "outboundType": "loadBalancer",
+            },
+            "maxAgentPools": 100,
+            "aadProfile": { "managed": true, "enableAzureRBAC": false },
+            "autoUpgradeProfile": { "upgradeChannel": spec.auto_upgrade_channel, "nodeOSUpgradeChannel": "None" },
+            "disableLocalAccounts": true,
+            "oidcIssuerProfile": { "enabled": false },
+            "nodeProvisioningProfile": { "mode": "Manual" },
+        },
+        "identity": { "type": "SystemAssigned" },
+        "sku": { "name": spec.sku.name, "tier": spec.sku.tier },
+    });
+    if !spec.tags.is_empty() {
+        document["tags"] = json!(spec.tags);
+    }
+    let mut document = document.as_object().cloned().unwrap_or_default();
+    document::merge(&mut document, &spec.extra);
+    document
+}

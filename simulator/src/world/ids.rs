@@ -1,0 +1,63 @@
+//! Ids and eTags that look random and are not: the same seed gives the same ones.
+
+/// Makes ids, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Ids {
+    state: u64,
+}
+
+impl Ids {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    /// The next id, in the form of a random UUID.
+    pub(crate) fn next(&mut self) -> String {
+        let (high, low) = (self.word(), self.word());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            0x8000 | ((low >> 48) & 0x3fff),
+            low & 0xffff_ffff_ffff
+        )
+    }
+
+    /// Splitmix64.
+    fn word(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.state)
+    }
+}
+
+const fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+/// Eight digits that stay the same for a name, as in the names of AKS scale sets.
+pub(crate) fn eight_digits(name: &str) -> u32 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let digits = 10_000_000 + mix(hash) % 90_000_000;
+    u32::try_from(digits).unwrap_or(10_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_look_like_random_uuids_and_repeat_with_the_seed() {
+        let (mut one, mut two) = (Ids::new(7), Ids::new(7));
+        let id = one.next();
+        assert_eq!(id, two.next());
+        assert_ne!(id, one.next());
+        assert_eq!(id.len(), 36);
+        assert_eq!(id.as_bytes()[14], b'4');
+        assert_eq!(eight_digits("a").to_string().len(), 8);
+    }
+}

@@ -1,0 +1,231 @@
+//! The model of AKS: sans-I/O and deterministic.
+//!
+//! Calls, outcomes and the passing of time go in; answers, effects and the next instant at
+//! which to be asked again come out. The same inputs give the same outputs, always. A
+//! cluster with a driver has its effects carried out outside; without one the model
+//! answers them itself.
+
+mod call;
+mod catalog;
+mod cluster;
+mod document;
+mod failure;
+mod ids;
+mod job;
+mod operation;
+mod outbox;
+mod pool;
+mod progress;
+mod put_cluster;
+mod put_pool;
+mod reads;
+mod rollout;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod view;
+mod work;
+mod writes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub use call::{Answer, Call, PoolKey, Started};
+pub use cluster::Endpoint;
+pub use pool::WorldNode;
+pub use view::{ClusterView, PoolView, WorkView};
+
+use call::Refusal;
+use catalog::Catalog;
+use cluster::Cluster;
+use ids::Ids;
+use operation::Operation;
+use outbox::{Driver, Outbox};
+use throttle::Throttle;
+
+use crate::{
+    effects::{ClusterKey, Effect, EffectId, Outcome},
+    scenario::{Fault, RegionSpec, Scenario},
+};
+
+/// All clusters, and everything that goes on in them.
+#[derive(Debug)]
+pub struct World {
+    clusters: BTreeMap<ClusterKey, Cluster>,
+    /// Those with an operation under way.
+    busy: BTreeSet<ClusterKey>,
+    catalogs: BTreeMap<String, Catalog>,
+    operations: BTreeMap<String, Operation>,
+    outbox: Outbox,
+    ids: Ids,
+    page_size: usize,
+    throttle: Option<Throttle>,
+}
+
+impl World {
+    /// The world at its start. The scenario has been checked.
+    #[must_use]
+    pub fn new(scenario: &Scenario) -> Self {
+        let mut ids = Ids::new(scenario.seed);
+        let named = scenario.regions.iter().map(|(name, region)| (name.to_lowercase(), Catalog::new(region)));
+        let mut catalogs: BTreeMap<_, _> = named.collect();
+        let mut clusters = BTreeMap::new();
+        for spec in &scenario.clusters {
+            let catalog = catalogs
+                .entry(spec.location.to_lowercase())
+                .or_insert_with(|| Catalog::new(&RegionSpec::default()));
+            clusters.insert(spec.key(), Cluster::new(spec, &scenario.durations, catalog, &mut ids));
+        }
+        Self {
+            clusters,
+            busy: BTreeSet::new(),
+            catalogs,
+            operations: BTreeMap::new(),
+            outbox: Outbox::default(),
+            ids,
+            page_size: scenario.page_size,
+            throttle: scenario.throttling.then(Throttle::default),
+        }
+    }
+
+    /// Answers a call at `now`.
+    pub fn call(&mut self, now: Timestamp, call: Call) -> Answer {
+        self.advance(now);
+        if let Some(Err(throttled)) = self.throttle.as_mut().map(|throttle| throttle.admit(now, &call)) {
+            return *throttled;
+        }
+        let answer = self.dispatch(now, call).unwrap_or_else(Answer::from);
+        self.advance(now);
+        answer
+    }
+
+    /// Lets time pass until `now`; whatever was due happens at its own instant.
+    pub fn advance(&mut self, now: Timestamp) {
+        while let Some(due) = self.next_deadline().filter(|due| *due <= now) {
+            while let Some((id, outcome)) = self.outbox.due_answer(due) {
+                self.settle(due, id, &outcome);
+            }
+            self.progress(due);
+        }
+        self.progress(now);
+        while let Some((id, outcome)) = self.outbox.due_answer(now) {
+            self.settle(now, id, &outcome);
+            self.progress(now);
+        }
+    }
+
+    /// When something happens next by itself.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let busy = self.busy.iter().filter_map(|key| self.clusters.get(key));
+        let works = busy.filter_map(|cluster| cluster.work.as_ref()?.deadline());
+        works.chain(self.outbox.next_answer()).min()
+    }
+
+    /// The effects since the last time, for the drivers of their clusters.
+    pub fn take_effects(&mut self) -> Vec<(ClusterKey, EffectId, Effect)> {
+        self.outbox.take()
+    }
+
+    /// Takes what became of an effect.
+    pub fn complete(&mut self, now: Timestamp, id: EffectId, outcome: &Outcome) {
+        self.advance(now);
+        self.settle(now, id, outcome);
+        self.advance(now);
+    }
+
+    /// Gives a cluster a driver and an API server: its nodes are to be created there.
+    ///
+    /// False when there is no such cluster.
+    pub fn attach(&mut self, now: Timestamp, key: &ClusterKey, endpoint: Endpoint) -> bool {
+        let Some(cluster) = self.clusters.get_mut(key) else {
+            return false;
+        };
+        cluster.driver = Driver::Outside;
+        cluster.endpoint = Some(endpoint);
+        for node in cluster.render_nodes() {
+            self.outbox.emit(now, key, Driver::Outside, Effect::CreateNode(node), &[]);
+        }
+        true
+    }
+
+    /// Adds a fault to a cluster; its `upgrade` counts on from those so far.
+    ///
+    /// False when there is no such cluster.
+    pub fn add_fault(&mut self, key: &ClusterKey, mut fault: Fault) -> bool {
+        let Some(cluster) = self.clusters.get_mut(key) else {
+            return false;
+        };
+        let so_far = fault
+            .pool
+            .as_deref()
+            .map_or(cluster.upgrades, |name| cluster.pools.get(name).map_or(0, |pool| pool.upgrades));
+        fault.upgrade += so_far;
+        cluster.faults.push(fault);
+        true
+    }
+
+    /// The world's own truth: what each cluster's nodes really run.
+    #[must_use]
+    pub fn view(&self) -> Vec<ClusterView> {
+        self.clusters.values().map(Cluster::view).collect()
+    }
+
+    fn settle(&mut self, now: Timestamp, id: EffectId, outcome: &Outcome) {
+        let Some((key, effect)) = self.outbox.settle(id) else {
+            return;
+        };
+        if let Some(cluster) = self.clusters.get_mut(&key) {
+            cluster.apply(&effect, outcome);
+            if let Some(work) = &mut cluster.work {
+                work.settle(id, outcome);
+            }
+        }
+        self.progress(now);
+    }
+
+    fn progress(&mut self, now: Timestamp) {
+        let Self { clusters, busy, outbox, operations, ids, .. } = self;
+        busy.retain(|key| {
+            clusters.get_mut(key).is_some_and(|cluster| {
+                cluster.progress(now, outbox, operations, ids);
+                cluster.work.is_some()
+            })
+        });
+    }
+
+    fn dispatch(&mut self, now: Timestamp, call: Call) -> Result<Answer, Refusal> {
+        match call {
+            Call::ListClusters { subscription, resource_group, skip } => {
+                Ok(self.list_clusters(&subscription, resource_group.as_deref(), skip))
+            }
+            Call::GetCluster { cluster } => Ok(Answer::new(200, self.cluster(&cluster)?.render())),
+            Call::PutCluster { cluster, body, if_match } => {
+                self.put_cluster(now, &cluster, &body, if_match.as_deref())
+            }
+            Call::ClusterUpgradeProfile { cluster } => self.cluster_upgrade_profile(&cluster),
+            Call::ListPools { cluster, skip } => self.list_pools(&cluster, skip),
+            Call::GetPool { pool } => self.get_pool(&pool),
+            Call::PutPool { pool, body, if_match } => self.put_pool(now, &pool, &body, if_match.as_deref()),
+            Call::PoolUpgradeProfile { pool } => self.pool_upgrade_profile(&pool),
+            Call::UpgradeNodeImage { pool } => self.upgrade_node_image(now, &pool),
+            Call::AbortCluster { cluster } => self.abort(now, &cluster, None),
+            Call::AbortPool { pool } => self.abort(now, &pool.cluster, Some(&pool.name)),
+            Call::MaintenanceConfigurations { cluster } => {
+                let value = Value::from(self.cluster(&cluster)?.maintenance.clone());
+                Ok(Answer::new(200, serde_json::json!({ "value": value })))
+            }
+            Call::UserCredential { cluster } => self.user_credential(&cluster),
+            Call::KubernetesVersions { location } => Ok(self.kubernetes_versions(&location)),
+            Call::Operation { location, id } => self.operation(&location, &id),
+            Call::OperationResult { location, id } => self.operation_result(&location, &id),
+        }
+    }
+
+    fn cluster(&self, key: &ClusterKey) -> Result<&Cluster, Refusal> {
+        self.clusters.get(key).ok_or_else(|| reads::no_cluster(key))
+    }
+}

@@ -1,0 +1,83 @@
+//! The world's own truth, for tests and for the control port.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{cluster::Cluster, outbox::Driver, pool::WorldNode};
+
+/// A cluster as it really is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterView {
+    /// Its ARM id.
+    pub id: String,
+    /// What its API server runs.
+    pub kubernetes_version: String,
+    /// What its document says.
+    pub provisioning_state: String,
+    /// Whether a real API server plays it.
+    pub driven: bool,
+    /// What is going on.
+    pub operation: Option<WorkView>,
+    /// Its node pools.
+    pub pools: Vec<PoolView>,
+}
+
+/// A node pool as it really is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolView {
+    /// Its name.
+    pub name: String,
+    /// What its document says.
+    pub provisioning_state: String,
+    /// The version that its document shows.
+    pub orchestrator_version: String,
+    /// The image that its document shows.
+    pub node_image_version: String,
+    /// Its nodes.
+    pub nodes: Vec<WorldNode>,
+}
+
+/// An operation under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkView {
+    /// Its id.
+    pub id: String,
+    /// The pool that it is about; the cluster when none.
+    pub pool: Option<String>,
+    /// The text of its status.
+    pub status: String,
+    /// When it was accepted.
+    pub started: Timestamp,
+}
+
+impl Cluster {
+    pub(super) fn view(&self) -> ClusterView {
+        let pools = self.pools.values().map(|pool| {
+            let mut nodes = pool.nodes.values().cloned().collect::<Vec<_>>();
+            nodes.sort_by_key(|node| node.index);
+            PoolView {
+                name: pool.name.clone(),
+                provisioning_state: pool.state().to_owned(),
+                orchestrator_version: pool.text("orchestratorVersion").to_owned(),
+                node_image_version: pool.image().to_owned(),
+                nodes,
+            }
+        });
+        ClusterView {
+            id: self.id.clone(),
+            kubernetes_version: self.version.to_string(),
+            provisioning_state: self.state().to_owned(),
+            driven: self.driver == Driver::Outside,
+            operation: self.work.as_ref().map(|work| WorkView {
+                id: work.operation.clone(),
+                pool: work.pool.clone(),
+                status: work.status(),
+                started: work.started,
+            }),
+            pools: pools.collect(),
+        }
+    }
+}
