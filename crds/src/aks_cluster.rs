@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
     shortname = "aks",
     category = "tidegate",
     namespaced,
+    doc = "One AKS cluster: its ARM id, labels for selection, how to reach it. The status is its inventory.",
     status = "AKSClusterStatus",
     derive = "PartialEq",
     printcolumn(name = "Version", type_ = "string", json_path = ".status.cluster.version"),

@@ -20,6 +20,7 @@ use crate::{ClusterReference, TargetSpec, UpgradePolicy};
     shortname = "cup",
     category = "tidegate",
     namespaced,
+    doc = "One cluster's upgrade, made by an UpgradePlan or by a user for one cluster by hand.",
     status = "ClusterUpgradeStatus",
     derive = "PartialEq",
     printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.clusterRef.name"),

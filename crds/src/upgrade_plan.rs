@@ -21,6 +21,7 @@ use crate::{Duration, FailurePolicy, GateSpec, NodePools, TargetSpec};
     shortname = "upl",
     category = "tidegate",
     namespaced,
+    doc = "Upgrades clusters in waves.",
     status = "UpgradePlanStatus",
     derive = "PartialEq",
     validation = Rule::new("self.metadata.name.size() <= 40").message("metadata.name must have at most 40 characters: it becomes part of labels"),

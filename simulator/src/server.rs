@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) signer: arm::Signer,
     pub(crate) log: Log,
     pub(crate) clock: SimulatedClock,
+    pub(crate) gateway: arm::Gateway,
     /// `https://127.0.0.1:PORT`
     pub(crate) endpoint: String,
 }
@@ -170,8 +171,10 @@ impl Simulator {
         };
         let supervisor = Supervisor::default();
         let world = runtime::start(World::new(&scenario), clock, &supervisor);
+        let gateway = arm::Gateway::new(scenario.flaky_operations);
         let signer = arm::Signer::new(server.secret);
-        let shared = Arc::new(Shared { world, tenant, signer, log: Log::default(), clock, endpoint });
+        let shared =
+            Arc::new(Shared { world, tenant, signer, log: Log::default(), clock, gateway, endpoint });
 
         let handles = [Handle::new(), Handle::new()];
         let front = arm::routes().merge(identity::routes()).with_state(Arc::clone(&shared));

@@ -94,6 +94,7 @@ impl Arm {
             }
         };
         let server = from_tcp_rustls(listener, config).expect("a server");
+        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
         tokio::spawn(server.serve(Router::new().fallback(answer).into_make_service()));
         let url = format!("https://127.0.0.1:{port}/").parse().expect("a URL");
         Self { url, ca_pem: certificate.into_bytes(), seen }

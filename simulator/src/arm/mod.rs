@@ -1,6 +1,7 @@
 //! Azure Resource Manager's front: checks the caller, understands the URL, asks the world,
 //! and puts the answer into ARM's headers. Decides nothing about clusters.
 
+mod gateway;
 mod path;
 mod respond;
 mod sign;
@@ -22,6 +23,7 @@ use crate::{
     world::{Answer, Call},
 };
 
+pub(crate) use gateway::Gateway;
 pub(crate) use sign::Signer;
 
 /// What a request comes to: the answer, and what the log says about it.
@@ -44,6 +46,9 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if let Some(failure) = shared.gateway.fail(uri.path()) {
+        return failure;
+    }
     let Handled { answer, mutation, caller, simulated } =
         answer(&shared, &method, &uri, &headers, &body).await;
     let entry = LogEntry {

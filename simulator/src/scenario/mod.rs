@@ -1,7 +1,9 @@
 //! What a simulation starts from: tenants, regions, clusters and what goes wrong, read from YAML.
 //!
 //! Reading refuses unknown fields and values that no AKS would accept, and says which
-//! field it was and what would be right. Touches nothing.
+//! field it was and what would be right. Touches nothing. Nearly everything has a default;
+//! this is what there is to say:
+#![doc = concat!("```yaml\n", include_str!("example.yaml"), "```")]
 
 mod cluster;
 mod region;
@@ -34,6 +36,9 @@ pub struct Scenario {
     /// Whether calls are throttled as AKS throttles them, in simulated time.
     #[serde(default)]
     pub throttling: bool,
+    /// Every how-many-th look at an operation fails with a gateway's error; none when 0.
+    #[serde(default)]
+    pub flaky_operations: u32,
     /// Who may ask for tokens.
     #[serde(default)]
     pub identities: Vec<Identity>,
@@ -256,6 +261,12 @@ mod tests {
 
     fn refusal(yaml: &str) -> String {
         Scenario::parse(yaml).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_example_is_a_scenario() {
+        let scenario = Scenario::parse(include_str!("example.yaml")).unwrap();
+        assert_eq!(scenario.clusters[0].pools.len(), 3);
     }
 
     #[test]

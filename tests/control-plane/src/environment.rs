@@ -69,6 +69,12 @@ impl Environment {
         self.shared.folder.path().to_owned()
     }
 
+    /// The process group of all components, for a child process that is to end with them, however
+    /// this process ends ([`CommandExt::process_group`](std::os::unix::process::CommandExt)).
+    pub fn process_group(&self) -> i32 {
+        self.shared.group.id()
+    }
+
     /// Leaves the folder where it is when the environment ends.
     pub fn keep(&self) {
         self.shared.folder.keep();

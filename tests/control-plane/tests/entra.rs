@@ -69,6 +69,7 @@ impl Issuer {
             .route("/.well-known/openid-configuration", get(|| async { Json(document) }))
             .route("/keys", get(|| async { Json(keys) }));
         let server = axum_server::from_tcp_rustls(listener, config)?;
+        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
         tokio::spawn(server.serve(router.into_make_service()));
         Ok(Self { url, certificate, signer })
     }

@@ -24,6 +24,22 @@ fn a_control_plane_shows_its_target_at_once_and_runs_it_later() {
 }
 
 #[test]
+fn a_failed_control_plane_keeps_showing_its_target_and_goes_there_when_asked_again() {
+    let mut script = Script::new("faults: [{ error: { code: InternalServerError, message: try again } }]");
+    let answer = script.upgrade_control_plane("1.35.3");
+    script.pass(9);
+    assert_eq!(script.status(&answer)["error"]["code"], "InternalServerError");
+    let properties = script.get()["properties"].clone();
+    assert_eq!(properties["provisioningState"], "Failed");
+    assert_eq!(properties["currentKubernetesVersion"], "1.35.3");
+    assert_eq!(script.world.view()[0].kubernetes_version, "1.34.4");
+    let again = script.upgrade_control_plane("1.35.3");
+    script.pass(9);
+    assert_eq!(script.status(&again)["status"], "Succeeded");
+    assert_eq!(script.world.view()[0].kubernetes_version, "1.35.3");
+}
+
+#[test]
 fn a_pool_upgrade_adds_surge_nodes_reimages_in_batches_and_removes_them() {
     let mut script = Script::with("{ name: apps, count: 3, maxSurge: '2', kubernetesVersion: 1.34.2 }", "");
     let answer = script.upgrade_pool("apps", "1.34.4");

@@ -1,0 +1,25 @@
+# `make` lists the targets. Each sets up what it needs; Rust (rustup) and Go must be on PATH.
+.DEFAULT_GOAL := help
+.PHONY: help demo test build lint audit manifests
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Watch three simulated AKS clusters being upgraded; KEEP=1 leaves all running until Ctrl-C
+	@KEEP=$(KEEP) scripts/demo
+
+test: ## Check everything that has to hold before a change goes in
+	@scripts/test
+
+build: ## Build all binaries for development
+	@cargo build --workspace --bins
+
+lint: ## Check formatting and run clippy, warnings denied
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+
+audit: ## Check dependencies: advisories too, which needs the network
+	@scripts/cargo-deny check
+
+manifests: ## Write the CustomResourceDefinitions anew from the Rust types
+	@scripts/manifests
