@@ -1,1 +1,4 @@
-//! .
+//! What the end-to-end tests and the demo stand on: see [`stage`].
+#![recursion_limit = "256"]
+
+pub mod stage;

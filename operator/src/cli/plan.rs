@@ -74,7 +74,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let hub = args.hub.connect().await?;
     let plan = read(&hub, &args.plan).await?;
     let clusters = hub.clusters().await?;
-    let valid = match validate(&plan, &clusters) {
+    let valid = match validate(&plan, &clusters, true) {
         Ok(valid) => valid,
         Err(Invalid::Spec(fields)) => {
             let words: Vec<String> = fields.iter().map(ToString::to_string).collect();

@@ -66,7 +66,7 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
             return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
         }
     };
-    let target = match observed.target(&context, &id).await {
+    let target = match observed.target(&context, &id, &request).await {
         Ok(target) => target,
         Err(error) => {
             let waiting = WaitingOn::InvalidSpec(format!("AKSCluster {}: {error}", observed.cluster_name()));

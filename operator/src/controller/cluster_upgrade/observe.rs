@@ -2,7 +2,7 @@
 
 use azure_mgmt_containerservice::ClusterId;
 use crds::{AKSCluster, ClusterUpgrade};
-use engine::Ledger;
+use engine::{Ledger, Request, Unreadable};
 use kube::{Api, ResourceExt, api::ListParams};
 
 use crate::{
@@ -57,17 +57,16 @@ impl Observed {
         &self.upgrade.spec.cluster_ref.name
     }
 
-    /// The cluster's own API.
+    /// The cluster's own API; not asked for while nothing would be read there.
     pub(super) async fn target(
         &self,
         context: &Context,
         id: &ClusterId,
+        request: &Request,
     ) -> Result<TargetCluster, TargetError> {
         match &self.cluster {
-            Some(cluster) => context.target(cluster, id).await,
-            None => {
-                Ok(TargetCluster::new(Err(engine::Unreadable("the AKSCluster does not exist".to_owned()))))
-            }
+            Some(cluster) if request.waits_for_wave.is_none() => context.target(cluster, id).await,
+            Some(_) | None => Ok(TargetCluster::new(Err(Unreadable::not_asked()))),
         }
     }
 }

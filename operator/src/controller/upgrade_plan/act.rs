@@ -4,7 +4,7 @@
 //! replicas that believe to lead only one goes on.
 
 use crds::{ClusterUpgrade, PLAN_LABEL, ROLLOUT_LABEL, Rollout, UpgradePlan, WAVE_LABEL};
-use engine::{Clock as _, Wave, decide_rollout};
+use engine::{Clock as _, decide_rollout};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -15,31 +15,40 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, Hindrance, ValidPlan,
     observe::{Observed, list_upgrades},
-    record::{is_finished, member},
+    record::is_finished,
     upgrade_spec,
+    validate::validate,
 };
 use crate::{context::Context, controller::FIELD_MANAGER};
 
 /// Does what can be done now; tells what hinders it.
-pub(super) async fn act(
-    context: &Context,
-    observed: &mut Observed,
-    valid: &ValidPlan,
-) -> Result<Option<Hindrance>, Error> {
+pub(super) async fn act(context: &Context, observed: &mut Observed) -> Result<Option<Hindrance>, Error> {
     let hash = plan_hash(&observed.plan)?;
-    let present = observed.plan.status.as_ref().and_then(|status| status.rollout.as_ref());
-    if present.is_none_or(|rollout| rollout.plan_hash != hash) {
-        if let Some(busy) = retire(context, observed).await? {
-            return Ok(Some(Hindrance::EarlierRollout(busy)));
+    let present = observed.rollout().filter(|rollout| rollout.plan_hash == hash);
+    // Once its members are made, a rollout goes by them: what Azure offers, and which clusters
+    // the selectors find, may have changed since.
+    if present.is_none_or(|rollout| !rollout.members_recorded) {
+        let is_new = present.is_none();
+        let valid = match validate(&observed.plan, &observed.clusters, is_new) {
+            Ok(valid) => valid,
+            Err(invalid) => return Ok(Some(invalid.into())),
+        };
+        if is_new {
+            if let Some(busy) = retire(context, observed).await? {
+                return Ok(Some(Hindrance::EarlierRollout(busy)));
+            }
+            begin(context, observed, &valid, hash).await?;
         }
-        begin(context, observed, valid, hash).await?;
+        if !context.may_act() {
+            return Ok(None);
+        }
+        create_members(context, observed, &valid).await?;
     }
     if !context.may_act() {
         return Ok(None);
     }
-    create_members(context, observed, valid).await?;
     pass_on_suspend(context, observed).await?;
-    admit(context, observed, valid).await?;
+    admit(context, observed).await?;
     Ok(None)
 }
 
@@ -130,9 +139,7 @@ async fn claim(context: &Context, observed: &mut Observed, rollout: Rollout) -> 
 
 /// Makes every ClusterUpgrade of the rollout once; from then on its members are fixed.
 async fn create_members(context: &Context, observed: &mut Observed, valid: &ValidPlan) -> Result<(), Error> {
-    let Some(rollout) = observed.plan.status.as_ref().and_then(|status| status.rollout.clone()) else {
-        return Ok(());
-    };
+    let Some(rollout) = observed.rollout().cloned() else { return Ok(()) };
     if rollout.members_recorded {
         return Ok(());
     }
@@ -177,17 +184,15 @@ async fn pass_on_suspend(context: &Context, observed: &mut Observed) -> Result<(
 }
 
 /// Lets clusters start: claimed in the plan's status, read again live, then written.
-async fn admit(context: &Context, observed: &mut Observed, valid: &ValidPlan) -> Result<(), Error> {
-    if decide(observed, valid).is_empty() {
+async fn admit(context: &Context, observed: &mut Observed) -> Result<(), Error> {
+    if decide(observed).is_empty() {
         return Ok(());
     }
-    let Some(rollout) = observed.plan.status.as_ref().and_then(|status| status.rollout.clone()) else {
-        return Ok(());
-    };
+    let Some(rollout) = observed.rollout().cloned() else { return Ok(()) };
     claim(context, observed, Rollout { admissions: rollout.admissions + 1, ..rollout }).await?;
     observed.upgrades = list_upgrades(context, &observed.plan).await.map_err(Error::Read)?;
     let api = upgrades(context, &observed.plan);
-    for name in decide(observed, valid) {
+    for name in decide(observed) {
         if !context.may_act() {
             return Ok(());
         }
@@ -198,34 +203,8 @@ async fn admit(context: &Context, observed: &mut Observed, valid: &ValidPlan) ->
     Ok(())
 }
 
-fn decide(observed: &Observed, valid: &ValidPlan) -> Vec<String> {
-    decide_rollout(&waves(observed, valid), observed.plan.spec.suspend).start
-}
-
-/// The waves as their ClusterUpgrades show them.
-fn waves(observed: &Observed, valid: &ValidPlan) -> Vec<Wave> {
-    valid
-        .waves
-        .iter()
-        .map(|wave| {
-            let place = |upgrade: &ClusterUpgrade| {
-                wave.clusters
-                    .iter()
-                    .position(|name| *name == upgrade.spec.cluster_ref.name)
-                    .unwrap_or(usize::MAX)
-            };
-            let mut upgrades: Vec<&ClusterUpgrade> = observed
-                .members()
-                .filter(|upgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.wave == wave.name))
-                .collect();
-            upgrades.sort_by_key(|upgrade| (place(upgrade), upgrade.name_any()));
-            Wave {
-                name: wave.name.clone(),
-                max_concurrent: wave.max_concurrent,
-                members: upgrades.into_iter().map(member).collect(),
-            }
-        })
-        .collect()
+fn decide(observed: &Observed) -> Vec<String> {
+    decide_rollout(&observed.waves(), observed.plan.spec.suspend).start
 }
 
 fn upgrades(context: &Context, plan: &UpgradePlan) -> Api<ClusterUpgrade> {

@@ -1,6 +1,6 @@
 //! UpgradePlan: which clusters are in which wave, and which may start now. Never changes anything in Azure.
 //!
-//! observe (client) → validate (no client) → decide (engine) → act (client) → record (client).
+//! observe (client) → act (client; validates without one, decides with the engine) → record (client).
 
 mod act;
 mod observe;
@@ -51,6 +51,15 @@ impl Error {
     }
 }
 
+impl From<Invalid> for Hindrance {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::Spec(fields) => Self::Invalid(fields),
+            Invalid::Unobserved(clusters) => Self::Inventory(clusters),
+        }
+    }
+}
+
 /// What a plan waits on before it has a rollout, and what is wrong with it.
 enum Hindrance {
     Invalid(Vec<InvalidField>),
@@ -77,11 +86,7 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
         context.metrics.standing("UpgradePlan", format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
-    let hindrance = match validate::validate(&observed.plan, &observed.clusters) {
-        Err(Invalid::Spec(fields)) => Some(Hindrance::Invalid(fields)),
-        Err(Invalid::Unobserved(clusters)) => Some(Hindrance::Inventory(clusters)),
-        Ok(valid) => act::act(&context, &mut observed, &valid).await?,
-    };
+    let hindrance = act::act(&context, &mut observed).await?;
     record::record(&context, &observed, hindrance.as_ref()).await?;
     Ok(Ended::LookAgain(context.after(PERIOD)))
 }

@@ -1,8 +1,10 @@
 //! Reads, live, a plan, the clusters of its namespace, and the ClusterUpgrades of its rollout.
 
-use crds::{AKSCluster, ClusterUpgrade, PLAN_LABEL, UpgradePlan};
+use crds::{AKSCluster, ClusterUpgrade, PLAN_LABEL, Rollout, UpgradePlan, WaveSpec, share_of};
+use engine::{Share, Wave};
 use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
 
+use super::record::member;
 use crate::{context::Context, controller::settled};
 
 /// A plan and what belongs to it.
@@ -44,12 +46,39 @@ pub(super) async fn list_upgrades(
 }
 
 impl Observed {
+    /// The present rollout.
+    pub(super) fn rollout(&self) -> Option<&Rollout> {
+        self.plan.status.as_ref()?.rollout.as_ref()
+    }
+
     /// The ClusterUpgrades of the present rollout.
     pub(super) fn members(&self) -> impl Iterator<Item = &ClusterUpgrade> {
-        let rollout = self.plan.status.as_ref().and_then(|status| status.rollout.as_ref());
+        let rollout = self.rollout().map(|rollout| rollout.id.as_str());
         self.upgrades.iter().filter(move |upgrade| {
             let of = upgrade.spec.plan.as_ref().map(|plan| plan.rollout.as_str());
-            of.is_some() && of == rollout.map(|rollout| rollout.id.as_str())
+            of.is_some() && of == rollout
         })
+    }
+
+    /// The waves as their ClusterUpgrades show them, in the order in which clusters start.
+    pub(super) fn waves(&self) -> Vec<Wave> {
+        self.plan.spec.waves.iter().enumerate().map(|(index, wave)| self.wave(index, wave)).collect()
+    }
+
+    fn wave(&self, index: usize, wave: &WaveSpec) -> Wave {
+        let names = wave.clusters.names.as_deref().unwrap_or_default();
+        let place = |upgrade: &ClusterUpgrade| {
+            names.iter().position(|name| *name == upgrade.spec.cluster_ref.name).unwrap_or(usize::MAX)
+        };
+        let of_wave =
+            |upgrade: &&ClusterUpgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.wave == wave.name);
+        let mut upgrades: Vec<&ClusterUpgrade> = self.members().filter(of_wave).collect();
+        upgrades.sort_by_key(|upgrade| (place(upgrade), upgrade.name_any()));
+        Wave {
+            name: wave.name.clone(),
+            // A plan that says nonsense here was refused before it had a rollout.
+            max_concurrent: share_of(wave, index).unwrap_or(Share::Number(1)),
+            members: upgrades.into_iter().map(member).collect(),
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! Writes how a plan stands, from its ClusterUpgrades.
 
-use crds::{
-    ClusterCounts, ClusterUpgrade, PlanSummary, UpgradePlan, UpgradePlanStatus, WaveStatus, share_of,
-};
-use engine::{Clock as _, Member, MemberState, Share, Stance, Wave, WaveState, decide_rollout};
+use crds::{ClusterCounts, ClusterUpgrade, PlanSummary, UpgradePlan, UpgradePlanStatus, WaveStatus};
+use engine::{Clock as _, Member, MemberState, Stance, Wave, WaveState, decide_rollout};
 use kube::{Api, Resource, ResourceExt, api::PostParams};
 
 use super::{Error, Hindrance, observe::Observed};
@@ -19,7 +17,7 @@ pub(super) async fn record(
     hindrance: Option<&Hindrance>,
 ) -> Result<(), Error> {
     let before = observed.plan.status.clone().unwrap_or_default();
-    let waves = present_waves(observed);
+    let waves = observed.waves();
     let states = decide_rollout(&waves, observed.plan.spec.suspend).waves;
     let standing = standing(observed, &waves, &states, hindrance);
     let status = next_status(context, &observed.plan, &before, &waves, &states, &standing);
@@ -80,21 +78,6 @@ pub(super) fn member(upgrade: &ClusterUpgrade) -> Member {
 
 pub(super) fn is_finished(upgrade: &ClusterUpgrade) -> bool {
     upgrade.status.as_ref().is_some_and(|status| status.ledger.finished_at.is_some())
-}
-
-fn present_waves(observed: &Observed) -> Vec<Wave> {
-    let waves = observed.plan.spec.waves.iter().enumerate();
-    waves
-        .map(|(index, wave)| Wave {
-            name: wave.name.clone(),
-            max_concurrent: share_of(wave, index).unwrap_or(Share::Number(1)),
-            members: observed
-                .members()
-                .filter(|upgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.wave == wave.name))
-                .map(member)
-                .collect(),
-        })
-        .collect()
 }
 
 fn standing(

@@ -43,11 +43,16 @@ pub(crate) enum Invalid {
     Unobserved(Vec<String>),
 }
 
-/// Checks a plan against the clusters of its namespace.
+/// Checks a plan against the clusters of its namespace; `resolve_target` is for a new rollout,
+/// a present one keeps what its target was resolved to.
 ///
 /// # Errors
 /// Every field that is wrong, or the clusters that are not known yet.
-pub(crate) fn validate(plan: &UpgradePlan, clusters: &[AKSCluster]) -> Result<ValidPlan, Invalid> {
+pub(crate) fn validate(
+    plan: &UpgradePlan,
+    clusters: &[AKSCluster],
+    resolve_target: bool,
+) -> Result<ValidPlan, Invalid> {
     let mut invalid = Vec::new();
     let mut taken = BTreeSet::new();
     let mut names = BTreeSet::new();
@@ -69,6 +74,9 @@ pub(crate) fn validate(plan: &UpgradePlan, clusters: &[AKSCluster]) -> Result<Va
     }
     if !invalid.is_empty() {
         return Err(Invalid::Spec(invalid));
+    }
+    if !resolve_target {
+        return Ok(ValidPlan { waves, target: ResolvedTarget::default() });
     }
     let members: Vec<&AKSCluster> =
         clusters.iter().filter(|cluster| taken.contains(&cluster.name_any())).collect();

@@ -1,0 +1,182 @@
+//! The hub: Tidegate's chart on a real API server, and the identity that the operator has there.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use control_plane::{ControlPlane, Environment, Options};
+use engine::TimeScale;
+use k8s_openapi::api::{
+    authentication::v1::{TokenRequest, TokenRequestSpec},
+    core::v1::ServiceAccount,
+};
+use kube::{
+    Api, Client,
+    api::{GetParams, PostParams},
+    core::Request,
+};
+use serde_json::Value;
+use simulator::{
+    Ready,
+    scenario::{Federated, Identity},
+};
+
+use super::{
+    manifests::ensure_namespace,
+    operator::Command,
+    setup::{CLIENT_ID, OBJECT_ID, Setup},
+};
+
+/// Where the chart is installed.
+pub const NAMESPACE: &str = "tidegate-system";
+/// The operator's account there, made by the chart.
+pub const SERVICE_ACCOUNT: &str = "tidegate";
+/// Who tokens are for that Entra takes in place of a secret.
+const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
+const TOKEN_SECONDS: i64 = 3 * 3600;
+
+pub(super) struct Hub {
+    pub(super) client: Client,
+    pub(super) plane: ControlPlane,
+}
+
+impl Hub {
+    pub(super) async fn start(environment: &Environment) -> Result<Self> {
+        let options = Options { controllers: true, ..Options::new("hub") };
+        let plane = environment.control_plane(options).await?;
+        Ok(Self { client: plane.client()?, plane })
+    }
+
+    /// The operator's application in Entra: it trusts the service account of the hub.
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            client_id: CLIENT_ID.to_owned(),
+            object_id: OBJECT_ID.to_owned(),
+            secret: None,
+            federated: Some(Federated {
+                issuer: self.plane.url(),
+                subject: format!("system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"),
+                audience: EXCHANGE_AUDIENCE.to_owned(),
+            }),
+            groups: Vec::new(),
+        }
+    }
+
+    /// The keys that service-account tokens are signed with.
+    pub(super) async fn key_set(&self) -> Result<Value> {
+        let request = Request::new("/openid/v1").get("jwks", &GetParams::default())?;
+        self.client.request(request).await.context("reading the hub's keys")
+    }
+
+    /// Installs the chart: definitions, roles, the service account. Its Deployment has no replicas,
+    /// as the hub has no nodes.
+    pub(super) async fn install(&self, setup: &Setup, azure: &Ready) -> Result<()> {
+        for (namespace, _) in &setup.kubeconfig_secrets {
+            ensure_namespace(&self.client, namespace).await?;
+        }
+        let secrets = setup.kubeconfig_secrets.iter();
+        let secrets: Vec<Value> = secrets
+            .map(|(namespace, names)| serde_json::json!({ "namespace": namespace, "names": names }))
+            .collect();
+        let mut helm = self.plane.helm();
+        helm.args(["install", "tidegate"])
+            .arg(repository().join("charts/tidegate"))
+            .args(["--namespace", NAMESPACE, "--create-namespace"])
+            .args(["--set", "replicas=0", "--set", "image.repository=example.org/tidegate"])
+            .args(["--set", &format!("azure.tenantId={}", azure.tenant)])
+            .args(["--set", &format!("azure.clientId={CLIENT_ID}")])
+            .args(["--set-json", &format!("kubeconfigSecrets={}", Value::from(secrets))])
+            .args(&setup.helm);
+        let output = helm.output().await.context("running helm")?;
+        ensure!(
+            output.status.success(),
+            "helm install: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for definition in crds::definitions() {
+            let name = definition.metadata.name.unwrap_or_default();
+            let api = Api::all(self.client.clone());
+            super::when(&api, &name, "established", |definition| {
+                kube::runtime::conditions::is_crd_established().matches_object(Some(definition))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// How the operator is started: as the chart's service account, on the hub and in Azure.
+    pub(super) async fn command(
+        &self,
+        environment: &Environment,
+        azure: &Ready,
+        clock: &TimeScale,
+    ) -> Result<Command> {
+        let folder = environment.folder();
+        let (kubeconfig, assertion, ca) =
+            (folder.join("operator.kubeconfig"), folder.join("federated-token"), folder.join("azure-ca.pem"));
+        let token = self.token(None).await?;
+        write(&kubeconfig, &self.kubeconfig(&token))?;
+        write(&assertion, &self.token(Some(EXCHANGE_AUDIENCE)).await?)?;
+        write(&ca, &azure.ca_pem)?;
+        let text = |path: PathBuf| path.display().to_string();
+        let arguments = [
+            ("--azure-endpoint", azure.endpoint.clone()),
+            ("--azure-authority", azure.authority.clone()),
+            ("--azure-ca-file", text(ca)),
+            ("--azure-credential", "workload-identity".to_owned()),
+            ("--azure-tenant-id", azure.tenant.clone()),
+            ("--azure-client-id", CLIENT_ID.to_owned()),
+            ("--azure-federated-token-file", text(assertion)),
+            ("--clock", clock.to_string()),
+            ("--listen", "127.0.0.1:0".to_owned()),
+            ("--lease-namespace", NAMESPACE.to_owned()),
+            // Like a container that starts again in its pod: it may go on with its own lease at once.
+            ("--replica", "tidegate-0".to_owned()),
+        ];
+        Ok(Command {
+            arguments: arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect(),
+            kubeconfig,
+            process_group: environment.process_group(),
+        })
+    }
+
+    async fn token(&self, audience: Option<&str>) -> Result<String> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: audience.into_iter().map(str::to_owned).collect(),
+                expiration_seconds: Some(TOKEN_SECONDS),
+                ..TokenRequestSpec::default()
+            },
+            ..TokenRequest::default()
+        };
+        let answer = accounts
+            .create_token_request(SERVICE_ACCOUNT, &PostParams::default(), &request)
+            .await
+            .context("a token of the chart's service account")?;
+        Ok(answer.status.context("a token request has a status")?.token)
+    }
+
+    fn kubeconfig(&self, token: &str) -> String {
+        let (server, ca) = (self.plane.url(), BASE64_STANDARD.encode(self.plane.ca_pem()));
+        format!(
+            "apiVersion: v1
+kind: Config
+current-context: hub
+contexts: [{{name: hub, context: {{cluster: hub, user: operator}}}}]
+clusters: [{{name: hub, cluster: {{server: '{server}', certificate-authority-data: {ca}}}}}]
+users: [{{name: operator, user: {{token: {token}}}}}]
+"
+        )
+    }
+}
+
+/// The top of the checkout.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}

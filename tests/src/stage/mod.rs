@@ -1,0 +1,165 @@
+//! A stage: a hub and target clusters on real control planes, the simulator in the place of Azure,
+//! and the operator as a child process under the rights of its chart.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use tests::stage::{Setup, Stage};
+//!
+//! let setup = Setup::new("upgrade", include_str!("example.yaml"));
+//! Stage::run(setup, async |stage| {
+//!     stage.register("fleet", "weu-1", &[("ring", "canary")]).await?;
+//!     stage.apply("{apiVersion: tidegate.dev/v1alpha1, kind: UpgradePlan, …}").await?;
+//!     stage.plan_reaches("fleet", "autumn", "Succeeded").await?;
+//!     assert_eq!(stage.mutations("weu-1"), ["PUT cluster", "PUT pool system"]);
+//!     Ok(())
+//! })
+//! .await
+//! # }
+//! ```
+//!
+//! Nothing here sleeps: every wait is a watch with a deadline. What fails tells what all objects,
+//! the operator's log and the simulator's log looked like at that moment.
+
+mod hub;
+mod log;
+mod manifests;
+mod objects;
+mod operator;
+mod picture;
+mod run;
+mod setup;
+mod target;
+mod wait;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use control_plane::Environment;
+use engine::TimeScale;
+use futures::future::try_join_all;
+use kube::Client;
+use simulator::{Simulator, StartOptions, clock};
+
+pub use control_plane::ControlPlane;
+pub use hub::{NAMESPACE, SERVICE_ACCOUNT};
+pub use manifests::{apply, refusal};
+pub use operator::Operator;
+pub use run::Shared;
+pub use setup::{OBJECT_ID, Setup};
+pub use target::{NodeFacts, Target};
+pub use wait::{PATIENCE, gone, until, when};
+
+use hub::Hub;
+
+/// Everything that a test needs, running.
+///
+/// Fields end in this order: first whoever talks, then whoever is talked to.
+pub struct Stage {
+    /// The operator's process.
+    pub operator: Operator,
+    /// Azure.
+    pub simulator: Simulator,
+    targets: BTreeMap<String, Target>,
+    hub: Hub,
+    clock: TimeScale,
+    environment: Environment,
+}
+
+impl Stage {
+    /// Starts everything and waits until the operator leads.
+    ///
+    /// # Errors
+    /// When a part does not start; the error shows the end of its log.
+    pub async fn start(setup: Setup) -> Result<Self> {
+        let mut scenario = setup.scenario()?;
+        let environment = Environment::start(&setup.name).await?;
+        let hub = Hub::start(&environment).await?;
+        scenario.identities.push(hub.identity());
+        // Simulated time starts now: workloads are as old as their API server says.
+        let real_start = clock::now();
+        let clock = TimeScale::new(real_start, real_start, setup.rate)?;
+        let keys: BTreeMap<String, _> =
+            scenario.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.key())).collect();
+        let clusters = scenario.clusters.clone();
+        let simulator = Simulator::start(scenario, StartOptions { clock, ..StartOptions::default() }).await?;
+        simulator.trust_issuer(&hub.plane.url(), hub.key_set().await?)?;
+
+        let start_target = |cluster| Target::start(&environment, &simulator, cluster, &setup);
+        let targets = try_join_all(clusters.iter().map(start_target));
+        let (targets, ()) = futures::try_join!(targets, hub.install(&setup, simulator.ready()))?;
+        for target in &targets {
+            simulator.attach(keys[&target.name].clone(), target.attachment()?).await?;
+        }
+        let targets = targets.into_iter().map(|target| (target.name.clone(), target)).collect();
+        let command = hub.command(&environment, simulator.ready(), &clock).await?;
+        let operator = Operator::new(command, environment.folder().join("operator.log"));
+        operator.start().await?;
+        Ok(Self { operator, simulator, targets, hub, clock, environment })
+    }
+
+    /// A client of the hub, as its administrator.
+    pub fn hub(&self) -> Client {
+        self.hub.client.clone()
+    }
+
+    /// The hub's control plane.
+    pub fn hub_plane(&self) -> &ControlPlane {
+        &self.hub.plane
+    }
+
+    /// The control plane that plays a cluster of the scenario.
+    ///
+    /// # Panics
+    /// When the scenario has no cluster of that name.
+    pub fn target(&self, cluster: &str) -> &Target {
+        self.targets.get(cluster).unwrap_or_else(|| panic!("the scenario has no cluster {cluster}"))
+    }
+
+    /// All targets, by name.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.targets.values()
+    }
+
+    /// The clock that operator and simulator share.
+    pub fn clock(&self) -> TimeScale {
+        self.clock
+    }
+
+    /// The folder with all logs and data.
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.environment.folder()
+    }
+
+    /// Leaves that folder where it is when the stage ends.
+    pub fn keep(&self) {
+        self.environment.keep();
+    }
+
+    /// Applies manifests, several YAML documents, to the hub.
+    ///
+    /// # Errors
+    /// When one is refused.
+    pub async fn apply(&self, yaml: &str) -> Result<()> {
+        apply(&self.hub.client, yaml).await
+    }
+
+    /// Stops the operator and sees that it ends well, and that nothing secret is in its log.
+    ///
+    /// # Errors
+    /// When it does not end by itself, or its log has an error or a secret in it.
+    pub async fn finish(self) -> Result<()> {
+        self.operator.stop().await?;
+        self.check_log()?;
+        let Self { operator, simulator, targets, hub, clock: _, environment } = self;
+        drop(operator);
+        simulator.stop().await;
+        drop((targets, hub, environment));
+        Ok(())
+    }
+
+    /// # Errors
+    /// When the operator has logged an error, a token or a signed address.
+    pub fn check_log(&self) -> Result<()> {
+        self.operator.check_log().context("the operator's log")
+    }
+}
