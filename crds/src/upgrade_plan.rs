@@ -69,8 +69,8 @@ pub struct WaveSpec {
     pub clusters: ClusterSelection,
     /// How many are upgraded at once: a number, or a percent of the wave such as `25%`; default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("type(self) == int ? self >= 1 : self.matches('^([1-9][0-9]?|100)%$')")
-        .message("maxConcurrent must be a number of at least 1, or a percent between \"1%\" and \"100%\""))]
+    // Not CEL: its cost for a text or number without a bound is beyond what an API server allows.
+    #[schemars(extend("minimum" = 1, "pattern" = "^([1-9][0-9]?|100)%$"))]
     pub max_concurrent: Option<IntOrString>,
     /// How long gates stay watched after each cluster's last step, before the wave is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]

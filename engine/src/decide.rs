@@ -14,7 +14,7 @@ use crate::{
     observation::Observation,
     plan::{Plan, plan},
     policy::Policy,
-    step::Step,
+    step::{Step, StepKind},
     target::{KubernetesRequest, NodeImagePolicy, Scope, Target, resolve},
     waiting::WaitingOn,
 };
@@ -83,7 +83,7 @@ pub fn decide(view: &View<'_>) -> Decision {
         return Decision::Done;
     }
     if retry.is_some() && *retry != ledger.retry_token {
-        return record(reopened(ledger, retry.clone(), view.now));
+        return record(operation::reopened(view));
     }
     if let Some((operation, step)) = ledger.current() {
         return operation::decide(view, operation, step);
@@ -121,14 +121,22 @@ fn idle(view: &View<'_>) -> Result<Decision, Stop> {
     if let Some(change) = external_change(view.ledger, cluster) {
         return Ok(Decision::Wait(WaitingOn::ExternalChange(change)));
     }
-    let plan = plan(cluster, &target, policy, offers, view.now)
+    let mut plan = plan(cluster, &target, policy, offers, view.now)
         .map_err(|refusals| wait(WaitingOn::Refused(refusals)))?;
+    plan.steps.retain(|planned| !is_rolled(view.ledger, &planned.step));
     let Some(next) = plan.steps.first() else { return finish(view) };
     if view.ledger.baseline.is_none() {
         return start(view, cluster, &target, &plan);
     }
     gate(view)?;
     Ok(record(with_intent(view, cluster, &plan, &next.step)))
+}
+
+/// An image step of a pool that this upgrade has already rolled: Azure publishes images all the
+/// time, and a pool is not rolled again for one that came out meanwhile.
+fn is_rolled(ledger: &Ledger, step: &Step) -> bool {
+    let done = |record: &StepRecord| record.state == StepState::Succeeded && record.step.pool == step.pool;
+    step.kind == StepKind::NodePoolImage && ledger.steps.iter().any(done)
 }
 
 /// The target with its version resolved once, when the upgrade starts.
@@ -178,10 +186,14 @@ fn versions_of(cluster: &Cluster, policy: &Policy) -> Expected {
     }
 }
 
+/// What a person does about a change that was not ours.
+const EXTERNAL_ADVICE: &str =
+    "find out who changed it, then retry (annotation tidegate.dev/retry) to go on from here";
+
 /// What moved although no step of ours moved it.
 fn external_change(ledger: &Ledger, cluster: &Cluster) -> Option<String> {
     let expected = ledger.expected.as_ref()?;
-    let advice = "find out who changed it, then retry (annotation tidegate.dev/retry) to go on from here";
+    let advice = EXTERNAL_ADVICE;
     if cluster.version != expected.control_plane {
         let (was, is) = (&expected.control_plane, &cluster.version);
         return Some(format!("the control plane went from {was} to {is}, and not by this upgrade: {advice}"));
@@ -243,7 +255,8 @@ fn finish(view: &View<'_>) -> Result<Decision, Stop> {
 
 /// The intent to do a step, recorded before Azure is called.
 fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> Ledger {
-    let mut ledger = Ledger { steps: merged_steps(view.ledger, plan), ..view.ledger.clone() };
+    let mut ledger =
+        Ledger { steps: merged_steps(view.ledger, plan), soak_until: None, ..view.ledger.clone() };
     // Missing after `retry`: the versions as they are now are the ones to account for.
     ledger.expected.get_or_insert_with(|| versions_of(cluster, &view.request.policy));
     let id = step.id();
@@ -291,22 +304,6 @@ fn merged_steps(ledger: &Ledger, plan: &Plan) -> Vec<StepRecord> {
         plan.steps.iter().map(|planned| planned.step.id()).filter(|id| taken.contains_key(id)).collect();
     steps.retain(|record| record.state == StepState::Planned || !again.contains(&record.id));
     steps
-}
-
-/// `retry`: forget what held it back, accept the versions as they are, keep what is done.
-fn reopened(ledger: &Ledger, token: Option<String>, now: Timestamp) -> Ledger {
-    let mut ledger =
-        Ledger { retry_token: token, expected: None, gates_failing_since: None, ..ledger.clone() };
-    if let Some(operation) = &mut ledger.operation
-        && operation.phase == Phase::Intent
-    {
-        operation.held = false;
-        operation.attempt = 1;
-        operation.resubmissions = 0;
-        operation.not_before = None;
-        operation.since = now;
-    }
-    ledger
 }
 
 fn record(ledger: Ledger) -> Decision {

@@ -3,6 +3,8 @@
 //! The order is the safety: intent is saved before Azure is called, the cluster is read
 //! again after it was saved, and one call of [`advance`] submits at most once.
 
+use std::mem;
+
 use crate::{
     decide::{Decision, Request, View, accepted, decide, refused},
     failure::FailureClass,
@@ -36,27 +38,25 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
     journal: &mut J,
     clock: &C,
 ) -> Result<Progress, J::Error> {
-    let mut run = Run { request, ledger, saved: true, seen: Observation::default(), fleet, workloads, clock };
+    let seen = Observation::default();
+    let mut run = Run { request, ledger, claimed: false, seen, fleet, workloads, clock };
     for _ in 0..DECISIONS {
         run.observe().await;
         let decision = decide(&run.view());
         match decision {
-            Decision::Record(ledger) => {
-                run.saved &= *ledger == run.ledger;
-                run.ledger = *ledger;
-            }
-            Decision::Submit(_) if !run.saved => {
-                journal.save(&run.ledger, run.underway().as_ref()).await?;
-                run.saved = true;
-                // Claim by a guarded write, then read live, then act.
-                run.seen.cluster = Err(Unreadable::not_asked());
-            }
+            Decision::Record(ledger) => run.record(*ledger),
             Decision::Submit(_) if !clock.may_act() => break,
+            Decision::Submit(_) if !run.claimed => {
+                // Claim by a guarded write, then read live, then act: whoever decided the same
+                // from the same record loses the write, also when the intent is an old one.
+                run.claim();
+                journal.save(&run.ledger, run.underway().as_ref()).await?;
+            }
             Decision::Submit(step) => {
                 let answer = fleet.submit(&step).await;
                 let view = run.view();
                 run.ledger = match answer {
-                    Ok(address) => accepted(view.ledger, address, clock.now()),
+                    Ok(address) => accepted(view.ledger, address, &view),
                     Err(rejection) => refused(view.ledger, &rejection.failure, rejection.retry_after, &view),
                 };
                 let waiting = run.underway();
@@ -80,7 +80,8 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
 struct Run<'a, F, W, C> {
     request: &'a Request,
     ledger: Ledger,
-    saved: bool,
+    /// The intent was saved by this run.
+    claimed: bool,
     seen: Observation,
     fleet: &'a F,
     workloads: &'a W,
@@ -90,6 +91,25 @@ struct Run<'a, F, W, C> {
 impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     fn view(&self) -> View<'_> {
         View { request: self.request, ledger: &self.ledger, seen: &self.seen, now: self.clock.now() }
+    }
+
+    /// Readings of one step say nothing about the next.
+    fn record(&mut self, ledger: Ledger) {
+        let step_of = |ledger: &Ledger| ledger.operation.as_ref().map(|operation| operation.step_id.clone());
+        if step_of(&ledger) != step_of(&self.ledger) {
+            let Observation { cluster, offers, workloads, .. } = mem::take(&mut self.seen);
+            self.seen = Observation { cluster, offers, workloads, ..Observation::default() };
+        }
+        self.claimed = false;
+        self.ledger = ledger;
+    }
+
+    fn claim(&mut self) {
+        if let Some(operation) = &mut self.ledger.operation {
+            operation.intent_at = self.clock.now();
+        }
+        self.claimed = true;
+        self.seen.cluster = Err(Unreadable::not_asked());
     }
 
     async fn rest<J: Journal>(
@@ -180,3 +200,6 @@ impl Needs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

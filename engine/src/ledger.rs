@@ -101,7 +101,7 @@ pub struct Operation {
     /// The attempt, from 1.
     #[schemars(range(min = 1, max = 1000))]
     pub attempt: i32,
-    /// When the intent was recorded, before Azure was called.
+    /// When the intent was recorded, right before Azure was called last.
     pub intent_at: Timestamp,
     /// When Azure accepted it, or when it was found to be running already.
     #[serde(default, skip_serializing_if = "Option::is_none")]

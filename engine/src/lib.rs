@@ -13,6 +13,7 @@ mod image;
 mod ledger;
 mod observation;
 mod offers;
+mod os_sku;
 mod path;
 mod plan;
 mod policy;

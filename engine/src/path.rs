@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{offers::Offers, version::KubernetesVersion};
+use crate::{offers::Offers, plan::allowed_skew, version::KubernetesVersion};
 
 /// The versions to go through, the target last; empty when already there.
 ///
-/// `None` when no chain of offered upgrades leads to the target. Previews are passed
-/// through only when the target itself is one.
+/// `None` when no chain of offered upgrades leads to the target. A preview is gone to only when
+/// it is the target. A hop is never longer than node pools may be behind: none could follow.
 #[must_use]
 pub fn control_plane_path(
     from: &KubernetesVersion,
@@ -30,7 +30,8 @@ pub fn control_plane_path(
         // Newest first, so that the first to reach a version is the newest stop before it.
         for stop in layer.iter().rev() {
             for version in hops(stop, from, offers) {
-                if version > *stop && usable(&version) && !reached_from.contains_key(&version) {
+                let far = version.minor().ahead_of(stop.minor()) > allowed_skew(version.minor());
+                if version > *stop && !far && usable(&version) && !reached_from.contains_key(&version) {
                     reached_from.insert(version.clone(), stop.clone());
                     next.insert(version);
                 }

@@ -12,6 +12,7 @@ use crate::{
     cluster::{Cluster, NodePool, Power},
     image,
     offers::Offers,
+    os_sku,
     path::control_plane_path,
     policy::Policy,
     refusal::{Refusal, preconditions},
@@ -69,25 +70,27 @@ pub fn plan(
     offers: &Offers,
     now: Timestamp,
 ) -> Result<Plan, Vec<Refusal>> {
-    let mut refusals = preconditions(cluster, target);
     let mut draft = Draft::new(cluster, policy, target);
     if let Some(wanted) = &target.kubernetes {
-        draft.plan_versions(wanted, target, offers, &mut refusals);
+        draft.plan_control_plane(wanted, offers);
+        draft.check_os_skus(wanted);
     }
-    draft.plan_images(target, offers, now);
-    if refusals.is_empty() { Ok(draft.plan) } else { Err(refusals) }
+    draft.plan_pools(offers, now);
+    if draft.refusals.is_empty() { Ok(draft.plan) } else { Err(draft.refusals) }
 }
 
 struct Draft<'a> {
     cluster: &'a Cluster,
     policy: &'a Policy,
+    target: &'a Target,
     /// Pools in order, with the version that they have reached so far in this draft.
     pools: Vec<(&'a NodePool, KubernetesVersion)>,
     plan: Plan,
+    refusals: Vec<Refusal>,
 }
 
 impl<'a> Draft<'a> {
-    fn new(cluster: &'a Cluster, policy: &'a Policy, target: &Target) -> Self {
+    fn new(cluster: &'a Cluster, policy: &'a Policy, target: &'a Target) -> Self {
         let mut plan = Plan::default();
         let mut pools: Vec<&NodePool> = Vec::new();
         for pool in &cluster.pools {
@@ -107,44 +110,30 @@ impl<'a> Draft<'a> {
         }
         pools.sort_by_key(|pool| policy.place(pool));
         let pools = pools.into_iter().map(|pool| (pool, pool.version.clone())).collect();
-        Self { cluster, policy, pools, plan }
+        Self { cluster, policy, target, pools, plan, refusals: preconditions(cluster, target) }
     }
 
-    fn plan_versions(
-        &mut self,
-        wanted: &KubernetesVersion,
-        target: &Target,
-        offers: &Offers,
-        refusals: &mut Vec<Refusal>,
-    ) {
-        let current = &self.cluster.version;
-        // Within a minor a newer patch counts as reached: AKS has no way back.
-        let goal = if current.minor() == wanted.minor() { wanted.max(current) } else { wanted };
-        if current.minor() > goal.minor() {
-            refusals.push(Refusal::Downgrade { wanted: wanted.clone(), current: current.clone() });
-            return;
-        }
-        if target.scope.has_control_plane() {
-            match control_plane_path(current, goal, offers) {
-                Some(stops) => self.plan_hops(&stops, target, refusals),
-                None => {
-                    refusals.push(Refusal::NotOffered { wanted: wanted.clone(), current: current.clone() })
-                }
+    fn plan_control_plane(&mut self, wanted: &KubernetesVersion, offers: &Offers) {
+        let (current, wanted) = (self.cluster.version.clone(), wanted.clone());
+        if !self.target.scope.has_control_plane() {
+            if wanted > current {
+                self.refusals.push(Refusal::PoolsAhead { wanted, current });
             }
-        } else if goal > current {
-            refusals.push(Refusal::PoolsAhead { wanted: wanted.clone(), current: current.clone() });
-        }
-        if target.scope.has_pool_versions() && refusals.is_empty() {
-            for index in 0..self.pools.len() {
-                self.move_pool(index, goal, "to the target, after its control plane");
+        } else if current.minor() > wanted.minor() {
+            self.refusals.push(Refusal::Downgrade { wanted, current });
+        } else if current < wanted {
+            // Within a minor a newer patch counts as reached: AKS has no way back.
+            match control_plane_path(&current, &wanted, offers) {
+                Some(stops) => self.plan_hops(&stops),
+                None => self.refusals.push(Refusal::NotOffered { wanted, current }),
             }
         }
     }
 
-    fn plan_hops(&mut self, stops: &[KubernetesVersion], target: &Target, refusals: &mut Vec<Refusal>) {
+    fn plan_hops(&mut self, stops: &[KubernetesVersion]) {
         let mut from = self.cluster.version.clone();
         for stop in stops {
-            self.force_pools(&from, stop, target, refusals);
+            self.force_pools(&from, stop);
             let minors = stop.minor().ahead_of(from.minor());
             let why = match minors {
                 0 => "the newest patch".to_owned(),
@@ -164,32 +153,71 @@ impl<'a> Draft<'a> {
     }
 
     /// Moves the pools that would fall too far behind when the control plane goes to `next`.
-    fn force_pools(
-        &mut self,
-        present: &KubernetesVersion,
-        next: &KubernetesVersion,
-        target: &Target,
-        refusals: &mut Vec<Refusal>,
-    ) {
+    fn force_pools(&mut self, present: &KubernetesVersion, next: &KubernetesVersion) {
         let allowed = allowed_skew(next.minor());
+        let too_far = |version: &KubernetesVersion| next.minor().ahead_of(version.minor()) > allowed;
+        let refusal = |pool: &str| Refusal::Skew { pool: pool.to_owned(), next: next.clone(), allowed };
         for index in 0..self.pools.len() {
-            if next.minor().ahead_of(self.pools[index].1.minor()) <= allowed {
+            if !too_far(&self.pools[index].1) {
                 continue;
             }
-            if target.scope.has_pool_versions() {
+            if self.target.scope.has_pool_versions() {
                 let why = format!("must not be more than {allowed} minors behind control plane {next}");
                 self.move_pool(index, present, &why);
             } else {
-                refusals.push(Refusal::Skew {
-                    pool: self.pools[index].0.name.clone(),
-                    next: next.clone(),
-                    allowed,
-                });
+                self.refuse_skew(refusal(&self.pools[index].0.name));
             }
         }
         for pool in &self.cluster.pools {
-            if self.policy.excluded(pool).is_some() && next.minor().ahead_of(pool.version.minor()) > allowed {
-                refusals.push(Refusal::Skew { pool: pool.name.clone(), next: next.clone(), allowed });
+            if self.policy.excluded(pool).is_some() && too_far(&pool.version) {
+                self.refuse_skew(refusal(&pool.name));
+            }
+        }
+    }
+
+    /// Says it once per pool, for the first hop that it forbids.
+    fn refuse_skew(&mut self, refusal: Refusal) {
+        let known = |found: &Refusal| matches!((found, &refusal),
+            (Refusal::Skew { pool: known, .. }, Refusal::Skew { pool, .. }) if known == pool);
+        if !self.refusals.iter().any(known) {
+            self.refusals.push(refusal);
+        }
+    }
+
+    /// Refuses pools whose OS SKU ends before the target; warns of those that stay, and of changes.
+    fn check_os_skus(&mut self, wanted: &KubernetesVersion) {
+        for pool in self.cluster.pools.iter().filter(|pool| pool.version < *wanted) {
+            let moves = self.target.scope.has_pool_versions()
+                && self.pools.iter().any(|(taking_part, _)| taking_part.name == pool.name);
+            match os_sku::last_minor(&pool.os_sku) {
+                Some(last) if wanted.minor() > last && moves => self.refusals.push(Refusal::OsSkuEnds {
+                    pool: pool.name.clone(),
+                    os_sku: pool.os_sku.clone(),
+                    last,
+                    instead: os_sku::way_out(&pool.os_type),
+                }),
+                Some(last) if wanted.minor() > last => self.plan.warnings.push(format!(
+                    "pool {} runs {}, which ends with Kubernetes {last}: it cannot follow to {wanted}",
+                    pool.name, pool.os_sku
+                )),
+                Some(_) | None if moves => {
+                    self.plan.warnings.extend(os_sku::change(pool, wanted));
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    /// The final step of each pool, in order: its version, or else its image.
+    fn plan_pools(&mut self, offers: &Offers, now: Timestamp) {
+        let version = self.target.kubernetes.as_ref().filter(|_| self.target.scope.has_pool_versions());
+        for index in 0..self.pools.len() {
+            if let Some(wanted) = version {
+                self.move_pool(index, wanted, "to the target, after its control plane");
+            }
+            let (pool, reached) = &self.pools[index];
+            if *reached == pool.version && self.target.scope.has_images() {
+                self.plan_image(pool, offers, now);
             }
         }
     }
@@ -209,27 +237,23 @@ impl<'a> Draft<'a> {
         *at = to.clone();
     }
 
-    fn plan_images(&mut self, target: &Target, offers: &Offers, now: Timestamp) {
-        if !target.scope.has_images() || target.node_image == NodeImagePolicy::Skip {
-            return;
-        }
-        for (pool, reached) in &self.pools {
-            if *reached != pool.version {
-                continue;
+    fn plan_image(&mut self, pool: &NodePool, offers: &Offers, now: Timestamp) {
+        let verdict = match self.target.node_image {
+            NodeImagePolicy::Latest => image_verdict(pool, self.target.max_image_age, offers, now),
+            NodeImagePolicy::Skip => Err("spec.target.nodeImage is Skip".to_owned()),
+        };
+        match verdict {
+            Ok(newest) => {
+                let step = Step {
+                    kind: StepKind::NodePoolImage,
+                    pool: Some(pool.name.clone()),
+                    from: pool.node_image.clone(),
+                    to: newest.to_owned(),
+                };
+                let why = "Azure offers a newer image".to_owned();
+                self.plan.steps.push(PlannedStep { step, why, nodes: pool.count });
             }
-            match image_verdict(pool, target.max_image_age, offers, now) {
-                Ok(newest) => {
-                    let step = Step {
-                        kind: StepKind::NodePoolImage,
-                        pool: Some(pool.name.clone()),
-                        from: pool.node_image.clone(),
-                        to: newest.to_owned(),
-                    };
-                    let why = "Azure offers a newer image".to_owned();
-                    self.plan.steps.push(PlannedStep { step, why, nodes: pool.count });
-                }
-                Err(why) => self.plan.left_alone.push(LeftAlone { pool: pool.name.clone(), why }),
-            }
+            Err(why) => self.plan.left_alone.push(LeftAlone { pool: pool.name.clone(), why }),
         }
     }
 }
@@ -257,3 +281,8 @@ fn image_verdict<'a>(
     }
     Ok(newest)
 }
+
+#[cfg(test)]
+mod minimal;
+#[cfg(test)]
+mod tests;

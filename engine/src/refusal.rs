@@ -3,7 +3,7 @@
 use crate::{
     cluster::{Cluster, Power, ProvisioningState},
     target::Target,
-    version::KubernetesVersion,
+    version::{KubernetesVersion, Minor},
 };
 
 /// One reason, with what would have to change.
@@ -20,7 +20,9 @@ pub enum Refusal {
         current: KubernetesVersion,
     },
     /// No chain of offered upgrades leads to the target.
-    #[error("Azure offers no way from {current} to {wanted} to this cluster: see tidegate get-upgrades")]
+    #[error(
+        "spec.target.kubernetes.version is {wanted}, to which Azure offers this cluster no way from {current}: name a version that tidegate get-upgrades lists for it"
+    )]
     NotOffered {
         /// The target.
         wanted: KubernetesVersion,
@@ -39,7 +41,7 @@ pub enum Refusal {
     },
     /// A pool that is left alone would fall too far behind.
     #[error(
-        "pool {pool} is left alone and would be more than {allowed} minors behind control plane {next}, which AKS does not allow: include it"
+        "pool {pool} is left alone and would be more than {allowed} minors behind control plane {next}, which AKS does not allow: include it (scope Full, and not in spec.nodePools.exclude), or name an older version"
     )]
     Skew {
         /// The pool.
@@ -48,6 +50,20 @@ pub enum Refusal {
         next: KubernetesVersion,
         /// How far behind is allowed.
         allowed: u64,
+    },
+    /// The operating system of a pool does not run the target.
+    #[error(
+        "pool {pool} runs {os_sku}, which ends with Kubernetes {last}, so spec.target.kubernetes.version can be at most {last}: {instead}, or leave it out with spec.nodePools.exclude"
+    )]
+    OsSkuEnds {
+        /// The pool.
+        pool: String,
+        /// Its OS SKU.
+        os_sku: String,
+        /// The last minor on which that runs.
+        last: Minor,
+        /// What else could be done.
+        instead: &'static str,
     },
     /// A stopped cluster cannot be upgraded.
     #[error("the cluster is stopped: start it (az aks start) or leave it out")]
@@ -87,7 +103,8 @@ impl Refusal {
             | Self::NotOffered { .. }
             | Self::PoolsAhead { .. }
             | Self::Skew { .. } => true,
-            Self::Stopped
+            Self::OsSkuEnds { .. }
+            | Self::Stopped
             | Self::Automatic
             | Self::AutoUpgrade { .. }
             | Self::PoolNotReady { .. }

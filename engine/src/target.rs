@@ -152,8 +152,8 @@ pub fn resolve(
         }
         KubernetesRequest::Channel(Channel::Patch) => {
             let current = current.ok_or_else(channel)?;
-            let newest = newest_of(current.minor())?;
-            Ok(newest.max(current.clone()))
+            let newest = region.newest_patch(current.minor()).ok_or_else(channel)?;
+            Ok(newest.max(current).clone())
         }
     }
 }

@@ -194,7 +194,7 @@ impl fmt::Display for WaitingOn {
             Self::GateFailed(broken) => {
                 write!(f, "workloads that were healthy before the upgrade are not now: {}", few(broken))
             }
-            Self::Soaking(_) => f.write_str("all steps are done; workloads are watched for the soak time"),
+            Self::Soaking(_) => f.write_str("the nodes are done; workloads are watched for the soak time"),
             Self::Refused(refusals) => {
                 let words: Vec<String> = refusals.iter().map(ToString::to_string).collect();
                 f.write_str(&few(&words))

@@ -10,6 +10,7 @@ pub mod clock;
 mod control;
 pub mod driver;
 pub mod effects;
+mod hold;
 pub mod identity;
 mod log;
 mod runtime;
@@ -20,6 +21,7 @@ pub mod target;
 mod tls;
 pub mod world;
 
+pub use hold::Hold;
 pub use log::LogEntry;
 pub use runtime::Stopped;
 pub use scenario::Scenario;

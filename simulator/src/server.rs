@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     arm, clock, control, driver,
     effects::ClusterKey,
+    hold::{Hold, Holds},
     identity::{self, Tenant, TenantError},
     log::{Log, LogEntry},
     runtime::{self, SimulatedClock, Stopped, WorldHandle},
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) clock: SimulatedClock,
     pub(crate) gateway: arm::Gateway,
+    pub(crate) holds: Holds,
     /// `https://127.0.0.1:PORT`
     pub(crate) endpoint: String,
 }
@@ -173,8 +175,8 @@ impl Simulator {
         let world = runtime::start(World::new(&scenario), clock, &supervisor);
         let gateway = arm::Gateway::new(scenario.flaky_operations);
         let signer = arm::Signer::new(server.secret);
-        let shared =
-            Arc::new(Shared { world, tenant, signer, log: Log::default(), clock, gateway, endpoint });
+        let (log, holds) = (Log::default(), Holds::default());
+        let shared = Arc::new(Shared { world, tenant, signer, log, clock, gateway, holds, endpoint });
 
         let handles = [Handle::new(), Handle::new()];
         let front = arm::routes().merge(identity::routes()).with_state(Arc::clone(&shared));
@@ -238,6 +240,16 @@ impl Simulator {
     /// When `jwks` is not a set of JSON web keys.
     pub fn trust_issuer(&self, issuer: &str, jwks: Value) -> Result<(), SimulatorError> {
         Ok(self.shared.tenant.trust(issuer, jwks)?)
+    }
+
+    /// From now on calls that change something wait there, until another hold is set.
+    pub fn hold(&self, hold: Hold) {
+        self.shared.holds.set(hold);
+    }
+
+    /// Returns when exactly so many calls are held up.
+    pub async fn until_held(&self, calls: usize) {
+        self.shared.holds.until_waiting(calls).await;
     }
 
     /// Every call on the management plane so far, oldest first.

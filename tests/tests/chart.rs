@@ -349,7 +349,12 @@ fn assert_refused(values: &str, answer: Result<String>, named: &str) -> Result<(
 
 async fn render(helm: &PathBuf, arguments: &[&str]) -> Result<String> {
     let mut helm = Command::new(helm);
-    run(helm.args(["template", "tidegate"]).arg(chart()).args(["--set", NEEDED]).args(arguments)).await
+    run(helm
+        .args(["template", "tidegate", "--kube-version", "1.33.0"])
+        .arg(chart())
+        .args(["--set", NEEDED])
+        .args(arguments))
+    .await
 }
 
 /// What it prints; an error says what it complains about.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Decision, View, gate, record};
+use super::{Decision, EXTERNAL_ADVICE, View, gate, record};
 use crate::{
     cluster::{Cluster, NodePool, ProvisioningState},
     failure::{Failure, FailureClass},
@@ -21,6 +21,12 @@ const VERIFY_LIMIT: Duration = Duration::from_secs(30 * 60);
 const BLOCKED_PACE: Duration = Duration::from_secs(30 * 60);
 /// Busy clusters and preempted operations are looked at again after this.
 const BUSY_PACE: Duration = Duration::from_secs(30);
+/// A step that ends without effect so often is not preempted by chance: it counts as failed.
+const PREEMPTIONS: i32 = 5;
+/// Code of an operation that somebody aborted.
+const ABORTED: &str = "OperationCanceled";
+/// Code of a step that Azure calls done and the nodes do not show, sent again by `retry`.
+const NOT_SHOWN: &str = "NodesNotUpdated";
 /// First and largest pause after a failure that passes by itself.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
@@ -35,14 +41,26 @@ pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecor
         Err(why) => return Decision::Wait(WaitingOn::AzureUnreadable(why.to_string())),
     };
     let Some(resource) = Resource::of(cluster, &current.step) else {
-        let gone = format!("{} no longer exists, and not by this upgrade", current.step.subject());
-        return Decision::Wait(WaitingOn::ExternalChange(gone));
+        return changed(view, &format!("{} no longer exists", current.step.subject()));
     };
     match operation.phase {
         Phase::Intent => intent(view, operation, current, cluster, &resource),
         Phase::Submitted => submitted(view, operation, current, cluster, &resource),
         Phase::Verifying | Phase::Gating | Phase::Soaking => verifying(view, operation, current, &resource),
     }
+}
+
+/// The step in flight lost its ground: a person decides. After `retry`, which forgets the versions
+/// to account for, the step is dropped and everything is planned anew.
+fn changed(view: &View<'_>, what: &str) -> Decision {
+    if view.ledger.expected.is_some() {
+        let change = format!("{what}, and not by this upgrade: {EXTERNAL_ADVICE}");
+        return Decision::Wait(WaitingOn::ExternalChange(change));
+    }
+    let mut ledger = view.ledger.clone();
+    set_state(&mut ledger, StepState::Planned);
+    ledger.operation = None;
+    record(ledger)
 }
 
 /// The resource that a step changes, as Azure shows it.
@@ -78,7 +96,26 @@ impl<'a> Resource<'a> {
 
     /// Whether what runs is what we wanted: then it is ours, or as good as ours.
     fn is_moving_to_target(&self, step: &Step) -> bool {
-        self.state.is_busy() && (self.at_target || step.kind == StepKind::NodePoolImage)
+        match (step.kind, self.state) {
+            // The image stays old until it is done; the word is all there is: `UpgradingNodeImageVersion`.
+            (StepKind::NodePoolImage, ProvisioningState::Busy(word)) => {
+                self.at_target || word.starts_with("Upgrading")
+            }
+            (StepKind::ControlPlane | StepKind::NodePoolVersion, ProvisioningState::Busy(_)) => self.at_target,
+            (_, ProvisioningState::Succeeded | ProvisioningState::Failed | ProvisioningState::Canceled) => {
+                false
+            }
+        }
+    }
+
+    /// The version, when it is neither the one before the step nor the one after it.
+    fn elsewhere(&self, cluster: &Cluster, step: &Step) -> Option<String> {
+        let shown = match step.kind {
+            StepKind::ControlPlane => cluster.version.to_string(),
+            StepKind::NodePoolVersion => self.pool?.version.to_string(),
+            StepKind::NodePoolImage => return None,
+        };
+        (shown != step.from && shown != step.to).then_some(shown)
     }
 }
 
@@ -96,7 +133,11 @@ fn intent(
     if let Some(busy) = cluster.busy_with() {
         return Decision::Wait(WaitingOn::ClusterBusy(busy));
     }
-    if resource.is_done() {
+    if let Some(version) = resource.elsewhere(cluster, &current.step) {
+        let Step { from, .. } = &current.step;
+        return changed(view, &format!("{} went from {from} to {version}", current.step.subject()));
+    }
+    if resource.is_done() && !is_repair(operation) {
         return move_on(view, Phase::Verifying);
     }
     if let Some(waiting) = holds_back(view, operation, current) {
@@ -114,7 +155,9 @@ fn holds_back(view: &View<'_>, operation: &Operation, current: &StepRecord) -> O
         }
         let early = operation.not_before.is_some_and(|at| view.now < at);
         match (failure.class(), view.seen.budgets_allow) {
-            (FailureClass::Blocked, Some(true)) => {}
+            (FailureClass::Blocked, Some(true))
+                if view.now >= operation.since + backoff(operation.resubmissions - 1) => {}
+            (FailureClass::Blocked, Some(true)) if early => return Some(blocked(step, failure)),
             (FailureClass::Blocked, Some(false)) => return Some(blocked(step, failure)),
             (FailureClass::Blocked, None) if early => return Some(blocked(step, failure)),
             (_, _) if early => {
@@ -150,6 +193,9 @@ fn submitted(
     if resource.is_done() {
         return move_on(view, Phase::Verifying);
     }
+    if *resource.state == ProvisioningState::Canceled {
+        return record(refused(view.ledger, &unexplained(resource.state), None, view));
+    }
     match (&view.seen.operation, &operation.async_operation) {
         (Some(report), _) => match &report.failure {
             Some(failure) => record(refused(view.ledger, failure, None, view)),
@@ -167,7 +213,7 @@ fn unexplained(state: &ProvisioningState) -> Failure {
         ProvisioningState::Succeeded => {
             ("OperationPreempted", "the operation ended without effect, probably preempted by another")
         }
-        ProvisioningState::Canceled => ("OperationCanceled", "the operation was aborted by somebody"),
+        ProvisioningState::Canceled => (ABORTED, "the operation was aborted by somebody"),
         ProvisioningState::Failed | ProvisioningState::Busy(_) => {
             ("UpgradeFailed", "the operation failed, and Azure gives no reason any more")
         }
@@ -215,7 +261,10 @@ fn gating(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decis
     if let Err(stop) = gate(view) {
         return *stop;
     }
-    let soak = pool_soak(view, &current.step);
+    let soak = match pool_soak(view, &current.step) {
+        Ok(soak) => soak,
+        Err(unreadable) => return Decision::Wait(unreadable),
+    };
     match operation.phase {
         Phase::Gating if !soak.is_zero() => move_on(view, Phase::Soaking),
         Phase::Soaking if view.now < operation.since + soak => {
@@ -227,9 +276,17 @@ fn gating(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decis
     }
 }
 
-fn pool_soak(view: &View<'_>, step: &Step) -> Duration {
-    let pool = step.pool.as_ref().and_then(|name| view.seen.cluster.as_ref().ok()?.pool(name));
-    pool.map_or(Duration::ZERO, |pool| view.request.policy.pool_soak(pool))
+/// How long gates stay watched after the step. Told by the pool, so it must be readable.
+fn pool_soak(view: &View<'_>, step: &Step) -> Result<Duration, WaitingOn> {
+    let policy = &view.request.policy;
+    let Some(name) = &step.pool else { return Ok(Duration::ZERO) };
+    if policy.order.iter().all(|rule| rule.soak.is_zero()) {
+        return Ok(Duration::ZERO);
+    }
+    match &view.seen.cluster {
+        Ok(cluster) => Ok(cluster.pool(name).map_or(Duration::ZERO, |pool| policy.pool_soak(pool))),
+        Err(why) => Err(WaitingOn::AzureUnreadable(why.to_string())),
+    }
 }
 
 fn move_on(view: &View<'_>, phase: Phase) -> Decision {
@@ -240,10 +297,10 @@ fn move_on(view: &View<'_>, phase: Phase) -> Decision {
         operation.held = false;
         if phase == Phase::Submitted {
             operation.submitted_at = operation.submitted_at.or(Some(view.now));
-        } else {
-            operation.not_before = None;
-            operation.failure = None;
+            operation.deadline = deadline_of_accepted(operation, view);
         }
+        operation.not_before = None;
+        operation.failure = None;
         if phase == Phase::Intent {
             operation.async_operation = None;
             operation.submitted_at = None;
@@ -280,19 +337,71 @@ fn set_state(ledger: &mut Ledger, state: StepState) {
     }
 }
 
+/// `retry`: forget what held it back, accept the versions as they are, keep what is done.
+///
+/// A step that Azure calls done and the nodes do not show is sent again: that repairs it.
+pub(super) fn reopened(view: &View<'_>) -> Ledger {
+    let mut ledger = Ledger {
+        retry_token: view.request.retry.clone(),
+        expected: None,
+        gates_failing_since: None,
+        ..view.ledger.clone()
+    };
+    let Some(operation) = &mut ledger.operation else { return ledger };
+    let failure = match operation.phase {
+        Phase::Intent => None,
+        Phase::Verifying => {
+            let message = "Azure says that it is done, the nodes do not show it";
+            Some(Failure::new(None, Some(NOT_SHOWN), None, message))
+        }
+        Phase::Submitted | Phase::Gating | Phase::Soaking => return ledger,
+    };
+    operation.phase = Phase::Intent;
+    operation.failure = failure;
+    operation.held = false;
+    operation.attempt = 1;
+    operation.resubmissions = 0;
+    operation.not_before = None;
+    operation.submitted_at = None;
+    operation.async_operation = None;
+    operation.deadline = view.now + view.request.policy.step_timeout;
+    operation.since = view.now;
+    set_state(&mut ledger, StepState::Running);
+    ledger
+}
+
+fn is_repair(operation: &Operation) -> bool {
+    operation.failure.as_ref().is_some_and(|failure| failure.code.as_deref() == Some(NOT_SHOWN))
+}
+
 /// The record after Azure has accepted the step in flight.
 #[must_use]
-pub fn accepted(ledger: &Ledger, async_operation: Option<String>, now: Timestamp) -> Ledger {
+pub fn accepted(ledger: &Ledger, async_operation: Option<String>, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
     if let Some(operation) = &mut ledger.operation {
         operation.phase = Phase::Submitted;
-        operation.submitted_at = Some(now);
+        operation.submitted_at = Some(view.now);
+        operation.deadline = deadline_of_accepted(operation, view);
         operation.async_operation = async_operation;
         operation.not_before = None;
         operation.failure = None;
-        operation.since = now;
+        operation.since = view.now;
     }
+    set_state(&mut ledger, StepState::Running);
     ledger
+}
+
+/// The time before Azure accepted a step (a busy cluster, a blocked drain) does not count against
+/// it; except after transient failures, which the deadline is to bound.
+fn deadline_of_accepted(operation: &Operation, view: &View<'_>) -> Timestamp {
+    match class_of_last(operation) {
+        Some(FailureClass::Transient) => operation.deadline,
+        None | Some(_) => view.now + view.request.policy.step_timeout,
+    }
+}
+
+fn class_of_last(operation: &Operation) -> Option<FailureClass> {
+    operation.failure.as_ref().map(Failure::class)
 }
 
 /// The record after Azure has refused or failed the step in flight.
@@ -303,16 +412,11 @@ pub fn accepted(ledger: &Ledger, async_operation: Option<String>, now: Timestamp
 pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>, view: &View<'_>) -> Ledger {
     let (mut ledger, now, policy) = (ledger.clone(), view.now, &view.request.policy);
     let Some(operation) = &mut ledger.operation else { return ledger };
-    let retries = i32::try_from(policy.retries).unwrap_or(i32::MAX);
-    let pause = backoff(operation.resubmissions).max(retry_after.unwrap_or_default());
-    let (pause, counts) = match failure.class() {
-        FailureClass::Transient if now >= operation.deadline => (None, false),
-        FailureClass::Transient => (Some(pause), false),
-        FailureClass::Busy => (Some(BUSY_PACE.max(retry_after.unwrap_or_default())), false),
-        FailureClass::Blocked => (Some(BLOCKED_PACE), false),
-        FailureClass::Failed if operation.attempt <= retries => (Some(pause), true),
-        FailureClass::Failed | FailureClass::Bug => (None, false),
-    };
+    let was_transient = class_of_last(operation).map(|class| class == FailureClass::Transient);
+    if operation.phase == Phase::Intent && !was_transient.unwrap_or(operation.resubmissions > 0) {
+        operation.deadline = now + policy.step_timeout;
+    }
+    let (pause, counts) = pause_after(operation, failure, retry_after, view);
     operation.phase = Phase::Intent;
     operation.since = now;
     operation.submitted_at = None;
@@ -328,6 +432,31 @@ pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>
     let state = if operation.held { StepState::Failed } else { StepState::Running };
     set_state(&mut ledger, state);
     ledger
+}
+
+/// How long to wait before it is sent again, `None` for never; and whether that is an attempt.
+fn pause_after(
+    operation: &Operation,
+    failure: &Failure,
+    retry_after: Option<Duration>,
+    view: &View<'_>,
+) -> (Option<Duration>, bool) {
+    let retry_after = retry_after.unwrap_or_default();
+    let pause = backoff(operation.resubmissions).max(retry_after);
+    let retries = i32::try_from(view.request.policy.retries).unwrap_or(i32::MAX);
+    let attempt = if operation.attempt <= retries { (Some(pause), true) } else { (None, false) };
+    let without_effect = operation.phase == Phase::Submitted;
+    match failure.class() {
+        // Somebody stopped it on purpose: only a person starts it again.
+        _ if failure.code.as_deref() == Some(ABORTED) => (None, false),
+        FailureClass::Transient if view.now >= operation.deadline => (None, false),
+        FailureClass::Transient => (Some(pause), false),
+        FailureClass::Busy if without_effect && operation.resubmissions >= PREEMPTIONS => attempt,
+        FailureClass::Busy => (Some(BUSY_PACE.max(retry_after)), false),
+        FailureClass::Blocked => (Some(BLOCKED_PACE), false),
+        FailureClass::Failed => attempt,
+        FailureClass::Bug => (None, false),
+    }
 }
 
 /// Doubles from the first pause to the largest. Without jitter: attempts of different

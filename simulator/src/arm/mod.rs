@@ -18,6 +18,7 @@ use axum::{
 use serde_json::Value;
 
 use crate::{
+    hold::Hold,
     log::LogEntry,
     server::Shared,
     world::{Answer, Call},
@@ -63,7 +64,11 @@ async fn handle(
         caller,
     };
     tracing::debug!(method = entry.method, path = entry.path, status = entry.status, "request");
+    let mutation = entry.mutation;
     shared.log.add(entry);
+    if mutation {
+        shared.holds.pass(Hold::Answers).await;
+    }
     respond::build(&shared, &uri, answer)
 }
 
@@ -83,6 +88,9 @@ async fn answer(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap
         Err(answer) => return refused(answer, Some(caller)),
     };
     let mutation = call.is_mutation();
+    if mutation {
+        shared.holds.pass(Hold::Requests).await;
+    }
     match shared.world.call(call).await {
         Ok((simulated, answer)) => {
             Handled { answer, mutation, caller: Some(caller), simulated: Some(simulated) }

@@ -10,6 +10,7 @@ use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
 };
+use kube::runtime::wait::Condition as _;
 use kube::{
     Api, Client,
     api::{GetParams, PostParams},

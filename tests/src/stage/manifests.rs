@@ -22,7 +22,9 @@ pub async fn apply(client: &Client, yaml: &str) -> Result<()> {
         let name = object.name_any();
         let api = api_of(client, &object).await?;
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch(&name, &params, &Patch::Apply(&object)).await.with_context(|| format!("applying {name}"))?;
+        api.patch(&name, &params, &Patch::Apply(&object))
+            .await
+            .with_context(|| format!("applying {name}"))?;
     }
     Ok(())
 }

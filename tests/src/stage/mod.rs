@@ -43,6 +43,7 @@ use simulator::{Simulator, StartOptions, clock};
 pub use control_plane::ControlPlane;
 pub use hub::{NAMESPACE, SERVICE_ACCOUNT};
 pub use manifests::{apply, refusal};
+pub use objects::{check_done, is, reason_of};
 pub use operator::Operator;
 pub use run::Shared;
 pub use setup::{OBJECT_ID, Setup};

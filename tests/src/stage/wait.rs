@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use futures::{StreamExt as _, pin_mut};
 use kube::{
     Api, Resource,
-    runtime::watcher::{self, watch_object},
+    runtime::{WatchStreamExt as _, watcher::watch_object},
 };
 use serde::de::DeserializeOwned;
 
@@ -51,7 +51,7 @@ where
 {
     let mut last = None;
     let watch = async {
-        let changes = watch_object(api.clone(), name);
+        let changes = watch_object(api.clone(), name).default_backoff();
         pin_mut!(changes);
         while let Some(change) = changes.next().await {
             // An API server that restarts is waited for.

@@ -1,0 +1,221 @@
+//! The operator as a child process: started, killed, stopped, and its log.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, ChildStderr},
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
+
+use super::PATIENCE;
+
+/// How long it may take to end by itself: less than Kubernetes waits for a container.
+const GRACE: Duration = Duration::from_secs(20);
+/// What must not be in a log: the beginning of every signed token, and what makes an operation's
+/// address a signed one.
+const SECRETS: [&str; 3] = ["eyJ", "&h=", "BEGIN PRIVATE"];
+
+/// How it is started.
+#[derive(Clone, Debug)]
+pub(super) struct Command {
+    pub(super) arguments: Vec<String>,
+    pub(super) kubeconfig: PathBuf,
+    pub(super) process_group: i32,
+}
+
+/// The operator's process. It is killed when this is dropped, or this process ends.
+pub struct Operator {
+    command: Command,
+    log: PathBuf,
+    /// The lines that it has logged, over all its lives.
+    lines: watch::Sender<Vec<String>>,
+    running: Mutex<Option<(Child, JoinHandle<()>)>>,
+}
+
+impl Operator {
+    pub(super) fn new(command: Command, log: PathBuf) -> Self {
+        Self { command, log, lines: watch::Sender::default(), running: Mutex::new(None) }
+    }
+
+    /// Starts it and waits until it leads.
+    ///
+    /// # Errors
+    /// When it is not built, or ends.
+    pub async fn start(&self) -> Result<()> {
+        let program = program()?;
+        let mut running = self.running.lock().await;
+        ensure!(running.is_none(), "the operator runs already");
+        let before = self.lines.borrow().len();
+        let mut child = tokio::process::Command::new(&program)
+            .arg("controller")
+            .args(&self.command.arguments)
+            .env_clear()
+            .env("KUBECONFIG", &self.command.kubeconfig)
+            .env(
+                "RUST_LOG",
+                std::env::var("TIDEGATE_LOG").unwrap_or_else(|_| "info,kube_runtime=warn".into()),
+            )
+            .env("RUST_BACKTRACE", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(self.command.process_group)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let errors = child.stderr.take().context("its standard error")?;
+        let reader = self.read(errors)?;
+        *running = Some((child, reader));
+        drop(running);
+        self.wait_for_line(before, "that it leads", |line| line.contains("leading")).await.map(drop)
+    }
+
+    /// Kills it: no handler runs.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub async fn kill(&self) -> Result<()> {
+        let (status, _) = self.end(Signal::SIGKILL).await?;
+        ensure!(status.signal() == Some(9), "the operator ended by itself before it was killed: {status}");
+        Ok(())
+    }
+
+    /// Asks it to end and sees that it ends well.
+    ///
+    /// # Errors
+    /// When it does not end within the grace, or says that it failed.
+    pub async fn stop(&self) -> Result<()> {
+        let (status, lines) = self.end(Signal::SIGTERM).await?;
+        ensure!(status.success(), "the operator ended with {status}:\n{}", lines.join("\n"));
+        Ok(())
+    }
+
+    /// Kills it and starts it again.
+    ///
+    /// # Errors
+    /// As [`Self::kill`] and [`Self::start`].
+    pub async fn restart(&self) -> Result<()> {
+        self.kill().await?;
+        self.start().await
+    }
+
+    async fn end(&self, signal: Signal) -> Result<(ExitStatus, Vec<String>)> {
+        let (mut child, reader) = self.running.lock().await.take().context("the operator does not run")?;
+        let id = child.id().context("the operator has ended by itself")?;
+        kill(Pid::from_raw(i32::try_from(id)?), signal).with_context(|| format!("sending {signal}"))?;
+        let status = tokio::time::timeout(GRACE, child.wait())
+            .await
+            .with_context(|| format!("the operator did not end within {GRACE:?} of {signal}"))??;
+        reader.await.context("reading the operator's log")?;
+        Ok((status, self.tail(20)))
+    }
+
+    /// Waits until it logs a line, from now on.
+    ///
+    /// # Errors
+    /// When it ends or does not log it within [`PATIENCE`].
+    pub async fn logs(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let before = self.lines.borrow().len();
+        self.wait_for_line(before, what, wanted).await
+    }
+
+    async fn wait_for_line(&self, from: usize, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let mut changes = self.lines.subscribe();
+        let found = |lines: &[String]| lines.iter().skip(from).find(|line| wanted(line)).cloned();
+        let search = changes.wait_for(|lines| {
+            found(lines).is_some() || lines.last().is_some_and(|line| line == ENDED) && lines.len() > from
+        });
+        let lines =
+            tokio::time::timeout(PATIENCE, search).await.map(|lines| lines.map(|lines| lines.clone()));
+        match lines {
+            Ok(Ok(lines)) if let Some(line) = found(&lines) => Ok(line),
+            Ok(_) => bail!("the operator ended before it logged {what}:\n{}", self.tail(20).join("\n")),
+            Err(_) => bail!("the operator did not log {what} within {PATIENCE:?}"),
+        }
+    }
+
+    /// Everything that it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.lines.borrow().clone()
+    }
+
+    /// The last lines of its log.
+    pub fn tail(&self, lines: usize) -> Vec<String> {
+        let log = self.lines.borrow();
+        log[log.len().saturating_sub(lines)..].to_vec()
+    }
+
+    /// The file with its log.
+    pub fn log_file(&self) -> &Path {
+        &self.log
+    }
+
+    /// The base URL of its health and metrics endpoints.
+    ///
+    /// # Errors
+    /// When it has not logged it.
+    pub fn url(&self) -> Result<String> {
+        let lines = self.lines.borrow();
+        let line = lines.iter().rfind(|line| line.contains("serving health and metrics"));
+        let address = line.and_then(|line| line.split("address=").nth(1));
+        Ok(format!("http://{}", address.context("the operator's address")?.trim()))
+    }
+
+    pub(super) fn check_log(&self) -> Result<()> {
+        let lines = self.lines.borrow();
+        let error = lines.iter().find(|line| line.split_whitespace().nth(1) == Some("ERROR"));
+        ensure!(error.is_none(), "has an error: {}", error.map_or("", |line| line));
+        let panic = lines.iter().find(|line| line.contains("panicked at"));
+        ensure!(panic.is_none(), "has a panic: {}", panic.map_or("", |line| line));
+        let secret = SECRETS.iter().find(|secret| lines.iter().any(|line| line.contains(*secret)));
+        ensure!(secret.is_none(), "has a secret in it: it contains {secret:?}");
+        Ok(())
+    }
+
+    /// Copies its log to the file, and tells those who wait for a line.
+    #[expect(clippy::disallowed_methods, reason = "ends with the operator's standard error")]
+    fn read(&self, errors: ChildStderr) -> Result<JoinHandle<()>> {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .with_context(|| format!("opening {}", self.log.display()))?;
+        let known = self.lines.clone();
+        Ok(tokio::spawn(async move {
+            let mut lines = BufReader::new(errors).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                // The copy in memory is the one that is judged.
+                let _ = writeln!(file, "{line}");
+                known.send_modify(|known| known.push(line));
+            }
+            known.send_modify(|known| known.push(ENDED.to_owned()));
+        }))
+    }
+}
+
+/// Stands in the log where a life of the operator ended.
+const ENDED: &str = "-- the operator has ended --";
+
+/// The binary beside the one that runs: both are built in the same profile.
+fn program() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("the path of this program")?;
+    let candidates = own.ancestors().skip(1).take(2).map(|folder| folder.join("tidegate"));
+    let Some(program) = candidates.into_iter().find(|program| program.is_file()) else {
+        bail!("there is no tidegate binary beside {}: run `cargo build -p operator` first", own.display());
+    };
+    Ok(program)
+}
