@@ -200,6 +200,3 @@ impl Needs {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

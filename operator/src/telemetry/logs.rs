@@ -3,6 +3,10 @@
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
+/// The client logs every refused connection as an error, although a target's API server is
+/// expected to be away while it is upgraded; whoever called says what it means.
+const DEFAULT_FILTER: &str = "info,kube_runtime=warn,kube_client=off";
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LogFormat {

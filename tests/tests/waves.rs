@@ -1,0 +1,171 @@
+//! Waves: one after the other, a few clusters at a time, held by `suspend`, started anew by an edit.
+
+use anyhow::{Context as _, Result};
+use crds::{ClusterUpgrade, UpgradePlan};
+use engine::Phase;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
+use serde_json::json;
+use tests::stage::{Setup, Shared, Stage, gone, when};
+
+/// Each test has clusters and a namespace of its own.
+static STAGE: Shared = Shared::new(|| Setup::new("waves", &scenario()));
+
+const CLUSTERS: [&str; 7] = ["order-1", "order-2", "order-3", "pause-1", "pause-2", "edit-1", "gone-1"];
+
+fn scenario() -> String {
+    let cluster = |name: &&str| {
+        format!(
+            "
+- subscription: 20000000-0000-4000-8000-000000000001
+  resourceGroup: shop
+  name: {name}
+  kubernetesVersion: 1.35.3
+  pools: [{{name: system, mode: System, kubernetesVersion: 1.34.2}}]
+"
+        )
+    };
+    let clusters: String = CLUSTERS.iter().map(cluster).collect();
+    format!("durations: {{surgeCreate: 1m, reimageLinux: 3m, delete: 30s}}\nclusters:{clusters}")
+}
+
+/// A plan that brings node pools to a version.
+fn plan(namespace: &str, version: &str, waves: &str) -> String {
+    format!(
+        "
+apiVersion: tidegate.dev/v1alpha1
+kind: UpgradePlan
+metadata: {{namespace: {namespace}, name: main}}
+spec:
+  target: {{scope: NodePools, kubernetes: {{version: '{version}'}}}}
+  waves: {waves}
+"
+    )
+}
+
+async fn versions(stage: &Stage, cluster: &str) -> Result<Vec<String>> {
+    let nodes = stage.target(cluster).nodes().await?;
+    Ok(nodes.into_values().flat_map(|nodes| nodes.into_values().map(|node| node.kubelet)).collect())
+}
+
+#[test]
+fn the_second_wave_waits_for_the_first_and_no_more_start_than_allowed() -> Result<()> {
+    STAGE.run(async |stage| {
+        for cluster in ["order-1", "order-2", "order-3"] {
+            let ring = if cluster == "order-1" { "canary" } else { "prod" };
+            stage.register("order", cluster, &[("ring", ring)]).await?;
+        }
+        stage
+            .apply(&plan(
+                "order",
+                "1.35",
+                "
+  - {name: canary, clusters: {selector: {matchLabels: {ring: canary}}}}
+  - {name: prod, clusters: {selector: {matchLabels: {ring: prod}}}, maxConcurrent: 50%}
+",
+            ))
+            .await?;
+        // Half of two is one, so all three run one after the other.
+        for (cluster, started) in [("order-2", 2), ("order-3", 3)] {
+            let upgrade = format!("main-1-{cluster}");
+            let admitted =
+                |upgrade: &ClusterUpgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.admitted);
+            when(&stage.upgrades("order"), &upgrade, "let start", admitted).await?;
+            let finished = finished(stage, "order").await?;
+            assert_eq!((finished.len(), stage.admitted("order").await?.len()), (started - 1, started));
+        }
+        let done = stage.plan_reaches("order", "main", "Succeeded").await?;
+        let waves = done.status.context("a status")?.waves;
+        let counts: Vec<_> = waves
+            .iter()
+            .map(|wave| {
+                (wave.name.as_str(), wave.state.as_str(), wave.clusters.succeeded, wave.clusters.total)
+            })
+            .collect();
+        assert_eq!(counts, [("canary", "Succeeded", 1, 1), ("prod", "Succeeded", 2, 2)]);
+        for cluster in ["order-1", "order-2", "order-3"] {
+            assert_eq!(versions(stage, cluster).await?, ["1.35.3"]);
+            assert_eq!(stage.mutations(cluster), ["PUT pool system"]);
+        }
+        Ok(())
+    })
+}
+
+async fn finished(stage: &Stage, namespace: &str) -> Result<Vec<String>> {
+    let all = stage.upgrades(namespace).list(&ListParams::default()).await?;
+    let finished = |upgrade: &&ClusterUpgrade| {
+        upgrade.status.as_ref().is_some_and(|status| status.ledger.finished_at.is_some())
+    };
+    Ok(all.iter().filter(finished).map(ResourceExt::name_any).collect())
+}
+
+#[test]
+fn suspend_finishes_the_step_in_flight_and_starts_nothing_until_it_is_resumed() -> Result<()> {
+    STAGE.run(async |stage| {
+        for cluster in ["pause-1", "pause-2"] {
+            stage.register("pause", cluster, &[]).await?;
+        }
+        stage.apply(&plan("pause", "1.35", "[{name: all, clusters: {names: [pause-2, pause-1]}}]")).await?;
+        in_phase(stage, "pause", "main-1-pause-2", Phase::Submitted).await?;
+        stage.change_plan("pause", "main", json!({"suspend": true})).await?;
+        stage.upgrade_reaches("pause", "main-1-pause-2", "Succeeded").await?;
+        let paused = |plan: &UpgradePlan| {
+            plan.status.as_ref().and_then(|status| status.summary.as_ref()).is_some_and(|summary| {
+                (summary.reason.as_str(), summary.progress.as_str()) == ("Suspended", "1/2")
+            })
+        };
+        when(&stage.plans("pause"), "main", "suspended with one of two done", paused).await?;
+        assert_eq!(stage.admitted("pause").await?, ["main-1-pause-2"]);
+        assert!(stage.mutations("pause-1").is_empty());
+
+        stage.change_plan("pause", "main", json!({"suspend": false})).await?;
+        stage.plan_reaches("pause", "main", "Succeeded").await?;
+        assert_eq!(versions(stage, "pause-1").await?, ["1.35.3"]);
+        assert_eq!(stage.mutations("pause-2"), ["PUT pool system"], "not done a second time");
+        Ok(())
+    })
+}
+
+async fn in_phase(stage: &Stage, namespace: &str, upgrade: &str, phase: Phase) -> Result<()> {
+    let there = |upgrade: &ClusterUpgrade| {
+        let operation = upgrade.status.as_ref().and_then(|status| status.ledger.operation.as_ref());
+        operation.is_some_and(|operation| operation.phase == phase)
+    };
+    when(&stage.upgrades(namespace), upgrade, &format!("in phase {phase:?}"), there).await.map(drop)
+}
+
+#[test]
+fn an_edit_lets_the_step_in_flight_finish_and_then_starts_a_new_rollout() -> Result<()> {
+    STAGE.run(async |stage| {
+        stage.register("edit", "edit-1", &[]).await?;
+        stage.apply(&plan("edit", "1.34", "[{name: all, clusters: {names: [edit-1]}}]")).await?;
+        in_phase(stage, "edit", "main-1-edit-1", Phase::Submitted).await?;
+        stage.change_plan("edit", "main", json!({"target": {"kubernetes": {"version": "1.35"}}})).await?;
+
+        let done = stage.plan_reaches("edit", "main", "Succeeded").await?;
+        let rollout = done.status.context("a status")?.rollout.context("a rollout")?;
+        assert_eq!((rollout.id.as_str(), rollout.target.kubernetes.as_deref()), ("main-2", Some("1.35.3")));
+        let left = stage.upgrades("edit").list(&ListParams::default()).await?;
+        assert_eq!(left.iter().map(ResourceExt::name_any).collect::<Vec<_>>(), ["main-2-edit-1"]);
+        assert_eq!(versions(stage, "edit-1").await?, ["1.35.3"]);
+        assert_eq!(stage.mutations("edit-1"), ["PUT pool system", "PUT pool system"], "1.34.4, then 1.35.3");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_deleted_plan_takes_its_cluster_upgrades_with_it() -> Result<()> {
+    STAGE.run(async |stage| {
+        stage.register("gone", "gone-1", &[]).await?;
+        stage.apply(&plan("gone", "1.35", "[{name: all, clusters: {names: [gone-1]}}]")).await?;
+        stage.plan_reaches("gone", "main", "Succeeded").await?;
+        let plans: Api<UpgradePlan> = stage.plans("gone");
+        plans.delete("main", &DeleteParams::default()).await?;
+        gone(&plans, "main").await?;
+        gone(&stage.upgrades("gone"), "main-1-gone-1").await?;
+        assert!(stage.clusters("gone").get_opt("gone-1").await?.is_some(), "the cluster stays registered");
+        Ok(())
+    })
+}
