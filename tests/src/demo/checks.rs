@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use crds::{AKSCluster, ClusterUpgrade};
+use crds::{AKSCluster, ClusterUpgrade, Summary};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use kube::{Api, Client, ResourceExt, api::ListParams, runtime::wait::await_condition};
 use simulator::LogEntry;
@@ -23,8 +23,12 @@ pub(super) async fn workloads_available(target: &Target) -> Result<()> {
             let found = object.and_then(|object| object.status.as_ref()?.available_replicas);
             object.is_some() && found.unwrap_or(0) >= wanted.unwrap_or(1)
         };
-        within(&target.name, &deployment.name_any(), await_condition(api, &deployment.name_any(), available))
-            .await?;
+        Box::pin(within(
+            &target.name,
+            &deployment.name_any(),
+            await_condition(api, &deployment.name_any(), available),
+        ))
+        .await?;
     }
     let agents: Api<DaemonSet> = Api::namespaced(target.client(), "kube-system");
     let everywhere = |object: Option<&DaemonSet>| {
@@ -33,7 +37,7 @@ pub(super) async fn workloads_available(target: &Target) -> Result<()> {
                 && status.number_available == Some(status.desired_number_scheduled)
         })
     };
-    within(&target.name, "log-agent", await_condition(agents, "log-agent", everywhere)).await
+    Box::pin(within(&target.name, "log-agent", await_condition(agents, "log-agent", everywhere))).await
 }
 
 async fn within<T, E: std::error::Error + Send + Sync + 'static>(
@@ -99,9 +103,7 @@ pub(super) fn one_at_a_time(stage: &Stage, cluster: &str) -> Result<()> {
 
 /// The canary has stopped, and says which workload is broken.
 pub(super) async fn stopped_by_invoices(hub: &Client, cluster: &str) -> Result<()> {
-    let api: Api<ClusterUpgrade> = Api::namespaced(hub.clone(), "platform");
-    let upgrade = api.get(&format!("winter-1-{cluster}")).await?;
-    let summary = upgrade.status.and_then(|status| status.summary).context("the canary has no summary")?;
+    let summary = summary_of(hub, "winter", cluster).await?;
     ensure!(
         summary.reason == "GateFailed",
         "the canary stopped for {} instead of GateFailed",
@@ -113,4 +115,16 @@ pub(super) async fn stopped_by_invoices(hub: &Client, cluster: &str) -> Result<(
         summary.message
     );
     Ok(())
+}
+
+/// How a cluster stands in the first rollout of a plan, in two words.
+pub(super) async fn end_of(hub: &Client, plan: &str, cluster: &str) -> Result<String> {
+    let summary = summary_of(hub, plan, cluster).await?;
+    Ok(format!("{}: {}", summary.phase, summary.reason))
+}
+
+async fn summary_of(hub: &Client, plan: &str, cluster: &str) -> Result<Summary> {
+    let api: Api<ClusterUpgrade> = Api::namespaced(hub.clone(), "platform");
+    let upgrade = api.get(&format!("{plan}-1-{cluster}")).await?;
+    upgrade.status.and_then(|status| status.summary).with_context(|| format!("{cluster} has no summary"))
 }

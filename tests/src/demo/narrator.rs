@@ -76,7 +76,7 @@ impl Narrator {
     pub(super) async fn summary(&self, stage: &Stage) -> Result<()> {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
-        table.set_header(["CLUSTER", "NODES SHOW", "AZURE CHANGES", "END"]);
+        table.set_header(["CLUSTER", "NODES SHOW", "AZURE CHANGES", "SECOND ROLLOUT"]);
         for cluster in ALL {
             let nodes = stage.target(cluster).nodes().await?;
             let mut versions: Vec<String> = nodes
@@ -88,10 +88,9 @@ impl Narrator {
                 })
                 .collect();
             versions.sort_unstable();
-            let end =
-                if cluster == super::CANARY { "stopped: GateFailed" } else { "1.35 done, 1.36 not started" };
+            let end = checks::end_of(&stage.hub(), "winter", cluster).await?;
             let changes = checks::mutations(stage, cluster).len().to_string();
-            table.add_row([cluster.to_owned(), versions.join(", "), changes, end.to_owned()]);
+            table.add_row([cluster.to_owned(), versions.join(", "), changes, end]);
         }
         say(&format!("the end\n{table}"));
         let (first, all) = (self.first_step(stage)?, self.start.elapsed().as_secs());
