@@ -91,7 +91,7 @@ pub fn decide(view: &View<'_>) -> Decision {
     if let Some(wave) = waits_for_wave {
         return Decision::Wait(WaitingOn::Wave(wave.clone()));
     }
-    if *suspend {
+    if *suspend && !ledger.has_done_all() {
         return Decision::Wait(WaitingOn::Suspended);
     }
     if let Some(other) = other_upgrade {
@@ -125,6 +125,9 @@ fn idle(view: &View<'_>) -> Result<Decision, Stop> {
         .map_err(|refusals| wait(WaitingOn::Refused(refusals)))?;
     plan.steps.retain(|planned| !is_rolled(view.ledger, &planned.step));
     let Some(next) = plan.steps.first() else { return finish(view) };
+    if view.request.suspend {
+        return Ok(Decision::Wait(WaitingOn::Suspended));
+    }
     if view.ledger.baseline.is_none() {
         return start(view, cluster, &target, &plan);
     }

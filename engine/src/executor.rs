@@ -182,8 +182,8 @@ impl Needs {
             return Self::default();
         }
         let Some((operation, record)) = ledger.current() else {
-            let idle =
-                request.waits_for_wave.is_none() && !request.suspend && request.other_upgrade.is_none();
+            let suspended = request.suspend && !ledger.has_done_all();
+            let idle = request.waits_for_wave.is_none() && !suspended && request.other_upgrade.is_none();
             return Self { cluster: idle, offers: idle, workloads: idle, ..Self::default() };
         };
         let pool = record.step.pool.clone();
@@ -200,3 +200,6 @@ impl Needs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

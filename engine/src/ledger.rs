@@ -101,7 +101,7 @@ pub struct Operation {
     /// The attempt, from 1.
     #[schemars(range(min = 1, max = 1000))]
     pub attempt: i32,
-    /// When the intent was recorded, right before Azure was called last.
+    /// When the intent was recorded, before Azure was called.
     pub intent_at: Timestamp,
     /// When Azure accepted it, or when it was found to be running already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,6 +190,13 @@ impl Ledger {
     pub fn progress(&self) -> (usize, usize) {
         let done = self.steps.iter().filter(|record| record.state == StepState::Succeeded).count();
         (done, self.steps.len())
+    }
+
+    /// Whether every step that was planned is done: what is left is to soak, and to see that it is so.
+    #[must_use]
+    pub fn has_done_all(&self) -> bool {
+        let (done, all) = self.progress();
+        all > 0 && done == all
     }
 
     /// Whether something may be running in Azure on our behalf.

@@ -1,5 +1,7 @@
 //! Small clusters and offers for the tables of this crate's tests.
 
+pub(crate) mod world;
+
 use crate::{
     cluster::{Cluster, NodePool, Power, ProvisioningState},
     offers::{OfferedVersion, Offers, RegionVersion},

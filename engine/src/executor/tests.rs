@@ -1,0 +1,74 @@
+//! Upgrades of one cluster in a small world, told as stories. Tests that carry the name of an
+//! invariant of the architecture check it; others show a way through the state machine.
+
+use std::time::Duration;
+
+use crate::{
+    Failure, KubernetesRequest, NodeImagePolicy, Policy, Request, Scope, StepState, WaitingOn,
+    policy::{OrderRule, PoolMatch},
+};
+
+mod changes;
+mod crashes;
+mod failures;
+mod gates;
+mod size;
+mod way;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn request(scope: Scope, to: Option<&str>) -> Request {
+    Request {
+        scope,
+        kubernetes: to.map(|to| KubernetesRequest::Version(to.parse().unwrap())),
+        node_image: NodeImagePolicy::Latest,
+        max_image_age: None,
+        policy: Policy::default(),
+        suspend: false,
+        waits_for_wave: None,
+        other_upgrade: None,
+        retry: None,
+    }
+}
+
+fn full(to: &str) -> Request {
+    request(Scope::Full, Some(to))
+}
+
+fn control_plane(to: &str) -> Request {
+    request(Scope::ControlPlane, Some(to))
+}
+
+fn retried(request: &Request, token: &str) -> Request {
+    Request { retry: Some(token.to_owned()), ..request.clone() }
+}
+
+fn pool_soak(name: &str, soak: Duration) -> Vec<OrderRule> {
+    let matches = PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() };
+    vec![OrderRule { matches, soak }]
+}
+
+fn is_operation(waiting: &WaitingOn) -> bool {
+    matches!(waiting, WaitingOn::Operation(_))
+}
+
+fn failure(status: Option<u16>, code: &str, message: &str) -> Failure {
+    Failure::new(status, Some(code), None, message)
+}
+
+fn drain_blocked() -> Failure {
+    failure(
+        None,
+        "UnsatisfiablePDB",
+        "1 error occurred: Unsatisfiable PDB: PDB shop/checkout-pdb has minAvailable 3",
+    )
+}
+
+fn timed_out() -> Failure {
+    failure(None, "UpgradeFailed", "Drain node aks-linux1-0 failed: timed out after 30 minutes")
+}
+
+fn state_of(world: &crate::testing::world::World, id: &str) -> StepState {
+    let state = world.state();
+    state.stored.steps.iter().find(|record| record.id == id).expect("the step is recorded").state
+}

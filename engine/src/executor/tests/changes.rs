@@ -1,0 +1,149 @@
+//! Somebody else changes the cluster.
+
+use super::*;
+use crate::{
+    ProvisioningState, Stance,
+    testing::{
+        version,
+        world::{OPERATION, World},
+    },
+};
+
+/// Waits until the control plane is done and the first pool is upgraded.
+fn in_the_first_pool(request: &Request) -> World {
+    let world = World::at("1.34.2");
+    world.until(request, |waiting| is_operation(waiting) && waiting.to_string().contains("pool linux1"));
+    world
+}
+
+#[test]
+fn a_version_that_moved_without_us_stops_and_retry_goes_on_from_there() {
+    let request = full("1.34.4");
+    let world = in_the_first_pool(&request);
+    world.state().pool("win1").version = version("1.34.4");
+    let waiting = world.until_reason(&request, "ExternalChange");
+    let words = waiting.to_string();
+    assert!(words.contains("pool win1 went from 1.34.2 to 1.34.4") && words.contains("tidegate.dev/retry"), "{words}");
+    assert_eq!((waiting.stance(), world.state().sent.len()), (Stance::Stopped, 2));
+    world.finish(&retried(&request, "known"));
+    assert!(!world.state().sent.contains(&"pool-win1-1.34.4".to_owned()), "it is there already");
+}
+
+#[test]
+fn a_control_plane_that_overtook_the_step_is_not_sent_backwards() {
+    let world = World::at("1.33.8");
+    let request = control_plane("1.35.2");
+    world.state().may_act = false;
+    world.advance(&request);
+    world.state().may_act = true;
+    {
+        let mut state = world.state();
+        (state.cluster.version, state.server) = (version("1.35.0"), version("1.35.0").minor());
+    }
+    let waiting = world.until_reason(&request, "ExternalChange");
+    assert!(waiting.to_string().contains("control plane went from 1.33.8 to 1.35.0"), "{waiting}");
+    assert!(world.state().sent.is_empty());
+    world.finish(&retried(&request, "known"));
+    assert_eq!(world.state().sent, ["cp-1.35.2"]);
+}
+
+#[test]
+fn a_pool_deleted_under_us_stops_and_retry_goes_on_without_it() {
+    let request = full("1.34.4");
+    let world = in_the_first_pool(&request);
+    world.state().cluster.pools.retain(|pool| pool.name != "linux1");
+    let waiting = world.until_reason(&request, "ExternalChange");
+    assert!(waiting.to_string().contains("pool linux1 no longer exists"), "{waiting}");
+    assert!(waiting.to_string().contains("tidegate.dev/retry"), "{waiting}");
+    // Its operation ends nowhere.
+    let again = retried(&request, "known");
+    let next = world.until(&again, is_operation).unwrap();
+    assert!(next.to_string().contains("pool linux2"), "{next}");
+}
+
+#[test]
+fn a_new_pool_takes_part() {
+    let request = full("1.34.4");
+    let world = in_the_first_pool(&request);
+    {
+        let mut state = world.state();
+        let mut fresh = state.pool("linux1").clone();
+        fresh.name = "linux3".to_owned();
+        (fresh.version, fresh.provisioning_state) = (version("1.34.2"), ProvisioningState::Succeeded);
+        state.cluster.pools.push(fresh);
+        let image = state.images["linux1"].clone();
+        state.images.insert("linux3".to_owned(), image);
+    }
+    world.finish(&request);
+    assert!(world.state().done.contains(&"pool-linux3-1.34.4".to_owned()));
+}
+
+#[test]
+fn the_same_move_by_somebody_else_is_as_good_as_ours() {
+    let world = World::at("1.34.2");
+    let request = control_plane("1.34.4");
+    world.state().may_act = false;
+    world.advance(&request);
+    {
+        let mut state = world.state();
+        state.may_act = true;
+        state.cluster.version = version("1.34.4");
+        state.cluster.provisioning_state = ProvisioningState::Busy("Upgrading".to_owned());
+    }
+    assert_eq!(world.advance(&request).unwrap().waiting.unwrap().reason(), "UpgradingControlPlane");
+    world.pass(OPERATION);
+    world.state().cluster.provisioning_state = ProvisioningState::Succeeded;
+    world.finish(&request);
+    assert!(world.state().sent.is_empty());
+}
+
+#[test]
+fn a_pool_that_scales_is_not_taken_for_our_image_upgrade() {
+    let world = World::at("1.34.4");
+    let request = request(Scope::NodeImage, None);
+    world.state().may_act = false;
+    world.advance(&request);
+    world.state().may_act = true;
+    world.state().pool("linux1").provisioning_state = ProvisioningState::Busy("Scaling".to_owned());
+    assert_eq!(world.advance(&request).unwrap().waiting.unwrap().reason(), "WaitingForCluster");
+    world.state().pool("linux1").provisioning_state = ProvisioningState::Succeeded;
+    world.finish(&request);
+    assert_eq!(world.state().sent, world.state().done);
+}
+
+#[test]
+fn a_pool_that_scales_while_its_nodes_are_verified_is_verified_afterwards() {
+    let request = full("1.34.4");
+    let world = World::at("1.34.2");
+    world.state().lag = 5 * MINUTE;
+    world.until(&request, |waiting| waiting.to_string().contains("node aks-linux1-0"));
+    world.state().pool("linux1").provisioning_state = ProvisioningState::Busy("Scaling".to_owned());
+    world.pass(MINUTE);
+    world.advance(&request);
+    {
+        let mut state = world.state();
+        state.pool("linux1").provisioning_state = ProvisioningState::Succeeded;
+        state.pool("linux1").count = 4;
+        let mut node = state.nodes["linux1"][0].clone();
+        node.name = "aks-linux1-3".to_owned();
+        state.nodes.get_mut("linux1").unwrap().push(node);
+    }
+    world.finish(&request);
+    assert_eq!(world.state().sent.iter().filter(|id| id.contains("linux1")).count(), 1);
+}
+
+#[test]
+fn what_cannot_start_says_so_and_starts_when_it_can() {
+    let world = World::at("1.34.2");
+    let request = full("1.34.4");
+    world.state().cluster.power = crate::Power::Stopped;
+    let waiting = world.until_reason(&request, "PreflightBlocked");
+    assert!(waiting.to_string().contains("stopped"), "{waiting}");
+    world.state().cluster.power = crate::Power::Running;
+    world.finish(&request);
+
+    let world = World::at("1.34.2");
+    let waiting = world.until_reason(&full("1.99"), "InvalidSpec");
+    assert!(waiting.to_string().contains("spec.target.kubernetes.version is 1.99"), "{waiting}");
+    assert!(world.state().sent.is_empty());
+}

@@ -1,0 +1,109 @@
+//! The process dies between any two calls, and during each of them.
+
+use super::*;
+use crate::{
+    Ledger,
+    testing::world::{Answer, Crash, World},
+};
+
+/// What matters of an outcome: the instants may differ.
+fn outcome(world: &World) -> (Vec<String>, Vec<(String, StepState)>, String) {
+    let state = world.state();
+    let Ledger { steps, operation, finished_at, .. } = &state.stored;
+    assert!(operation.is_none() && finished_at.is_some());
+    let records = steps.iter().map(|record| (record.id.clone(), record.state)).collect();
+    let mut cluster = state.cluster.clone();
+    cluster.pools.sort_by(|a, b| a.name.cmp(&b.name));
+    (state.done.clone(), records, serde_json::to_string(&cluster).unwrap())
+}
+
+/// Runs the story once to count its calls, then once for each call and each way to die there.
+fn same_outcome_wherever_it_dies(story: &Request, world: impl Fn() -> World) {
+    let undisturbed = world();
+    undisturbed.finish(story);
+    let (calls, expected) = (undisturbed.state().calls, outcome(&undisturbed));
+    assert!(calls > 10, "{calls}");
+    for at in 1..=calls {
+        for after_effect in [false, true] {
+            let crash = Crash { at, after_effect };
+            let world = world();
+            world.state().crash = Some(crash);
+            world.finish(story);
+            assert!(world.state().crash.is_none(), "it died: {crash:?}");
+            assert_eq!(outcome(&world), expected, "{crash:?}");
+        }
+    }
+}
+
+#[test]
+fn restarting_at_any_point_leads_to_the_same_outcome() {
+    same_outcome_wherever_it_dies(&full("1.35"), || {
+        let world = World::at("1.33.8");
+        world.state().lag = Duration::from_secs(100);
+        world
+    });
+}
+
+#[test]
+fn restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
+    let mut story = request(Scope::NodeImage, None);
+    story.policy.soak = MINUTE;
+    story.policy.order = pool_soak("linux2", 3 * MINUTE);
+    same_outcome_wherever_it_dies(&story, || World::at("1.34.4"));
+}
+
+#[test]
+fn restarting_at_any_point_after_lost_answers_leads_to_the_same_outcome() {
+    same_outcome_wherever_it_dies(&full("1.34.4"), || {
+        World::at("1.34.2").answers([
+            Answer::LostBefore,
+            Answer::LostAfterEffect,
+            Answer::Refuse(failure(Some(429), "Throttled", "slow down"), Some(2 * MINUTE)),
+            Answer::Accept,
+            Answer::FailLater(timed_out()),
+            Answer::Accept,
+            Answer::LostAfterEffect,
+        ])
+    });
+}
+
+#[test]
+fn a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
+    let world = World::at("1.34.2").answers([Answer::LostAfterEffect, Answer::LostAfterEffect]);
+    let request = full("1.34.4");
+    let waiting = world.advance(&request).unwrap().waiting.unwrap();
+    assert_eq!(waiting.reason(), "Retrying");
+    world.pass(MINUTE);
+    let waiting = world.advance(&request).unwrap().waiting.unwrap();
+    assert_eq!(waiting.reason(), "UpgradingControlPlane");
+    let operation = world.state().stored.operation.clone().unwrap();
+    assert!(operation.submitted_at.is_some() && operation.failure.is_none() && operation.async_operation.is_none());
+    world.finish(&request);
+    let state = world.state();
+    assert_eq!(state.sent, state.done);
+    assert!(state.stored.steps.iter().all(|record| record.attempts == 1));
+}
+
+#[test]
+fn a_step_that_ended_while_nobody_looked_is_adopted() {
+    let world = World::at("1.34.4").answers([Answer::LostAfterEffect]);
+    let request = request(Scope::NodeImage, None);
+    world.state().crash = Some(Crash { at: usize::MAX, after_effect: true });
+    world.advance(&request);
+    world.pass(60 * MINUTE);
+    world.finish(&request);
+    assert_eq!(world.state().sent, world.state().done, "the image upgrade is not sent again");
+}
+
+#[test]
+fn a_failed_step_whose_end_nobody_saw_is_read_and_sent_again() {
+    let world = World::at("1.34.2").answers([Answer::FailLater(timed_out())]);
+    let request = control_plane("1.34.4");
+    world.until(&request, is_operation);
+    // The address of the operation is gone, as after an adoption.
+    world.state().stored.operation.as_mut().unwrap().async_operation = None;
+    let waiting = world.until_reason(&request, "Retrying");
+    assert!(waiting.to_string().contains("gives no reason"), "{waiting}");
+    world.finish(&request);
+    assert_eq!(world.state().sent.len(), 2);
+}

@@ -1,0 +1,442 @@
+//! A small world behind the ports: one cluster whose operations take time, a journal that
+//! remembers every write, and a clock that moves when it is told to. A call of a port can be
+//! the last thing that its caller does.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::pending,
+    pin::pin,
+    sync::{Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{NEW_LINUX, NEW_WINDOWS, cluster, offers, version};
+use crate::{
+    Blocker, Clock, Cluster, Failure, Fleet, Journal, Ledger, Minor, Node, Offers, OperationReport, Progress,
+    ProvisioningState, Reading, Rejection, Request, Step, StepKind, Unreadable, WaitingOn, Workload,
+    Workloads, advance, allowed_skew,
+};
+
+/// How long every operation takes.
+pub(crate) const OPERATION: Duration = Duration::from_secs(600);
+
+/// What Azure does with a step.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// Does it.
+    Accept,
+    /// Does it, but the answer gets lost.
+    LostAfterEffect,
+    /// The request gets lost.
+    LostBefore,
+    /// Refuses it.
+    Refuse(Failure, Option<Duration>),
+    /// Accepts it; it fails later.
+    FailLater(Failure),
+    /// Accepts it; somebody else's operation takes its place and ends well.
+    Preempt,
+    /// Accepts it; somebody aborts it.
+    Abort,
+    /// Accepts it and calls it done; the nodes stay as they are.
+    Pretend,
+}
+
+/// Where a caller dies: at which call, and whether that call still had its effect.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crash {
+    pub(crate) at: usize,
+    pub(crate) after_effect: bool,
+}
+
+struct Running {
+    step: Step,
+    ends: Timestamp,
+    answer: Answer,
+    address: String,
+}
+
+/// The state of the world; tests look at it and change it.
+pub(crate) struct State {
+    pub(crate) now: Timestamp,
+    pub(crate) may_act: bool,
+    pub(crate) cluster: Cluster,
+    pub(crate) images: BTreeMap<String, String>,
+    pub(crate) server: Minor,
+    pub(crate) nodes: BTreeMap<String, Vec<Node>>,
+    /// How long the nodes lag behind Azure's word.
+    pub(crate) lag: Duration,
+    pub(crate) workloads: Reading<Vec<Workload>>,
+    pub(crate) azure: Result<(), Unreadable>,
+    pub(crate) budgets_allow: Option<bool>,
+    /// Answers to the next submissions; then all are accepted.
+    pub(crate) answers: VecDeque<Answer>,
+    /// Writes of the record that will find that somebody else wrote first.
+    pub(crate) conflicts: usize,
+    pub(crate) stored: Ledger,
+    standing: Option<(String, String)>,
+    /// Every record written, with what it said it waits on.
+    pub(crate) writes: Vec<(Ledger, Option<String>)>,
+    /// Every step that had an effect.
+    pub(crate) done: Vec<String>,
+    /// Every step that was sent.
+    pub(crate) sent: Vec<String>,
+    /// Number of port calls, and names of those of the present run.
+    pub(crate) calls: usize,
+    pub(crate) log: Vec<&'static str>,
+    pub(crate) crash: Option<Crash>,
+    running: Option<Running>,
+    lagging: Vec<(Timestamp, Step)>,
+    failures: BTreeMap<String, Option<Failure>>,
+}
+
+/// One cluster and its surroundings.
+pub(crate) struct World(Mutex<State>);
+
+pub(crate) fn start() -> Timestamp {
+    "2026-11-20T22:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn workload(name: &str, problem: Option<&str>) -> Workload {
+    Workload {
+        kind: "Deployment",
+        namespace: "shop".to_owned(),
+        name: name.to_owned(),
+        created_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        problem: problem.map(str::to_owned),
+    }
+}
+
+fn nodes_of(cluster: &Cluster, pool: &str) -> Vec<Node> {
+    let pool = cluster.pool(pool).unwrap();
+    (0..pool.count)
+        .map(|number| Node {
+            name: format!("aks-{}-{number}", pool.name),
+            kubelet: Some(pool.version.clone()),
+            image: pool.node_image.clone(),
+            ready: true,
+            schedulable: true,
+            quarantined: false,
+        })
+        .collect()
+}
+
+impl World {
+    /// The cluster of [`cluster`] at a version, with one healthy workload.
+    pub(crate) fn at(from: &str) -> Self {
+        Self::of(cluster(from))
+    }
+
+    pub(crate) fn of(cluster: Cluster) -> Self {
+        let nodes = cluster.pools.iter().map(|pool| (pool.name.clone(), nodes_of(&cluster, &pool.name)));
+        let image = |os_type: &str| if os_type == "Windows" { NEW_WINDOWS } else { NEW_LINUX }.to_owned();
+        Self(Mutex::new(State {
+            now: start(),
+            may_act: true,
+            images: cluster.pools.iter().map(|pool| (pool.name.clone(), image(&pool.os_type))).collect(),
+            server: cluster.version.minor(),
+            nodes: nodes.collect(),
+            lag: Duration::ZERO,
+            workloads: Ok(vec![workload("checkout", None)]),
+            azure: Ok(()),
+            budgets_allow: None,
+            answers: VecDeque::new(),
+            conflicts: 0,
+            stored: Ledger::default(),
+            standing: None,
+            writes: Vec::new(),
+            done: Vec::new(),
+            sent: Vec::new(),
+            calls: 0,
+            log: Vec::new(),
+            crash: None,
+            running: None,
+            lagging: Vec::new(),
+            failures: BTreeMap::new(),
+            cluster,
+        }))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn answers(self, answers: impl IntoIterator<Item = Answer>) -> Self {
+        self.state().answers.extend(answers);
+        self
+    }
+
+    /// One run from the stored record. `None` when the caller died or lost a write.
+    pub(crate) fn advance(&self, request: &Request) -> Option<Progress> {
+        self.state().log.clear();
+        let ledger = self.state().stored.clone();
+        // As from the API server: what is stored is all that is known.
+        let ledger = serde_json::from_value(serde_json::to_value(ledger).unwrap()).unwrap();
+        let mut store = Store(self);
+        let run = pin!(advance(request, ledger, self, self, &mut store, self));
+        match run.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(progress) => progress.ok(),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Runs on until it waits on something of which `stop` says so, or all is done (`None`).
+    pub(crate) fn until(&self, request: &Request, stop: impl Fn(&WaitingOn) -> bool) -> Option<WaitingOn> {
+        for _ in 0..5000 {
+            let Some(progress) = self.advance(request) else { continue };
+            assert_eq!(progress.ledger, self.state().stored, "what is reported is what is saved");
+            let waiting = progress.waiting?;
+            check_words(&waiting);
+            if stop(&waiting) {
+                return Some(waiting);
+            }
+            let pause = waiting.look_again(self.state().now);
+            assert!(!pause.is_zero(), "every wait is looked at again: {waiting:?}");
+            self.pass(pause);
+        }
+        panic!("it does not end: {:?}", self.state().standing);
+    }
+
+    /// Runs on until all is done; fails when it stops for a person.
+    pub(crate) fn finish(&self, request: &Request) -> Ledger {
+        let stopped = self.until(request, |waiting| waiting.stance() == crate::Stance::Stopped);
+        assert_eq!(stopped, None);
+        self.state().stored.clone()
+    }
+
+    pub(crate) fn until_reason(&self, request: &Request, reason: &str) -> WaitingOn {
+        self.until(request, |waiting| waiting.reason() == reason)
+            .unwrap_or_else(|| panic!("it ended without {reason}"))
+    }
+
+    /// Lets time pass, and with it what runs.
+    pub(crate) fn pass(&self, time: Duration) {
+        let mut state = self.state();
+        state.now += time;
+        state.go_on();
+    }
+
+    /// A call of a port begins: counts it, and tells whether its caller dies before or after it.
+    fn call(&self, name: &'static str) -> (bool, bool) {
+        let mut state = self.state();
+        state.calls += 1;
+        state.log.push(name);
+        let Some(crash) = state.crash.filter(|crash| crash.at == state.calls) else { return (false, false) };
+        state.crash = None;
+        (!crash.after_effect, crash.after_effect)
+    }
+
+    async fn port<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> T {
+        let (dies_before, dies_after) = self.call(name);
+        if dies_before {
+            pending::<()>().await;
+        }
+        let answer = effect(&mut self.state());
+        if dies_after {
+            pending::<()>().await;
+        }
+        answer
+    }
+}
+
+/// No clock, and no doubt about what to do next.
+fn check_words(waiting: &WaitingOn) {
+    let words = waiting.to_string();
+    assert!(!words.is_empty() && !waiting.reason().is_empty());
+    assert!(!words.contains("2026-11-2"), "a clock in: {words}");
+}
+
+impl State {
+    fn go_on(&mut self) {
+        if let Some(running) = self.running.take_if(|running| running.ends <= self.now) {
+            self.end(running);
+        }
+        let (due, later) = self.lagging.drain(..).partition(|(at, _)| *at <= self.now);
+        self.lagging = later;
+        for (_, step) in due {
+            self.show(&step);
+        }
+    }
+
+    fn end(&mut self, running: Running) {
+        let Running { step, answer, address, ends } = running;
+        let (state, failure) = match answer {
+            Answer::FailLater(failure) => (ProvisioningState::Failed, Some(failure)),
+            Answer::Abort => (ProvisioningState::Canceled, None),
+            Answer::Preempt => {
+                self.set_version(&step, &step.from);
+                (ProvisioningState::Succeeded, None)
+            }
+            Answer::Pretend => (ProvisioningState::Succeeded, None),
+            Answer::Accept | Answer::LostAfterEffect => {
+                self.done.push(step.id());
+                if let (StepKind::NodePoolVersion | StepKind::NodePoolImage, Some(name)) = (step.kind, &step.pool) {
+                    let image = self.images[name].clone();
+                    self.pool(name).node_image = image;
+                }
+                self.lagging.push((ends + self.lag, step.clone()));
+                (ProvisioningState::Succeeded, None)
+            }
+            Answer::LostBefore | Answer::Refuse(..) => unreachable!("never ran"),
+        };
+        self.failures.insert(address, failure);
+        self.set_provisioning(&step, state);
+    }
+
+    /// What the nodes, or the API server, show from now on.
+    fn show(&mut self, step: &Step) {
+        match &step.pool {
+            None => self.server = version(&step.to).minor(),
+            Some(name) => {
+                let nodes = nodes_of(&self.cluster, name);
+                self.nodes.insert(name.clone(), nodes);
+            }
+        }
+    }
+
+    pub(crate) fn pool(&mut self, name: &str) -> &mut crate::NodePool {
+        self.cluster.pools.iter_mut().find(|pool| pool.name == name).unwrap()
+    }
+
+    fn set_provisioning(&mut self, step: &Step, state: ProvisioningState) {
+        match &step.pool {
+            None => self.cluster.provisioning_state = state,
+            Some(name) => self.pool(name).provisioning_state = state,
+        }
+    }
+
+    fn set_version(&mut self, step: &Step, to: &str) {
+        match (step.kind, &step.pool) {
+            (StepKind::ControlPlane, _) => self.cluster.version = version(to),
+            (StepKind::NodePoolVersion, Some(name)) => self.pool(name).version = version(to),
+            (StepKind::NodePoolImage | StepKind::NodePoolVersion, _) => {}
+        }
+    }
+
+    fn submit(&mut self, step: &Step) -> Result<Option<String>, Rejection> {
+        self.check_submission(step);
+        self.sent.push(step.id());
+        let lost = || Failure::new(None, None, None, "connection reset");
+        let answer = self.answers.pop_front().unwrap_or(Answer::Accept);
+        match answer {
+            Answer::LostBefore => return Err(Rejection { failure: lost(), retry_after: None }),
+            Answer::Refuse(failure, retry_after) => return Err(Rejection { failure, retry_after }),
+            Answer::Accept
+            | Answer::LostAfterEffect
+            | Answer::FailLater(_)
+            | Answer::Preempt
+            | Answer::Abort
+            | Answer::Pretend => {}
+        }
+        self.set_version(step, &step.to);
+        let word = if step.kind == StepKind::NodePoolImage { "UpgradingNodeImageVersion" } else { "Upgrading" };
+        self.set_provisioning(step, ProvisioningState::Busy(word.to_owned()));
+        // As long as Azure's: they carry a signature.
+        let address = format!("https://management.azure.com/operations/{}?s={}", self.calls, "x".repeat(3500));
+        let is_lost = matches!(answer, Answer::LostAfterEffect);
+        let running = Running { step: step.clone(), ends: self.now + OPERATION, answer, address: address.clone() };
+        self.running = Some(running);
+        if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
+    }
+
+    /// The invariants that hold whenever anything is sent.
+    fn check_submission(&self, step: &Step) {
+        assert_eq!(self.cluster.busy_with(), None, "one mutation in flight per cluster: {step:?}");
+        let (operation, record) = self.stored.current().expect("its intent is recorded");
+        assert_eq!((&record.step, operation.phase), (step, crate::Phase::Intent), "the intent is this step's");
+        assert!(self.may_act, "only a leader sends");
+        let minor = |text: &str| version(text).minor();
+        match (step.kind, &step.pool) {
+            (StepKind::ControlPlane, _) => {
+                assert!(minor(&step.to).ahead_of(self.cluster.version.minor()) <= 1, "{step:?}");
+                for pool in &self.cluster.pools {
+                    let behind = minor(&step.to).ahead_of(pool.version.minor());
+                    assert!(behind <= allowed_skew(minor(&step.to)), "{step:?} {pool:?}");
+                }
+            }
+            (StepKind::NodePoolVersion, _) => assert!(version(&step.to) <= self.cluster.version, "{step:?}"),
+            (StepKind::NodePoolImage, _) => {}
+        }
+    }
+}
+
+impl Fleet for World {
+    async fn cluster(&self) -> Reading<Cluster> {
+        self.port("cluster", |state| state.azure.clone().map(|()| state.cluster.clone())).await
+    }
+
+    async fn offers(&self, cluster: &Cluster) -> Reading<Offers> {
+        let from = cluster.version.to_string();
+        self.port("offers", |state| Ok(Offers { images: state.images.clone(), ..offers(&from) })).await
+    }
+
+    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
+        self.port("submit", |state| state.submit(step)).await
+    }
+
+    async fn operation(&self, address: &str) -> Reading<OperationReport> {
+        self.port("operation", |state| match state.failures.get(address) {
+            Some(failure) => Ok(OperationReport { failure: failure.clone() }),
+            None => Err(Unreadable("the operation still runs".to_owned())),
+        })
+        .await
+    }
+}
+
+impl Workloads for World {
+    async fn server(&self) -> Reading<Minor> {
+        self.port("server", |state| Ok(state.server)).await
+    }
+
+    async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
+        self.port("nodes", |state| Ok(state.nodes[pool].clone())).await
+    }
+
+    async fn workloads(&self) -> Reading<Vec<Workload>> {
+        self.port("workloads", |state| state.workloads.clone()).await
+    }
+
+    async fn budgets_allow(&self, _: &[Blocker]) -> Option<bool> {
+        self.port("budgets", |state| state.budgets_allow).await
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        self.state().now
+    }
+
+    fn may_act(&self) -> bool {
+        self.state().may_act
+    }
+}
+
+struct Store<'a>(&'a World);
+
+#[derive(Debug)]
+struct Conflict;
+
+impl Journal for Store<'_> {
+    type Error = Conflict;
+
+    async fn save(&mut self, ledger: &Ledger, waiting: Option<&WaitingOn>) -> Result<(), Conflict> {
+        self.0
+            .port("save", |state| {
+                let standing = waiting.map(|waiting| (waiting.reason().to_owned(), waiting.to_string()));
+                if state.stored == *ledger && state.standing == standing {
+                    return Ok(());
+                }
+                if state.conflicts > 0 {
+                    state.conflicts -= 1;
+                    return Err(Conflict);
+                }
+                state.standing.clone_from(&standing);
+                state.stored = ledger.clone();
+                state.writes.push((ledger.clone(), standing.map(|(reason, _)| reason)));
+                Ok(())
+            })
+            .await
+    }
+}
