@@ -5,6 +5,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::common::OBJECT_NAME;
+
 /// One AKS cluster: its ARM id, labels for selection, how to reach it. The status is its inventory.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
     doc = "One AKS cluster: its ARM id, labels for selection, how to reach it. The status is its inventory.",
     status = "AKSClusterStatus",
     derive = "PartialEq",
+    validation = Rule::new("self.metadata.name.size() <= 63").message("metadata.name must have at most 63 characters: it becomes part of other names"),
     printcolumn(name = "Version", type_ = "string", json_path = ".status.cluster.version"),
     printcolumn(name = "Location", type_ = "string", json_path = ".status.cluster.location"),
     printcolumn(
@@ -81,11 +84,11 @@ pub struct KubeconfigAccess {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretKeyReference {
     /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(regex(pattern = OBJECT_NAME), length(min = 1, max = 253))]
     pub name: String,
     /// Its key; default `kubeconfig`.
     #[serde(default = "default_key")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(regex(pattern = "^[-._a-zA-Z0-9]+$"), length(min = 1, max = 253))]
     pub key: String,
 }
 

@@ -33,8 +33,10 @@ use crate::{ClusterReference, TargetSpec, UpgradePolicy};
 )]
 #[x_kube(
     validation = Rule::new("self.clusterRef == oldSelf.clusterRef && self.target == oldSelf.target && self.policy == oldSelf.policy")
-        .message("spec is fixed once created, but for suspend: make another ClusterUpgrade"),
-    validation = Rule::new("!has(oldSelf.plan) || (has(self.plan) && (self.plan.admitted || !oldSelf.plan.admitted))")
+        .message("spec.clusterRef, target and policy are fixed once created: make another ClusterUpgrade"),
+    validation = Rule::new("has(self.plan) == has(oldSelf.plan) && (!has(self.plan) || (self.plan.name == oldSelf.plan.name && self.plan.rollout == oldSelf.plan.rollout && self.plan.wave == oldSelf.plan.wave))")
+        .message("spec.plan is fixed once created, but for admitted"),
+    validation = Rule::new("!has(oldSelf.plan) || !has(self.plan) || self.plan.admitted || !oldSelf.plan.admitted")
         .message("spec.plan.admitted cannot be taken back: use spec.suspend")
 )]
 #[serde(rename_all = "camelCase")]

@@ -12,9 +12,13 @@ use crate::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterReference {
     /// Its name.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(regex(pattern = OBJECT_NAME), length(min = 1, max = 253))]
     pub name: String,
 }
+
+/// Names of objects. References have this pattern because they become part of a request's path:
+/// `NAME/status` would find the object under another name, `../..` leave its namespace.
+pub(crate) const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]

@@ -92,3 +92,72 @@ pub fn share_of(wave: &WaveSpec, index: usize) -> Result<Share, InvalidField> {
         problem: "must be a number of at least 1, or a percent between \"1%\" and \"100%\"".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::time::Duration;
+
+    fn policy(value: Value) -> Policy {
+        policy_of(&serde_json::from_value(value).unwrap())
+    }
+
+    #[test]
+    fn what_is_not_said_has_the_defaults() {
+        assert_eq!(policy(json!({})), Policy::default());
+    }
+
+    #[test]
+    fn each_setting_reaches_the_engine() {
+        let told = policy(json!({
+            "nodePools": {
+                "order": [{"name": "system", "match": {"mode": "System"}, "soak": "10m"},
+                    {"name": "rest", "match": {"osType": "Linux"}}],
+                "exclude": [{"names": ["legacy"]}]
+            },
+            "gates": [{"name": "a", "workloads": {"excludeNamespaces": ["dev"], "progressDeadline": "5m"}},
+                {"name": "b", "workloads": {"excludeNamespaces": ["test"]}}],
+            "failurePolicy": {"retries": 0, "stepTimeout": "1h30m"},
+            "soak": "1d"
+        }));
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let soaks: Vec<_> = told.order.iter().map(|rule| rule.soak).collect();
+        assert_eq!(soaks, [minutes(10), minutes(0)]);
+        assert_eq!(told.order[0].matches.mode.as_deref(), Some("System"));
+        assert_eq!(told.exclude[0].names, ["legacy"]);
+        assert_eq!(told.ignored_namespaces, ["dev", "test"]);
+        assert_eq!((told.progress_deadline, told.soak), (minutes(5), minutes(24 * 60)));
+        assert_eq!((told.retries, told.step_timeout), (0, minutes(90)));
+    }
+
+    #[test]
+    fn a_share_is_a_number_or_a_percent() {
+        let share = |value: Value| {
+            let wave = json!({"name": "w", "clusters": {"names": ["a"]}, "maxConcurrent": value});
+            share_of(&serde_json::from_value(wave).unwrap(), 2)
+        };
+        assert_eq!(share(Value::Null), Ok(Share::Number(1)));
+        assert_eq!(share(json!(3)), Ok(Share::Number(3)));
+        assert_eq!(share(json!("25%")), Ok(Share::Percent(25)));
+        for wrong in [json!(0), json!(-1), json!("0%"), json!("101%"), json!("3"), json!("%"), json!("a few")]
+        {
+            let error = share(wrong.clone()).unwrap_err().to_string();
+            assert!(error.starts_with("spec.waves[2].maxConcurrent: must be a number"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_version_or_a_channel() {
+        let request = |kubernetes: Value| {
+            kubernetes_request(&serde_json::from_value(json!({ "kubernetes": kubernetes })).unwrap())
+        };
+        assert!(matches!(request(json!({"version": "1.35"})), Ok(Some(KubernetesRequest::Version(_)))));
+        assert!(matches!(request(json!({"channel": "Stable"})), Ok(Some(KubernetesRequest::Channel(_)))));
+        assert_eq!(request(Value::Null), Ok(None));
+        let neither = request(json!({})).unwrap_err();
+        assert_eq!(neither.field, "spec.target.kubernetes");
+        let wrong = request(json!({"version": "newest"})).unwrap_err().to_string();
+        assert!(wrong.contains("write a patch such as 1.34.2 or a minor such as 1.34"), "{wrong}");
+    }
+}

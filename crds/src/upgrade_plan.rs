@@ -9,7 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Duration, FailurePolicy, GateSpec, NodePools, TargetSpec};
+use crate::{Duration, FailurePolicy, GateSpec, NodePools, TargetSpec, common::OBJECT_NAME};
 
 /// Upgrades clusters in waves.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -84,7 +84,7 @@ pub struct WaveSpec {
 pub struct ClusterSelection {
     /// Names of AKSClusters, in the order in which they start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1000), inner(length(min = 1, max = 253)))]
+    #[schemars(length(min = 1, max = 1000), inner(regex(pattern = OBJECT_NAME), length(min = 1, max = 253)))]
     pub names: Option<Vec<String>>,
     /// Selects AKSClusters by their labels; they start in the order of their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]

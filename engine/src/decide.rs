@@ -19,9 +19,10 @@ use crate::{
     waiting::WaitingOn,
 };
 
+mod answer;
 mod operation;
 
-pub use operation::{accepted, refused};
+pub use answer::{accepted, refused};
 
 /// What is wanted of one cluster, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +84,7 @@ pub fn decide(view: &View<'_>) -> Decision {
         return Decision::Done;
     }
     if retry.is_some() && *retry != ledger.retry_token {
-        return record(operation::reopened(view));
+        return record(answer::reopened(view));
     }
     if let Some((operation, step)) = ledger.current() {
         return operation::decide(view, operation, step);

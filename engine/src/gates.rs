@@ -1,5 +1,7 @@
 //! The built-in gates: nodes that show what they should, workloads no worse than before.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -73,8 +75,15 @@ pub fn judge_nodes(step: &Step, image: &str, count: i32, nodes: &[Node]) -> Verd
         })
         .collect();
     problems.sort_unstable();
-    if usize::try_from(count) != Ok(nodes.len()) {
-        problems.insert(0, format!("the pool has {} nodes instead of {count}", nodes.len()));
+    // What there should be, not what there is: the number changes while surge nodes go.
+    match nodes.len().cmp(&usize::try_from(count).unwrap_or_default()) {
+        Ordering::Less => {
+            problems.insert(0, format!("the pool has fewer nodes than the {count} it should have"))
+        }
+        Ordering::Greater => {
+            problems.insert(0, format!("the pool has more nodes than the {count} it should have"))
+        }
+        Ordering::Equal => {}
     }
     if problems.is_empty() { Verdict::Pass } else { Verdict::Fail(problems) }
 }

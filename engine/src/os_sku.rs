@@ -31,7 +31,6 @@ pub(crate) fn way_out(os_type: &str) -> &'static str {
 /// What changes in the operating system of a pool on its way to `wanted`.
 pub(crate) fn change(pool: &NodePool, wanted: &KubernetesVersion) -> Option<String> {
     let crosses = pool.version.minor() < UBUNTU_2404 && wanted.minor() >= UBUNTU_2404;
-    (pool.os_sku.eq_ignore_ascii_case("Ubuntu") && crosses).then(|| {
-        format!("pool {} runs Ubuntu, which becomes 24.04 with Kubernetes {UBUNTU_2404}", pool.name)
-    })
+    (pool.os_sku.eq_ignore_ascii_case("Ubuntu") && crosses)
+        .then(|| format!("pool {} runs Ubuntu, which becomes 24.04 with Kubernetes {UBUNTU_2404}", pool.name))
 }

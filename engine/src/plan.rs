@@ -177,8 +177,10 @@ impl<'a> Draft<'a> {
 
     /// Says it once per pool, for the first hop that it forbids.
     fn refuse_skew(&mut self, refusal: Refusal) {
-        let known = |found: &Refusal| matches!((found, &refusal),
-            (Refusal::Skew { pool: known, .. }, Refusal::Skew { pool, .. }) if known == pool);
+        let known = |found: &Refusal| {
+            matches!((found, &refusal),
+            (Refusal::Skew { pool: known, .. }, Refusal::Skew { pool, .. }) if known == pool)
+        };
         if !self.refusals.iter().any(known) {
             self.refusals.push(refusal);
         }

@@ -13,7 +13,7 @@ use kube::{
 };
 
 use crate::{
-    azure::{AzureFleet, RegionCache, with_causes},
+    azure::{AzureFleet, RegionCache, steady, with_causes},
     clock::WallClock,
     leader::Leadership,
     target::{TargetAccess, TargetCluster, TargetError},
@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Context {
     /// The cluster where Tidegate's resources live.
     pub hub: Client,
+    /// The same cluster, without a timeout for answers: for watches.
+    pub watches: Client,
     /// Azure Resource Manager.
     pub azure: AzureClient,
     /// Versions of each region.
@@ -66,7 +68,7 @@ impl Context {
         match self.access.client(cluster, id).await {
             Ok(client) => Ok(TargetCluster::new(Ok(client))),
             Err(error) if error.is_invalid_spec() => Err(error),
-            Err(error) => Ok(TargetCluster::new(Err(Unreadable(with_causes(&error))))),
+            Err(error) => Ok(TargetCluster::new(Err(Unreadable(steady(&with_causes(&error)))))),
         }
     }
 

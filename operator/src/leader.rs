@@ -26,6 +26,9 @@ use crate::{
 const LEASE_DURATION: Duration = Duration::from_secs(15);
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
+/// How long work in flight may take to end after `stop`: less than a pod's grace period of 30 s, so
+/// that the lease is given up. What is dropped then is taken up like after a crash.
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Whether this process may act. Asked before each change that it makes.
 #[derive(Clone, Debug)]
@@ -115,6 +118,7 @@ pub(crate) async fn lead<F: Future<Output = ()>>(
     tracing::info!(identity = %elector.election.identity, "leading");
     let outcome = tokio::select! {
         () = lead(leadership.clone()) => Ok(()),
+        () = overdue(&stop) => Ok(()),
         () = elector.hold(&leadership) => Err(LeaseLost),
     };
     leadership.set(None);
@@ -124,6 +128,12 @@ pub(crate) async fn lead<F: Future<Output = ()>>(
         elector.release().await;
     }
     outcome
+}
+
+async fn overdue(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(STOP_DEADLINE).await;
+    tracing::warn!("work in flight did not end in time and is dropped");
 }
 
 /// Another replica may be leading now.
@@ -173,7 +183,13 @@ impl Elector {
 
     async fn take_or_renew(&mut self) -> Result<bool, kube::Error> {
         let Some(lease) = self.api.get_opt(&self.election.name).await? else {
-            return self.written(self.api.create(&PostParams::default(), &self.lease(None, 0)).await);
+            let metadata = ObjectMeta {
+                name: Some(self.election.name.clone()),
+                namespace: Some(self.election.namespace.clone()),
+                ..ObjectMeta::default()
+            };
+            let first = Lease { metadata, spec: Some(self.term(0)) };
+            return self.written(self.api.create(&PostParams::default(), &first).await);
         };
         let spec = lease.spec.clone().unwrap_or_default();
         self.observe(&spec);
@@ -182,10 +198,12 @@ impl Elector {
             return Ok(false);
         }
         let transitions = spec.lease_transitions.unwrap_or(0) + i32::from(!ours);
-        let mut next = self.lease(lease.metadata.resource_version, transitions);
-        if ours && let Some(next) = &mut next.spec {
-            next.acquire_time = spec.acquire_time;
+        let mut term = self.term(transitions);
+        if ours {
+            term.acquire_time = spec.acquire_time;
         }
+        // The metadata as read: its resourceVersion guards the write, the rest is not ours.
+        let next = Lease { spec: Some(term), ..lease };
         self.written(self.api.replace(&self.election.name, &PostParams::default(), &next).await)
     }
 
@@ -217,23 +235,16 @@ impl Elector {
         self.seen.as_ref().is_some_and(|seen| monotonic().duration_since(seen.changed) > duration)
     }
 
-    fn lease(&self, resource_version: Option<String>, transitions: i32) -> Lease {
+    /// What we write into the Lease now.
+    fn term(&self, transitions: i32) -> LeaseSpec {
         let now = Some(MicroTime(real_now()));
-        Lease {
-            metadata: ObjectMeta {
-                name: Some(self.election.name.clone()),
-                namespace: Some(self.election.namespace.clone()),
-                resource_version,
-                ..ObjectMeta::default()
-            },
-            spec: Some(LeaseSpec {
-                holder_identity: Some(self.election.identity.clone()),
-                lease_duration_seconds: i32::try_from(LEASE_DURATION.as_secs()).ok(),
-                acquire_time: now.clone(),
-                renew_time: now,
-                lease_transitions: Some(transitions),
-                ..LeaseSpec::default()
-            }),
+        LeaseSpec {
+            holder_identity: Some(self.election.identity.clone()),
+            lease_duration_seconds: i32::try_from(LEASE_DURATION.as_secs()).ok(),
+            acquire_time: now.clone(),
+            renew_time: now,
+            lease_transitions: Some(transitions),
+            ..LeaseSpec::default()
         }
     }
 
@@ -254,5 +265,55 @@ impl Elector {
         if tokio::time::timeout(RENEW_DEADLINE / 2, write).await.is_ok_and(|answer| answer.is_ok()) {
             tracing::info!("gave up the leader lease");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elector() -> Elector {
+        let client = Client::try_from(kube::Config::new("http://localhost:1".parse().unwrap())).unwrap();
+        let election =
+            Election { namespace: "n".to_owned(), name: "tidegate".to_owned(), identity: "us".to_owned() };
+        Elector { api: Api::namespaced(client, "n"), election, seen: None }
+    }
+
+    fn held_by(holder: &str, renewed: i64) -> LeaseSpec {
+        let renew_time = Some(MicroTime(jiff::Timestamp::from_second(renewed).unwrap()));
+        LeaseSpec {
+            holder_identity: Some(holder.to_owned()),
+            lease_duration_seconds: Some(15),
+            renew_time,
+            ..LeaseSpec::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn another_holder_is_dead_only_after_its_lease_has_passed_unchanged_before_our_eyes() {
+        let mut elector = elector();
+        // Its clock is an hour behind: that says nothing.
+        let other = held_by("other", real_now().as_second() - 3600);
+        elector.observe(&other);
+        assert!(!elector.is_free(&other), "just seen for the first time");
+        elector.seen.as_mut().unwrap().changed -= Duration::from_secs(16);
+        assert!(elector.is_free(&other));
+        let renewed = held_by("other", real_now().as_second() - 3599);
+        elector.observe(&renewed);
+        assert!(!elector.is_free(&renewed), "it lives");
+        assert!(elector.is_free(&held_by("", 0)), "given up");
+        assert!(elector.is_free(&LeaseSpec::default()));
+    }
+
+    #[test]
+    fn leadership_ends_by_itself() {
+        let leadership = Leadership::none();
+        assert!(!leadership.held());
+        leadership.set(Some(Term::Until(monotonic() + Duration::from_secs(60))));
+        assert!(leadership.held());
+        leadership.set(Some(Term::Until(monotonic())));
+        assert!(!leadership.held(), "without a renewal");
+        assert!(Leadership::always().held());
+        assert!(RENEW_DEADLINE < LEASE_DURATION, "we stop before others start");
     }
 }

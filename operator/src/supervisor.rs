@@ -1,6 +1,6 @@
 //! Starts everything, and stops it in order: the only place that spawns tasks.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{hash::BuildHasher, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -20,6 +20,10 @@ use crate::{
     target::TargetAccess,
     telemetry::{Health, LogFormat, Metrics, init_logs, serve},
 };
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For one answer of the hub's API server: long for a list of thousands of objects.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `tidegate controller`: runs the operator.
 #[derive(Args, Clone, Debug)]
@@ -58,13 +62,17 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
         !scale.is_scaled() || args.azure.endpoint_is_loopback(),
         "--clock needs --azure-endpoint to be a loopback address: real clusters live in real time"
     );
-    let hub = hub_client().await?;
+    let (hub, watches) = (hub_client(Some(READ_TIMEOUT)).await?, hub_client(None).await?);
     let (metrics, health, stop) = (Metrics::default(), Health::default(), CancellationToken::new());
-    let server = serve(args.listen, health.clone(), metrics.clone(), stop.clone().cancelled_owned());
+    let listener = tokio::net::TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("--listen {}: health and metrics cannot be served there", args.listen))?;
+    let server = serve(listener, health.clone(), metrics.clone(), stop.clone().cancelled_owned());
     #[expect(clippy::disallowed_methods, reason = "this is the supervisor")]
     let server = tokio::spawn(server);
     stop_on_signal(stop.clone())?;
-    let work = work(args.clone(), hub.clone(), WallClock::new(scale), metrics.clone(), stop.clone())?;
+    let hubs = Hubs { hub: hub.clone(), watches };
+    let work = work(args.clone(), hubs, WallClock::new(scale), metrics.clone(), stop.clone())?;
     health.ready();
     let outcome = if args.no_leader_election {
         work(Leadership::always()).await;
@@ -73,7 +81,7 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
         let election = Election {
             namespace: args.lease_namespace.clone(),
             name: "tidegate".to_owned(),
-            identity: args.replica.clone().unwrap_or_else(|| format!("tidegate-{}", std::process::id())),
+            identity: args.replica.clone().unwrap_or_else(unique_identity),
         };
         lead(hub, election, metrics, stop.clone(), work).await
     };
@@ -82,10 +90,27 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
     Ok(outcome?)
 }
 
-async fn hub_client() -> anyhow::Result<Client> {
+/// Process ids say nothing across containers, where each is 1: two replicas of one name would both lead.
+fn unique_identity() -> String {
+    let random = std::hash::RandomState::new().hash_one(std::process::id());
+    format!("tidegate-{random:016x}")
+}
+
+/// Clients of the hub.
+struct Hubs {
+    /// For single calls, which have a timeout.
+    hub: Client,
+    /// For watches, which are silent for minutes: the watcher has its own timeout.
+    watches: Client,
+}
+
+async fn hub_client(read_timeout: Option<Duration>) -> anyhow::Result<Client> {
     let mut config =
         Config::infer().await.context("no Kubernetes cluster: neither in-cluster nor a kubeconfig")?;
-    config.connect_timeout = Some(std::time::Duration::from_secs(5));
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = read_timeout;
+    config.write_timeout = Some(READ_TIMEOUT);
+    config.reset_reader_on_write = true;
     // Decisions are made anew instead: a retried write could act on old knowledge.
     config.default_retry = false;
     Client::try_from(config).context("the Kubernetes client cannot be set up")
@@ -94,19 +119,21 @@ async fn hub_client() -> anyhow::Result<Client> {
 /// The controllers, to be run while leading.
 fn work(
     args: ControllerArgs,
-    hub: Client,
+    hubs: Hubs,
     clock: WallClock,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<impl FnOnce(Leadership) -> futures::future::BoxFuture<'static, ()>> {
     let (azure, credential) = connect(&args.azure)?;
     Ok(move |leadership| {
+        let Hubs { hub, watches } = hubs;
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: args.replica };
         let context = Arc::new(Context {
             access: TargetAccess::new(hub.clone(), azure.clone(), credential),
             recorder: Recorder::new(hub.clone(), reporter),
             regions: Arc::<RegionCache>::default(),
             hub,
+            watches,
             azure,
             clock,
             leadership,

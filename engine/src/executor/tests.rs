@@ -13,6 +13,7 @@ mod crashes;
 mod failures;
 mod gates;
 mod size;
+mod storms;
 mod way;
 
 const MINUTE: Duration = Duration::from_secs(60);

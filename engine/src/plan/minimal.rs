@@ -32,7 +32,7 @@ fn fewest_moves(start: &Layout, goal: u64) -> usize {
     while let Some(layout) = queue.pop_front() {
         let so_far = best[&layout];
         let (control_plane, pools) = &layout;
-        let hop = (control_plane + 1 <= goal).then(|| ((control_plane + 1, pools.clone()), so_far));
+        let hop = (*control_plane < goal).then(|| ((control_plane + 1, pools.clone()), so_far));
         let moves = (0..pools.len()).flat_map(|index| {
             (pools[index] + 1..=*control_plane).map(move |minor| {
                 let mut moved = pools.clone();
@@ -57,7 +57,10 @@ fn at(minor: u64) -> KubernetesVersion {
 fn one_minor_at_a_time(from: u64, goal: u64) -> Offers {
     let next = |minor: u64| if minor < goal { vec![at(minor + 1)] } else { Vec::new() };
     Offers {
-        control_plane: next(from).into_iter().map(|version| OfferedVersion { version, preview: false }).collect(),
+        control_plane: next(from)
+            .into_iter()
+            .map(|version| OfferedVersion { version, preview: false })
+            .collect(),
         region: (FIRST..=goal)
             .map(|minor| RegionVersion { version: at(minor), preview: false, upgrades: next(minor) })
             .collect(),
@@ -125,7 +128,10 @@ fn layouts() -> Vec<Layout> {
                 .iter()
                 .flat_map(|pools| {
                     let from = pools.last().copied().unwrap_or(FIRST);
-                    minors.iter().filter(move |minor| **minor >= from).map(|minor| [&pools[..], &[*minor]].concat())
+                    minors
+                        .iter()
+                        .filter(move |minor| **minor >= from)
+                        .map(|minor| [&pools[..], &[*minor]].concat())
                 })
                 .collect();
             found.extend(pools.iter().map(|pools| (control_plane, pools.clone())));
@@ -140,7 +146,11 @@ fn no_way_rolls_fewer_pools_and_skew_holds_throughout() {
     for layout in layouts() {
         for goal in layout.0..=FIRST + 6 {
             let plan = plan_of(&layout, goal, &Policy::default());
-            assert_eq!(walk(&layout, goal, &plan), fewest_moves(&layout, goal), "{layout:?} to {goal}: {plan:?}");
+            assert_eq!(
+                walk(&layout, goal, &plan),
+                fewest_moves(&layout, goal),
+                "{layout:?} to {goal}: {plan:?}"
+            );
             compared += 1;
         }
     }

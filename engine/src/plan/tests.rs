@@ -101,9 +101,8 @@ fn order_places_pools_and_names_break_ties() {
         PoolMatch { mode: Some("System".to_owned()), ..PoolMatch::default() },
         PoolMatch { os_type: Some("windows".to_owned()), ..PoolMatch::default() },
     ]);
-    let pools = |policy: &Policy| -> Vec<String> {
-        steps(&cluster("1.34.4"), Scope::NodeImage, None, policy)
-    };
+    let pools =
+        |policy: &Policy| -> Vec<String> { steps(&cluster("1.34.4"), Scope::NodeImage, None, policy) };
     assert_eq!(pools(&system_first), ["image-system", "image-win1", "image-linux1", "image-linux2"]);
     assert_eq!(
         pools(&ordered(vec![named(&["linux2"])])),
@@ -238,12 +237,16 @@ fn takes_a_skip_that_azure_offers_but_none_that_no_pool_could_follow() {
         let mut offers = offers(from);
         offers.control_plane.push(OfferedVersion { version: version(to), preview: false });
         let cluster = cluster(from);
-        let plan = plan(&cluster, &target(Scope::Full, Some(to)), &Policy::default(), &offers, NOW.parse().unwrap());
+        let plan =
+            plan(&cluster, &target(Scope::Full, Some(to)), &Policy::default(), &offers, NOW.parse().unwrap());
         let plan = plan.unwrap();
         (ids(&plan)[..2].to_vec(), plan.steps[0].why.clone())
     };
     let (steps, why) = skip("1.33.8", "1.36.2");
-    assert_eq!((steps, &*why), (vec!["cp-1.36.2".to_owned(), "pool-linux1-1.36.2".to_owned()], "Azure offers to skip 2 minors"));
+    assert_eq!(
+        (steps, &*why),
+        (vec!["cp-1.36.2".to_owned(), "pool-linux1-1.36.2".to_owned()], "Azure offers to skip 2 minors")
+    );
     let (steps, _) = skip("1.32.9", "1.36.2");
     assert_eq!(steps, ["cp-1.33.8", "cp-1.34.4"], "four minors at once would break the skew");
 }
@@ -252,7 +255,9 @@ fn takes_a_skip_that_azure_offers_but_none_that_no_pool_could_follow() {
 fn refusals_name_the_field_and_what_would_be_right() {
     let none = Policy::default();
     let words = refusal(&cluster("1.35.2"), Scope::Full, Some("1.34.4"), &none);
-    assert!(words.contains("spec.target.kubernetes.version is 1.34.4") && words.contains("name 1.35.2 or newer"));
+    assert!(
+        words.contains("spec.target.kubernetes.version is 1.34.4") && words.contains("name 1.35.2 or newer")
+    );
     let words = refusal(&cluster("1.34.4"), Scope::Full, Some("1.36.9"), &none);
     assert!(words.contains("spec.target.kubernetes.version is 1.36.9") && words.contains("get-upgrades"));
 
@@ -267,7 +272,10 @@ fn refusals_name_the_field_and_what_would_be_right() {
     failed.provisioning_state = ProvisioningState::Failed;
     failed.pools[2].provisioning_state = ProvisioningState::Canceled;
     let words = refusal(&failed, Scope::Full, Some("1.34.4"), &none);
-    assert!(words.contains("the cluster is in state Failed") && words.contains("pool system is in state Canceled"));
+    assert!(
+        words.contains("the cluster is in state Failed")
+            && words.contains("pool system is in state Canceled")
+    );
 }
 
 #[test]
@@ -279,14 +287,20 @@ fn an_os_sku_that_ends_is_refused_with_a_way_out() {
     assert!(words.contains("pool win1 runs Windows2022, which ends with Kubernetes 1.36"), "{words}");
     assert!(words.contains("move its workloads to a new pool"), "{words}");
     assert!(words.contains("pool system runs Ubuntu2204") && words.contains("--os-sku"), "{words}");
-    assert!(planned(&cluster("1.35.2"), &target(Scope::Full, Some("1.36.2")), &none).is_ok(), "its last minor");
+    assert!(
+        planned(&cluster("1.35.2"), &target(Scope::Full, Some("1.36.2")), &none).is_ok(),
+        "its last minor"
+    );
 
     let mut renewed = at.clone();
     for pool in &mut renewed.pools[..3] {
         pool.os_sku = "Ubuntu2404".to_owned();
     }
     let plan = planned(&renewed, &target(Scope::Full, Some("1.37.0")), &excluding(&["win1"])).unwrap();
-    assert_eq!(plan.warnings, ["pool win1 runs Windows2022, which ends with Kubernetes 1.36: it cannot follow to 1.37.0"]);
+    assert_eq!(
+        plan.warnings,
+        ["pool win1 runs Windows2022, which ends with Kubernetes 1.36: it cannot follow to 1.37.0"]
+    );
     let plan = planned(&at, &target(Scope::ControlPlane, Some("1.37.0")), &none).unwrap();
     assert_eq!((plan.steps.len(), plan.warnings.len()), (1, 4), "pools may stay behind, but not for ever");
 }

@@ -20,7 +20,7 @@ use crate::{
     Workloads, advance, allowed_skew,
 };
 
-/// How long every operation takes.
+/// How long an operation takes unless a test says otherwise.
 pub(crate) const OPERATION: Duration = Duration::from_secs(600);
 
 /// What Azure does with a step.
@@ -61,6 +61,7 @@ struct Running {
 /// The state of the world; tests look at it and change it.
 pub(crate) struct State {
     pub(crate) now: Timestamp,
+    pub(crate) takes: Duration,
     pub(crate) may_act: bool,
     pub(crate) cluster: Cluster,
     pub(crate) images: BTreeMap<String, String>,
@@ -87,6 +88,8 @@ pub(crate) struct State {
     pub(crate) calls: usize,
     pub(crate) log: Vec<&'static str>,
     pub(crate) crash: Option<Crash>,
+    /// What somebody else does right after a write.
+    pub(crate) after_write: Option<fn(&mut State)>,
     running: Option<Running>,
     lagging: Vec<(Timestamp, Step)>,
     failures: BTreeMap<String, Option<Failure>>,
@@ -134,6 +137,7 @@ impl World {
         let image = |os_type: &str| if os_type == "Windows" { NEW_WINDOWS } else { NEW_LINUX }.to_owned();
         Self(Mutex::new(State {
             now: start(),
+            takes: OPERATION,
             may_act: true,
             images: cluster.pools.iter().map(|pool| (pool.name.clone(), image(&pool.os_type))).collect(),
             server: cluster.version.minor(),
@@ -152,6 +156,7 @@ impl World {
             calls: 0,
             log: Vec::new(),
             crash: None,
+            after_write: None,
             running: None,
             lagging: Vec::new(),
             failures: BTreeMap::new(),
@@ -160,7 +165,7 @@ impl World {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.try_lock().expect("looked at twice in one expression")
     }
 
     pub(crate) fn answers(self, answers: impl IntoIterator<Item = Answer>) -> Self {
@@ -272,7 +277,9 @@ impl State {
             Answer::Pretend => (ProvisioningState::Succeeded, None),
             Answer::Accept | Answer::LostAfterEffect => {
                 self.done.push(step.id());
-                if let (StepKind::NodePoolVersion | StepKind::NodePoolImage, Some(name)) = (step.kind, &step.pool) {
+                if let (StepKind::NodePoolVersion | StepKind::NodePoolImage, Some(name)) =
+                    (step.kind, &step.pool)
+                {
                     let image = self.images[name].clone();
                     self.pool(name).node_image = image;
                 }
@@ -298,6 +305,10 @@ impl State {
 
     pub(crate) fn pool(&mut self, name: &str) -> &mut crate::NodePool {
         self.cluster.pools.iter_mut().find(|pool| pool.name == name).unwrap()
+    }
+
+    pub(crate) fn assert_nothing_twice(&self) {
+        assert_eq!(self.sent, self.done);
     }
 
     fn set_provisioning(&mut self, step: &Step, state: ProvisioningState) {
@@ -331,12 +342,15 @@ impl State {
             | Answer::Pretend => {}
         }
         self.set_version(step, &step.to);
-        let word = if step.kind == StepKind::NodePoolImage { "UpgradingNodeImageVersion" } else { "Upgrading" };
+        let word =
+            if step.kind == StepKind::NodePoolImage { "UpgradingNodeImageVersion" } else { "Upgrading" };
         self.set_provisioning(step, ProvisioningState::Busy(word.to_owned()));
         // As long as Azure's: they carry a signature.
-        let address = format!("https://management.azure.com/operations/{}?s={}", self.calls, "x".repeat(3500));
+        let address =
+            format!("https://management.azure.com/operations/{}?s={}", self.calls, "x".repeat(3500));
         let is_lost = matches!(answer, Answer::LostAfterEffect);
-        let running = Running { step: step.clone(), ends: self.now + OPERATION, answer, address: address.clone() };
+        let running =
+            Running { step: step.clone(), ends: self.now + self.takes, answer, address: address.clone() };
         self.running = Some(running);
         if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
     }
@@ -345,7 +359,11 @@ impl State {
     fn check_submission(&self, step: &Step) {
         assert_eq!(self.cluster.busy_with(), None, "one mutation in flight per cluster: {step:?}");
         let (operation, record) = self.stored.current().expect("its intent is recorded");
-        assert_eq!((&record.step, operation.phase), (step, crate::Phase::Intent), "the intent is this step's");
+        assert_eq!(
+            (&record.step, operation.phase),
+            (step, crate::Phase::Intent),
+            "the intent is this step's"
+        );
         assert!(self.may_act, "only a leader sends");
         let minor = |text: &str| version(text).minor();
         match (step.kind, &step.pool) {
@@ -435,6 +453,9 @@ impl Journal for Store<'_> {
                 state.standing.clone_from(&standing);
                 state.stored = ledger.clone();
                 state.writes.push((ledger.clone(), standing.map(|(reason, _)| reason)));
+                if let Some(others) = state.after_write {
+                    others(state);
+                }
                 Ok(())
             })
             .await

@@ -14,7 +14,7 @@ use engine::{
 use futures::future::try_join_all;
 use jiff::Timestamp;
 
-use super::convert;
+use super::{convert, steady};
 use crate::{clock::WallClock, telemetry::Metrics};
 
 /// How long the versions of a region are kept: AKS releases weekly, region by region.
@@ -98,7 +98,7 @@ impl AzureFleet {
     /// Counts a call, and puts its error into words.
     fn counted<T>(&self, call: &'static str, answer: Result<T, Error>) -> Result<T, Unreadable> {
         self.metrics.azure_call(call, answer.as_ref().err().map(|error| error.status().unwrap_or(0)));
-        answer.map_err(|error| Unreadable(describe(&error)))
+        answer.map_err(|error| Unreadable(steady(&describe(&error))))
     }
 }
 

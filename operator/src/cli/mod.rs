@@ -67,3 +67,22 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, error::ErrorKind};
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+        let parse = |words: &str| Arguments::try_parse_from(words.split_whitespace());
+        assert!(parse("tidegate status autumn --exit-code -o yaml -n platform").is_ok());
+        assert!(parse("tidegate status --watch").is_ok());
+        for words in ["tidegate status --watch -o json", "tidegate status --watch --exit-code"] {
+            let error = parse(words).err().unwrap();
+            assert_eq!((error.kind(), error.exit_code()), (ErrorKind::ArgumentConflict, 2), "{words}");
+        }
+        assert_eq!(parse("tidegate plan").err().unwrap().exit_code(), 2);
+    }
+}

@@ -61,18 +61,33 @@ impl Mark {
     }
 
     pub(super) fn symbol(self) -> &'static str {
-        let plain = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        match (self, plain) {
-            (Self::Done, false) => "✔",
-            (Self::Working, false) => "●",
-            (Self::Waiting, false) => "○",
-            (Self::Stopped, false) => "✖",
-            (Self::Done, true) => "+",
-            (Self::Working, true) => "*",
-            (Self::Waiting, true) => "-",
-            (Self::Stopped, true) => "!",
+        match self {
+            Self::Done => "✔",
+            Self::Working => "●",
+            Self::Waiting => "○",
+            Self::Stopped => "✖",
         }
     }
+}
+
+/// Whether the terminal can only show ASCII, line by line.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// The same text in ASCII, as far as it is ours.
+fn plain(text: &str) -> String {
+    const ASCII: [(char, &str); 8] = [
+        ('✔', "+"),
+        ('●', "*"),
+        ('○', "-"),
+        ('✖', "!"),
+        ('→', "->"),
+        ('–', "-"),
+        ('…', "..."),
+        ('\u{a0}', " "),
+    ];
+    ASCII.iter().fold(text.to_owned(), |text, (symbol, ascii)| text.replace(*symbol, ascii))
 }
 
 /// An instant in the reader's own time zone.
@@ -83,6 +98,8 @@ pub(super) fn local(instant: Timestamp) -> String {
 /// Writes to standard output. A reader that went away (`| head`) is no error.
 #[expect(clippy::let_underscore_must_use, reason = "nobody is left to tell")]
 pub(super) fn print(text: &str) {
+    let plain = is_dumb().then(|| plain(text));
+    let text = plain.as_deref().unwrap_or(text);
     let _ = std::io::stdout().write_all(text.as_bytes());
     let _ = std::io::stdout().flush();
 }
@@ -93,7 +110,39 @@ pub(super) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Whether a person looks at it.
+/// Whether a person looks at it, on a terminal that can be painted anew.
 pub(super) fn is_terminal() -> bool {
-    std::io::stdout().is_terminal()
+    std::io::stdout().is_terminal() && !is_dumb()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dumb_terminal_gets_ascii() {
+        let text = [Mark::Done, Mark::Working, Mark::Waiting, Mark::Stopped].map(Mark::symbol).join(" ");
+        assert!(plain(&format!("{text} 1.34.4 → 1.35.3 – cut…")).is_ascii());
+        assert_eq!(plain("✖ a   → tidegate explain a"), "! a   -> tidegate explain a");
+    }
+
+    #[test]
+    fn a_table_has_no_lines_and_no_trailing_spaces() {
+        let text = table(&["A", "B"], vec![vec!["1".to_owned(), "2".to_owned()]]);
+        assert_eq!(text, "A   B\n1   2\n");
+    }
+
+    #[test]
+    fn phases_and_states_have_their_mark() {
+        for (phase, mark) in [
+            ("Succeeded", Mark::Done),
+            ("Stopped", Mark::Stopped),
+            ("Parked", Mark::Waiting),
+            ("Pending", Mark::Waiting),
+            ("RollingOut", Mark::Working),
+            ("Working", Mark::Working),
+        ] {
+            assert_eq!(Mark::of_phase(phase), mark, "{phase}");
+        }
+    }
 }

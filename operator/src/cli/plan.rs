@@ -57,6 +57,8 @@ struct ClusterAnswer {
     from: String,
     steps: Vec<StepAnswer>,
     left_alone: Vec<String>,
+    /// What a person should know beforehand.
+    warnings: Vec<String>,
     cannot_start: Vec<String>,
 }
 
@@ -143,11 +145,11 @@ fn answer(
     request: &engine::Request,
     now: Timestamp,
 ) -> anyhow::Result<ClusterAnswer> {
-    let status =
-        cluster.and_then(|cluster| cluster.status.as_ref()).context("the AKSCluster has no inventory")?;
-    let (Some(seen), Some(offers)) = (&status.cluster, &status.offers) else {
-        anyhow::bail!("AKSCluster {name} has no inventory");
-    };
+    let status = cluster.and_then(|cluster| cluster.status.as_ref());
+    let inventory = status.and_then(|status| status.cluster.as_ref().zip(status.offers.as_ref()));
+    let (seen, offers) = inventory.with_context(|| {
+        format!("what Azure offers is not known yet for {name}: see kubectl describe akscluster {name}")
+    })?;
     let kubernetes = request
         .kubernetes
         .as_ref()
@@ -168,6 +170,7 @@ fn answer(
         from: seen.version.to_string(),
         steps: plan.steps.iter().map(step).collect(),
         left_alone: plan.left_alone.iter().map(|pool| format!("pool {}: {}", pool.pool, pool.why)).collect(),
+        warnings: plan.warnings,
         cannot_start,
     })
 }
@@ -214,7 +217,7 @@ fn render_cluster(cluster: &ClusterAnswer) -> String {
     for left in &cluster.left_alone {
         text.push_str(&format!("   –  {left}\n"));
     }
-    for reason in &cluster.cannot_start {
+    for reason in cluster.warnings.iter().chain(&cluster.cannot_start) {
         text.push_str(&format!("   !  {reason}\n"));
     }
     text

@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[command(flatten)]
     hub: HubArgs,
     /// Shows every change until Ctrl-C: repaints on a terminal, prints changed lines elsewhere.
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = ["exit_code", "output"])]
     watch: bool,
     /// Answers with 0 when done, 1 when stopped, 3 when still in progress.
     #[arg(long)]
@@ -61,7 +61,7 @@ async fn read(hub: &Hub, name: Option<&str>) -> anyhow::Result<Vec<Answer>> {
     let answers: Vec<Answer> = plans
         .into_iter()
         .filter(|plan| name.is_none_or(|name| name == plan.name_any()))
-        .map(|plan| Answer { upgrades: members(&plan, &upgrades), plan })
+        .map(|plan| Answer { upgrades: members(&plan, &upgrades).into_iter().map(redacted).collect(), plan })
         .collect();
     if let (Some(name), true) = (name, answers.is_empty()) {
         anyhow::bail!("there is no UpgradePlan {name} in namespace {}: see tidegate status", hub.namespace);
@@ -77,6 +77,16 @@ pub(super) fn members(plan: &UpgradePlan, upgrades: &[ClusterUpgrade]) -> Vec<Cl
         rollout.is_some() && upgrade.spec.plan.as_ref().map(|plan| plan.rollout.as_str()) == rollout
     };
     upgrades.iter().filter(of).cloned().collect()
+}
+
+/// Without the operation's address: it is signed, and whoever has it can read the operation.
+fn redacted(mut upgrade: ClusterUpgrade) -> ClusterUpgrade {
+    let ledger = upgrade.status.as_mut().map(|status| &mut status.ledger);
+    if let Some(operation) = ledger.and_then(|ledger| ledger.operation.as_mut()) {
+        operation.async_operation = None;
+    }
+    upgrade.metadata.managed_fields = None;
+    upgrade
 }
 
 async fn watch(hub: &Hub, args: &Args) -> anyhow::Result<ExitCode> {
@@ -218,5 +228,89 @@ fn render_upgrade(upgrade: &ClusterUpgrade) -> String {
                 summary.progress, summary.reason, summary.message
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn plan(name: &str, summary: &Value) -> UpgradePlan {
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "UpgradePlan",
+            "metadata": {"name": name, "namespace": "fleet"},
+            "spec": {"target": {"scope": "NodeImage"}, "waves": [{"name": "w", "clusters": {"names": ["a"]}}]},
+            "status": {"summary": summary,
+                "rollout": {"id": "p-1", "number": 1, "planHash": "0", "target": {},
+                    "startedAt": "2026-12-05T22:00:00Z"},
+                "waves": [{"name": "w", "state": "RollingOut", "clusters": {"total": 1}}]}
+        }))
+        .unwrap()
+    }
+
+    fn stands(phase: &str) -> Value {
+        json!({"phase": phase, "reason": "Why", "message": "because", "progress": "0/1", "wave": "w"})
+    }
+
+    fn upgrade(rollout: &str) -> ClusterUpgrade {
+        let instant = "2026-12-05T22:00:00Z";
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "ClusterUpgrade",
+            "metadata": {"name": "p-1-a", "managedFields": [{"manager": "tidegate"}]},
+            "spec": {"clusterRef": {"name": "a"}, "target": {"scope": "NodeImage"},
+                "plan": {"name": "p", "rollout": rollout, "wave": "w"}},
+            "status": {
+                "summary": {"phase": "Stopped", "reason": "DrainBlocked", "message": "a budget", "progress": "0/1",
+                    "since": instant},
+                "operation": {"stepId": "image-a", "phase": "Submitted", "attempt": 1, "intentAt": instant,
+                    "deadline": instant, "since": instant, "asyncOperation": "https://arm.test/operations/1?s=hush"}
+            }
+        }))
+        .unwrap()
+    }
+
+    fn answer(phase: &str) -> Answer {
+        let plan = plan("p", &stands(phase));
+        let upgrades = members(&plan, &[upgrade("p-1"), upgrade("p-0")]).into_iter().map(redacted).collect();
+        Answer { plan, upgrades }
+    }
+
+    #[test]
+    fn no_answer_holds_a_signed_address() {
+        let answers = [answer("RollingOut")];
+        assert_eq!(answers[0].upgrades.len(), 1, "those of the present rollout");
+        for format in [Format::Json, Format::Yaml] {
+            let text = format.render(&answers).unwrap().unwrap();
+            assert!(
+                text.contains("image-a") && !text.contains("hush") && !text.contains("managedFields"),
+                "{text}"
+            );
+        }
+        assert!(!render(&answers, true).contains("hush"));
+    }
+
+    #[test]
+    fn a_line_per_plan_and_a_tree_of_one() {
+        let table = render(&[answer("RollingOut")], false);
+        let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[0], ["PLAN", "TARGET", "PHASE", "WAVE", "CLUSTERS", "WAITING", "ON"]);
+        assert_eq!(lines[1], ["fleet/p", "newest", "images", "RollingOut", "w", "0/1", "Why"]);
+        let tree = render(&[answer("Stopped")], true);
+        assert!(tree.contains("DrainBlocked: a budget   → tidegate explain a"), "{tree}");
+        let new = Answer { plan: plan("p", &Value::Null), upgrades: Vec::new() };
+        assert!(render(&[new], true).contains("is the operator running?"));
+    }
+
+    #[test]
+    fn exit_codes_tell_done_stopped_and_in_progress() {
+        let code = |phases: &[&str]| {
+            let answers: Vec<Answer> = phases.iter().map(|phase| answer(phase)).collect();
+            format!("{:?}", exit_code(&answers))
+        };
+        let is = |code: u8| format!("{:?}", ExitCode::from(code));
+        assert_eq!(code(&["Succeeded", "Succeeded"]), is(0));
+        assert_eq!(code(&["Succeeded", "Stopped", "RollingOut"]), is(1));
+        assert_eq!(code(&["Succeeded", "Parked"]), is(3));
     }
 }

@@ -4,21 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use azure_mgmt_containerservice::ClusterId;
 use crds::{AKSCluster, AKSClusterStatus, condition};
-use engine::{Clock as _, Fleet as _, Workloads as _};
+use engine::{Clock as _, Fleet as _};
 use kube::{
     Api, Resource, ResourceExt,
     api::PostParams,
-    core::DeserializeGuard,
     runtime::{Controller, controller::Config},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, FIELD_MANAGER, changed_specs, drive, settled};
+use super::{Controlled, Ended, FIELD_MANAGER, changed_specs, drive, settled};
 use crate::context::{Context, bounded};
 
 /// How often Azure is asked when nothing happens. Upgrades read their own cluster live.
 const PERIOD: Duration = Duration::from_secs(300);
 const CONCURRENCY: u16 = 16;
+const CONTROLLED: Controlled = Controlled { name: "akscluster", kind: "AKSCluster" };
 
 /// Why a reconciliation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -33,23 +33,22 @@ pub(crate) enum Error {
 
 /// Runs the controller until `stop`.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
-    let api: Api<DeserializeGuard<AKSCluster>> = Api::all(context.hub.clone());
-    let (store, stream) = changed_specs(api);
+    let (store, stream) = changed_specs::<AKSCluster>(CONTROLLED, &context);
     let controller = Controller::for_stream(stream, store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(async move { stop.cancelled().await });
-    drive("akscluster", controller, context, reconcile).await;
+    drive(CONTROLLED, controller, context, reconcile).await;
 }
 
 async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Result<Ended, Error> {
     let api: Api<AKSCluster> = Api::namespaced(context.hub.clone(), &namespace);
     let Some(cluster) = settled(api.get(&name).await).map_err(Error::Read)? else {
-        context.metrics.standing("AKSCluster", format!("{namespace}/{name}"), None);
+        context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
     let before = cluster.status.clone().unwrap_or_default();
     let (status, reason) = observe(&context, &cluster, &before).await;
-    context.metrics.standing("AKSCluster", format!("{namespace}/{name}"), Some(reason));
+    context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), Some(reason));
     if status != before {
         write(&context, &api, &cluster, status, &before).await.map_err(Error::Write)?;
     }
@@ -99,8 +98,8 @@ async fn inventory(
     }
     match context.target(cluster, id).await {
         Err(error) => ("False", "InvalidSpec", error.to_string()),
-        Ok(target) => match target.server().await {
-            Ok(_) => ("True", "Observed", "Azure and the cluster's API can be read".to_owned()),
+        Ok(target) => match target.readable().await {
+            Ok(()) => ("True", "Observed", "Azure and the cluster's API can be read".to_owned()),
             Err(why) => ("False", "ClusterUnreachable", why.to_string()),
         },
     }

@@ -48,3 +48,58 @@ pub(crate) fn conditions_of(
         })
         .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn shown(stance: Option<Stance>) -> (&'static str, Vec<String>) {
+        let standing = Standing { stance, reason: "Why".to_owned(), message: "because".to_owned() };
+        let conditions = conditions_of(&[], &standing, Some(3), at("2026-12-05T22:00:00Z"));
+        assert!(conditions.iter().all(|condition| {
+            (condition.reason.as_str(), condition.message.as_str(), condition.observed_generation)
+                == ("Why", "because", Some(3))
+        }));
+        let words =
+            conditions.into_iter().map(|condition| format!("{}={}", condition.type_, condition.status));
+        (standing.phase(), words.collect())
+    }
+
+    #[test]
+    fn what_each_stance_shows() {
+        let table = [
+            (Some(Stance::Parked), "Parked", ["True", "False", "False", "False"]),
+            (Some(Stance::Working), "Working", ["False", "True", "False", "False"]),
+            (Some(Stance::Stopped), "Stopped", ["False", "False", "True", "False"]),
+            (None, "Succeeded", ["True", "False", "False", "True"]),
+        ];
+        for (stance, phase, [ready, reconciling, stalled, up_to_date]) in table {
+            let words = [
+                format!("Ready={ready}"),
+                format!("Reconciling={reconciling}"),
+                format!("Stalled={stalled}"),
+                format!("UpToDate={up_to_date}"),
+            ];
+            assert_eq!(shown(stance), (phase, words.into()));
+        }
+    }
+
+    #[test]
+    fn a_transition_time_moves_only_with_the_status() {
+        let (early, late) = (at("2026-12-05T22:00:00Z"), at("2026-12-05T23:00:00Z"));
+        let standing = |stance, reason: &str| Standing {
+            stance: Some(stance),
+            reason: reason.to_owned(),
+            message: String::new(),
+        };
+        let before = conditions_of(&[], &standing(Stance::Working, "A"), Some(1), early);
+        assert_eq!(conditions_of(&before, &standing(Stance::Working, "A"), Some(1), late), before);
+        let after = conditions_of(&before, &standing(Stance::Stopped, "B"), Some(1), late);
+        let times: Vec<_> = after.iter().map(|condition| condition.last_transition_time.0).collect();
+        assert_eq!(times, [early, late, late, early], "Ready and UpToDate were False before");
+    }
+}

@@ -2,13 +2,13 @@
 
 use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use kube::{
     Api, Resource, ResourceExt,
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
-        controller::{Action, Controller},
+        controller::{self, Action, Controller},
         predicates,
         reflector::{self, Store},
         watcher,
@@ -21,17 +21,35 @@ use crate::context::Context;
 /// After an error that nothing else explains.
 const ERROR_PAUSE: Duration = Duration::from_secs(5);
 
+/// A controller's name, and the kind of its objects: labels of metrics.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Controlled {
+    pub(crate) name: &'static str,
+    pub(crate) kind: &'static str,
+}
+
 /// Objects whose specification or annotations changed: our own status writes wake nobody.
-/// One object that does not deserialise stops nobody else.
+/// One object that does not deserialise stops nobody else. One that is deleted counts no more.
 pub(crate) fn changed_specs<K>(
-    api: Api<DeserializeGuard<K>>,
-) -> (Store<DeserializeGuard<K>>, impl Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send)
+    Controlled { kind, .. }: Controlled,
+    context: &Context,
+) -> (
+    Store<DeserializeGuard<K>>,
+    impl Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send + use<K>,
+)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
+    let api: Api<DeserializeGuard<K>> = Api::all(context.watches.clone());
+    let metrics = context.metrics.clone();
     let stream = watcher(api, watcher::Config::default())
         .default_backoff()
+        .inspect_ok(move |event| {
+            if let watcher::Event::Delete(object) = event {
+                metrics.standing(kind, key(object.namespace(), &object.name_any()), None);
+            }
+        })
         .reflect(writer)
         .applied_objects()
         .predicate_filter(
@@ -51,7 +69,7 @@ pub(crate) enum Ended {
 
 /// Runs a controller until it is told to stop.
 pub(crate) async fn drive<K, F, Fut, E>(
-    name: &'static str,
+    Controlled { name, kind }: Controlled,
     controller: Controller<DeserializeGuard<K>>,
     context: Arc<Context>,
     reconcile: F,
@@ -83,17 +101,26 @@ pub(crate) async fn drive<K, F, Fut, E>(
     controller
         .run(reconcile, |_, _: &E, _| Action::requeue(ERROR_PAUSE), context)
         .for_each(|outcome| {
-            metrics.reconcile(name, outcome.is_ok());
-            if let Err(error) = outcome {
-                tracing::warn!(
-                    controller = name,
-                    error = crate::azure::with_causes(&error),
-                    "will be tried again"
-                );
+            match outcome {
+                Ok(_) => metrics.reconcile(name, true),
+                // It was to be looked at again, and was deleted meanwhile.
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    metrics.standing(kind, key(gone.namespace, &gone.name), None);
+                }
+                Err(error) => {
+                    metrics.reconcile(name, false);
+                    let error = crate::azure::with_causes(&error);
+                    tracing::warn!(controller = name, error, "will be tried again");
+                }
             }
             std::future::ready(())
         })
         .await;
+}
+
+/// Names an object in metrics.
+fn key(namespace: Option<String>, name: &str) -> String {
+    format!("{}/{name}", namespace.unwrap_or_default())
 }
 
 /// An answer, or `None` when the object is gone: then there is nothing left to do.

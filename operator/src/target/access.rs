@@ -140,9 +140,7 @@ impl TargetAccess {
         }
         config.auth_info =
             AuthInfo { token: Some(token.token.secret().to_owned().into()), ..AuthInfo::default() };
-        let expires =
-            Timestamp::from_second(token.expires_on.unix_timestamp()).unwrap_or_else(|_| real_now());
-        Ok((expires - TOKEN_MARGIN, config))
+        Ok((used_until(token.expires_on.unix_timestamp(), real_now()), config))
     }
 
     async fn kubeconfig(
@@ -168,11 +166,21 @@ impl TargetAccess {
     }
 }
 
+/// Until when a client with a token is used, from the second in which the token expires. One that
+/// says nonsense is used once.
+fn used_until(expires: i64, now: Timestamp) -> Timestamp {
+    Timestamp::from_second(expires)
+        .and_then(|expires| expires.checked_sub(jiff::SignedDuration::try_from(TOKEN_MARGIN)?))
+        .unwrap_or(now)
+}
+
 /// kube has no read timeout by default, and would retry inside the call.
 fn bounded(mut config: Config) -> Config {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     config.write_timeout = Some(READ_TIMEOUT);
+    // Else the time that a connection lay idle between two looks would count.
+    config.reset_reader_on_write = true;
     config.default_retry = false;
     config
 }
@@ -183,4 +191,44 @@ fn pem_certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         .map(|certificate| certificate.map(|der| der.to_vec()))
         .collect::<Result<_, _>>()
         .map_err(|error| format!("the cluster's certificate authority is not PEM: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_given_up_before_its_token_expires() {
+        let now: Timestamp = "2026-12-05T22:00:00Z".parse().unwrap();
+        let after = |seconds: i64| used_until(now.as_second() + seconds, now).duration_since(now).as_secs();
+        assert_eq!(after(3600), 3300);
+        assert!(after(60) < 0, "too short a life to be kept");
+        assert_eq!(used_until(i64::MAX, now), now);
+        assert_eq!(used_until(i64::MIN, now), now);
+    }
+
+    #[test]
+    fn each_call_has_its_time_and_is_not_retried_inside() {
+        let config = bounded(Config::new("https://example.test".parse().unwrap()));
+        assert_eq!(
+            (config.read_timeout, config.connect_timeout),
+            (Some(READ_TIMEOUT), Some(CONNECT_TIMEOUT))
+        );
+        assert!(!config.default_retry && config.reset_reader_on_write);
+    }
+
+    #[test]
+    fn an_authority_is_pem_or_refused_without_being_quoted() {
+        assert_eq!(pem_certificates(b"").unwrap(), Vec::<Vec<u8>>::new());
+        let error =
+            pem_certificates(b"-----BEGIN CERTIFICATE-----\nhush!\n-----END CERTIFICATE-----\n").unwrap_err();
+        assert!(error.contains("not PEM") && !error.contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn only_what_a_user_wrote_is_an_invalid_specification() {
+        let (name, key) = ("s".to_owned(), "k".to_owned());
+        assert!(TargetError::SecretKey { name, key }.is_invalid_spec());
+        assert!(!TargetError::Client("no way".to_owned()).is_invalid_spec());
+    }
 }

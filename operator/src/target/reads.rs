@@ -7,7 +7,7 @@ use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
         batch::v1::Job,
-        core::v1::{Node as KubeNode, Pod},
+        core::v1::{ContainerState, ContainerStatus, Node as KubeNode, Pod},
         policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::LabelSelector,
@@ -48,6 +48,19 @@ impl TargetCluster {
 
     fn client(&self) -> Reading<Client> {
         self.client.clone()
+    }
+
+    /// Whether everything that an upgrade looks at may be read. `/version` would not tell: everybody
+    /// may read that.
+    pub(crate) async fn readable(&self) -> Reading<()> {
+        let client = self.client()?;
+        let one = ListParams::default().limit(1);
+        Api::<KubeNode>::all(client.clone()).list_metadata(&one).await.map_err(unreadable)?;
+        Api::<Deployment>::all(client.clone()).list_metadata(&one).await.map_err(unreadable)?;
+        Api::<StatefulSet>::all(client.clone()).list_metadata(&one).await.map_err(unreadable)?;
+        Api::<DaemonSet>::all(client.clone()).list_metadata(&one).await.map_err(unreadable)?;
+        Api::<Job>::all(client).list_metadata(&one).await.map_err(unreadable)?;
+        Ok(())
     }
 }
 
@@ -116,6 +129,9 @@ impl Workloads for TargetCluster {
         let mut allow = None;
         for blocker in blockers {
             if let Blocker::DisruptionBudget { namespace, name, .. } = blocker {
+                if namespace.is_empty() {
+                    return None;
+                }
                 let api: Api<PodDisruptionBudget> = Api::namespaced(client.clone(), namespace);
                 let budget = api.get_opt(name).await.ok()?;
                 let allows = budget
@@ -171,15 +187,27 @@ async fn waiting_reason(
     let selector = Selector::try_from(selector?.clone()).ok()?;
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let pods = api.list(&ListParams::default().labels_from(&selector).limit(PAGE)).await.ok()?;
-    let mut reasons: Vec<String> = pods
-        .iter()
-        .filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref())
-        .flatten()
-        .filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone())
-        .filter(|reason| reason != "ContainerCreating" && reason != "PodInitializing")
-        .collect();
-    reasons.sort_unstable();
-    reasons.into_iter().next()
+    let statuses = pods.iter().filter_map(|pod| pod.status.as_ref());
+    let containers = statuses.flat_map(|status| {
+        [&status.init_container_statuses, &status.container_statuses].into_iter().flatten().flatten()
+    });
+    containers.filter_map(container_reason).min().map(str::to_owned)
+}
+
+/// Why a container does not run. One word for as long as it lasts: a container that crashes again
+/// and again runs in between, and a pull fails in two words by turns; a reason that changes with
+/// each look would be written, and published, each time.
+fn container_reason(container: &ContainerStatus) -> Option<&str> {
+    let state = container.state.as_ref()?;
+    let crashed = |state: &ContainerState| state.terminated.as_ref().is_some_and(|end| end.exit_code != 0);
+    let crashed_before = container.last_state.as_ref().is_some_and(crashed);
+    match state.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref()) {
+        Some("ErrImagePull") => Some("ImagePullBackOff"),
+        None | Some("ContainerCreating" | "PodInitializing") => {
+            (crashed(state) || (crashed_before && !container.ready)).then_some("CrashLoopBackOff")
+        }
+        reason @ Some(_) => reason,
+    }
 }
 
 async fn all<K>(client: &Client) -> Reading<Vec<K>>
@@ -211,4 +239,85 @@ fn unreadable(error: kube::Error) -> Unreadable {
         return Unreadable(format!("the cluster's API answers {}: {}", status.code, status.message));
     }
     Unreadable(format!("the cluster's API cannot be reached: {}", crate::azure::with_causes(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn reason(mut status: Value) -> Option<String> {
+        for (field, value) in
+            [("name", json!("c")), ("image", json!("i")), ("imageID", json!("")), ("restartCount", json!(0))]
+        {
+            status[field] = value;
+        }
+        container_reason(&serde_json::from_value(status).unwrap()).map(str::to_owned)
+    }
+
+    #[test]
+    fn one_word_for_as_long_as_a_container_crashes_or_its_image_cannot_be_pulled() {
+        let crash = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+        for now in [json!({"waiting": {"reason": "CrashLoopBackOff"}}), json!({"running": {}}), crash.clone()]
+        {
+            let found = reason(json!({"ready": false, "state": now, "lastState": crash}));
+            assert_eq!(found.as_deref(), Some("CrashLoopBackOff"), "{now}");
+        }
+        for word in ["ErrImagePull", "ImagePullBackOff"] {
+            let found = reason(json!({"ready": false, "state": {"waiting": {"reason": word}}}));
+            assert_eq!(found.as_deref(), Some("ImagePullBackOff"));
+        }
+    }
+
+    #[test]
+    fn a_container_that_starts_or_runs_has_no_reason() {
+        let starting = json!({"ready": false, "state": {"waiting": {"reason": "ContainerCreating"}}});
+        assert_eq!(reason(starting), None);
+        let recovered = json!({"ready": true, "state": {"running": {}},
+            "lastState": {"terminated": {"exitCode": 137}}});
+        assert_eq!(reason(recovered), None);
+        assert_eq!(reason(json!({"ready": false, "state": {"terminated": {"exitCode": 0}}})), None);
+        assert_eq!(reason(json!({"ready": false})), None);
+    }
+
+    fn shown(spec: &Value, labels: &Value, ready: &str) -> Node {
+        let object = json!({
+            "metadata": {"name": "n", "labels": labels}, "spec": spec,
+            "status": {
+                "conditions": [{"type": "DiskPressure", "status": "False"}, {"type": "Ready", "status": ready}],
+                "nodeInfo": {"kubeletVersion": "v1.35.3", "architecture": "", "bootID": "",
+                    "containerRuntimeVersion": "", "kernelVersion": "", "kubeProxyVersion": "", "machineID": "",
+                    "operatingSystem": "", "osImage": "", "systemUUID": ""}
+            }
+        });
+        node(&serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn reads_a_node() {
+        let good = shown(&json!({}), &json!({"kubernetes.azure.com/node-image-version": "i-1"}), "True");
+        assert_eq!(good.kubelet.as_ref().map(ToString::to_string).as_deref(), Some("1.35.3"));
+        assert!(good.ready && good.schedulable && !good.quarantined);
+        assert_eq!(good.image, "i-1");
+        assert!(!shown(&json!({}), &json!({}), "Unknown").ready);
+        assert!(!shown(&json!({"unschedulable": true}), &json!({}), "True").schedulable);
+        let held = shown(&json!({}), &json!({"kubernetes.azure.com/upgrade-status": "Quarantined"}), "True");
+        assert!(held.quarantined);
+        let bare = node(&KubeNode::default());
+        assert!(!bare.ready && bare.kubelet.is_none(), "nothing shown is nothing known");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_neither_healthy_nor_allowed() {
+        let away = TargetCluster::new(Err(Unreadable("away".to_owned())));
+        assert_eq!(away.workloads().await, Err(Unreadable("away".to_owned())));
+        assert_eq!(away.readable().await, Err(Unreadable("away".to_owned())));
+        let budget = |namespace: &str| Blocker::DisruptionBudget {
+            namespace: namespace.to_owned(),
+            name: "b".to_owned(),
+            message: String::new(),
+        };
+        assert_eq!(away.budgets_allow(&[budget("shop")]).await, None);
+        assert_eq!(away.budgets_allow(&[]).await, None);
+    }
 }

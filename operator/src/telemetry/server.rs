@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -27,14 +26,13 @@ impl Health {
 /// Serves until `stop`.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When the listener fails.
 pub(crate) async fn serve(
-    address: SocketAddr,
+    listener: tokio::net::TcpListener,
     health: Health,
     metrics: Metrics,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "serving health and metrics");
     let routes = Router::new()
         .route("/healthz", get(async || "ok"))

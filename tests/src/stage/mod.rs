@@ -20,6 +20,7 @@
 //! Nothing here sleeps: every wait is a watch with a deadline. What fails tells what all objects,
 //! the operator's log and the simulator's log looked like at that moment.
 
+mod azure;
 mod hub;
 mod log;
 mod manifests;
@@ -75,7 +76,7 @@ impl Stage {
         let mut scenario = setup.scenario()?;
         let environment = Environment::start(&setup.name).await?;
         let hub = Hub::start(&environment).await?;
-        scenario.identities.push(hub.identity());
+        scenario.identities.extend([hub.identity(), azure::identity()]);
         // Simulated time starts now: workloads are as old as their API server says.
         let real_start = clock::now();
         let clock = TimeScale::new(real_start, real_start, setup.rate)?;

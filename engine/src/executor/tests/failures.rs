@@ -42,7 +42,10 @@ fn a_failed_operation_is_tried_again_and_then_held() {
     let world = World::at("1.34.2").answers([Answer::Accept, fail(), fail(), fail()]);
     let request = full("1.34.4");
     let waiting = world.until_reason(&request, "OperationFailed");
-    assert!(waiting.to_string().contains("pool linux1") && waiting.to_string().contains("timed out"), "{waiting}");
+    assert!(
+        waiting.to_string().contains("pool linux1") && waiting.to_string().contains("timed out"),
+        "{waiting}"
+    );
     assert_eq!(world.state().sent.len(), 4, "once, and two retries");
     assert_eq!(state_of(&world, "pool-linux1-1.34.4"), StepState::Failed);
     for _ in 0..5 {
@@ -86,7 +89,8 @@ fn retry_of_a_held_image_step_sends_the_same_step() {
 
 #[test]
 fn what_azure_calls_invalid_is_held_at_once() {
-    let invalid = failure(Some(400), "K8sVersionNotSupported", "Version 1.34.4 is not supported in this region.");
+    let invalid =
+        failure(Some(400), "K8sVersionNotSupported", "Version 1.34.4 is not supported in this region.");
     let world = World::at("1.34.2").answers([Answer::Refuse(invalid, None)]);
     world.until_reason(&control_plane("1.34.4"), "OperationFailed");
     assert_eq!(world.state().sent.len(), 1);
@@ -112,7 +116,11 @@ fn a_blocked_drain_waits_for_the_budget_and_then_sends_the_same_step() {
         world.pass(60 * MINUTE);
         assert_eq!(world.advance(&request).unwrap().waiting.unwrap().reason(), "DrainBlocked");
     }
-    assert_eq!(world.state().sent, ["cp-1.34.4", "pool-linux1-1.34.4"], "nothing while it allows no eviction");
+    assert_eq!(
+        world.state().sent,
+        ["cp-1.34.4", "pool-linux1-1.34.4"],
+        "nothing while it allows no eviction"
+    );
     world.state().budgets_allow = Some(true);
     let waiting = world.advance(&request).unwrap().waiting.unwrap();
     assert_eq!(waiting.reason(), "UpgradingNodePool");
@@ -127,7 +135,8 @@ fn a_blocked_drain_waits_for_the_budget_and_then_sends_the_same_step() {
 #[test]
 fn a_refusal_that_contradicts_the_budgets_is_not_repeated_without_a_pause() {
     let refuse = || Answer::Refuse(drain_blocked(), None);
-    let world = World::at("1.34.2").answers([Answer::Accept].into_iter().chain(std::iter::repeat_with(refuse).take(9)));
+    let world = World::at("1.34.2")
+        .answers([Answer::Accept].into_iter().chain(std::iter::repeat_with(refuse).take(9)));
     world.state().budgets_allow = Some(true);
     let request = full("1.34.4");
     world.until_reason(&request, "DrainBlocked");
@@ -136,6 +145,35 @@ fn a_refusal_that_contradicts_the_budgets_is_not_repeated_without_a_pause() {
         world.pass(Duration::from_secs(10));
     }
     assert!(world.state().sent.len() < 8, "{} requests in ten minutes", world.state().sent.len());
+}
+
+#[test]
+fn the_deadline_of_transient_failures_begins_when_they_begin() {
+    let throttled = failure(Some(429), "Throttled", "too many requests");
+    let world = World::at("1.34.2").answers([
+        Answer::Accept,
+        Answer::FailLater(drain_blocked()),
+        Answer::Refuse(throttled, Some(MINUTE)),
+    ]);
+    let request = full("1.34.4");
+    world.until_reason(&request, "DrainBlocked");
+    world.state().budgets_allow = Some(false);
+    world.pass(20 * 60 * MINUTE);
+    world.advance(&request);
+    world.state().budgets_allow = Some(true);
+    let waiting = world.advance(&request).unwrap().waiting.unwrap();
+    assert_eq!(waiting.reason(), "Retrying", "not held for the hours before");
+    world.finish(&request);
+}
+
+#[test]
+fn operations_that_fail_for_want_of_machines_end_with_the_deadline() {
+    let no_machines = failure(None, "AllocationFailed", "Allocation failed. Try again later.");
+    let world = World::at("1.34.2").answers(std::iter::repeat_n(Answer::FailLater(no_machines), 200));
+    let began = world.state().now;
+    world.until_reason(&control_plane("1.34.4"), "OperationFailed");
+    let hours = world.state().now.duration_since(began).as_hours();
+    assert!((6..8).contains(&hours), "{hours}");
 }
 
 #[test]

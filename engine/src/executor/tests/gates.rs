@@ -149,8 +149,25 @@ fn all_is_done_when_the_last_soak_is_over() {
     request.policy.soak = 60 * MINUTE;
     let soaking = world.until_reason(&request, "Soaking");
     assert!(!soaking.to_string().contains("all steps"), "pools soak too: {soaking}");
-    let (done, last) = (world.state().stored.progress(), world.state().now);
+    let done = world.state().stored.progress();
+    let last = world.state().now;
     assert_eq!(done, (5, 5));
     let ledger = world.finish(&request);
     assert_eq!(ledger.finished_at.unwrap().duration_since(last).as_mins(), 60);
+}
+
+#[test]
+fn a_step_that_comes_up_during_the_last_soak_is_soaked_too() {
+    let world = World::at("1.34.4");
+    world.state().pool("linux2").node_image = crate::testing::NEW_LINUX.to_owned();
+    let mut request = request(Scope::NodeImage, None);
+    request.policy.soak = 60 * MINUTE;
+    world.until_reason(&request, "Soaking");
+    world.state().images.get_mut("linux2").unwrap().push_str(".next");
+    world.until(&request, is_operation).unwrap();
+    world.until_reason(&request, "Soaking");
+    let began = world.state().now;
+    let ledger = world.finish(&request);
+    assert_eq!(ledger.steps.len(), 4);
+    assert_eq!(ledger.finished_at.unwrap().duration_since(began).as_mins(), 60);
 }

@@ -23,7 +23,8 @@ fn a_cluster_three_minors_behind_goes_all_the_way() {
     assert_eq!(state.done, expected);
     assert_eq!(state.sent, expected, "nothing is sent twice");
     assert!(state.cluster.pools.iter().all(|pool| pool.version.to_string() == "1.36.2"));
-    let records: Vec<_> = ledger.steps.iter().map(|record| (&*record.id, record.state, record.attempts)).collect();
+    let records: Vec<_> =
+        ledger.steps.iter().map(|record| (&*record.id, record.state, record.attempts)).collect();
     assert_eq!(records, expected.map(|id| (id, StepState::Succeeded, 1)));
     assert!(ledger.steps.iter().all(|record| record.started_at < record.finished_at));
     assert_eq!(ledger.target_version.unwrap().to_string(), "1.36.2");
@@ -104,7 +105,10 @@ fn done_when_the_nodes_show_it() {
     let waiting = world.until_reason(&request, "Verifying");
     assert!(waiting.to_string().contains("pool linux1") || waiting.to_string().contains("control plane"));
     let waiting = world.until(&request, |waiting| waiting.to_string().contains("kubelet 1.34.2")).unwrap();
-    assert!(waiting.to_string().contains("node aks-linux1-0 shows kubelet 1.34.2 instead of 1.34.4"), "{waiting}");
+    assert!(
+        waiting.to_string().contains("node aks-linux1-0 shows kubelet 1.34.2 instead of 1.34.4"),
+        "{waiting}"
+    );
     assert_eq!(waiting.stance(), Stance::Working);
     assert_eq!(state_of(&world, "pool-linux1-1.34.4"), StepState::Running, "though Azure says Succeeded");
     world.finish(&request);
@@ -177,6 +181,14 @@ fn suspend_finishes_the_step_in_flight_and_starts_nothing_new() {
     assert_eq!(world.state().sent, ["cp-1.34.4"]);
     assert_eq!(state_of(&world, "cp-1.34.4"), StepState::Succeeded);
     world.finish(&request);
+}
+
+#[test]
+fn suspend_does_not_hold_back_the_end_of_what_is_done() {
+    let world = World::at("1.34.2");
+    let request = control_plane("1.34.4");
+    world.until(&request, is_operation);
+    world.finish(&Request { suspend: true, ..request });
 }
 
 #[test]

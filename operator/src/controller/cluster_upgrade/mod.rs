@@ -10,20 +10,17 @@ use std::{sync::Arc, time::Duration};
 
 use crds::ClusterUpgrade;
 use engine::{Clock as _, WaitingOn, advance};
-use kube::{
-    Api,
-    core::DeserializeGuard,
-    runtime::{Controller, controller::Config},
-};
+use kube::runtime::{Controller, controller::Config};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use validate::request;
 
-use super::{Ended, changed_specs, drive};
+use super::{Controlled, Ended, changed_specs, drive};
 use crate::context::Context;
 
 /// Each works on its own cluster; the bound keeps memory and connections in check.
 const CONCURRENCY: u16 = 64;
+const CONTROLLED: Controlled = Controlled { name: "clusterupgrade", kind: "ClusterUpgrade" };
 /// When the specification cannot be carried out as it is.
 const INVALID_PAUSE: Duration = Duration::from_secs(60);
 
@@ -40,22 +37,22 @@ pub(crate) enum Error {
 
 /// Runs the controller until `stop`.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
-    let api: Api<DeserializeGuard<ClusterUpgrade>> = Api::all(context.hub.clone());
-    let (store, stream) = changed_specs(api);
+    let (store, stream) = changed_specs::<ClusterUpgrade>(CONTROLLED, &context);
     let controller = Controller::for_stream(stream, store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(async move { stop.cancelled().await });
-    drive("clusterupgrade", controller, context, reconcile).await;
+    drive(CONTROLLED, controller, context, reconcile).await;
 }
 
 async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Result<Ended, Error> {
     let Some(observed) = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)? else {
-        context.metrics.standing("ClusterUpgrade", format!("{namespace}/{name}"), None);
+        context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
     let mut journal = record::StatusJournal::new(&context, &observed.upgrade);
     let ledger = observed.ledger();
     if ledger.finished_at.is_some() && observed.is_settled() {
+        journal.count();
         return Ok(Ended::Rest);
     }
     let (request, id) = match validate::validate(&observed) {

@@ -3,7 +3,7 @@
 use azure_mgmt_containerservice::ClusterId;
 use crds::{AKSCluster, ClusterUpgrade};
 use engine::{Ledger, Request, Unreadable};
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
 
 use crate::{
     context::Context,
@@ -14,9 +14,10 @@ use crate::{
 /// A ClusterUpgrade and what it refers to.
 pub(super) struct Observed {
     pub(super) upgrade: ClusterUpgrade,
-    /// The cluster that it names, if that exists.
-    pub(super) cluster: Option<AKSCluster>,
-    /// Other ClusterUpgrades of the same cluster.
+    /// The cluster that it names, if that exists, or why it cannot be understood.
+    pub(super) cluster: Option<Result<AKSCluster, String>>,
+    /// Other ClusterUpgrades of the same cluster. Those that cannot be understood are left out: they
+    /// are left alone, too, and what Azure still does for them shows in the cluster.
     pub(super) others: Vec<ClusterUpgrade>,
 }
 
@@ -28,16 +29,18 @@ pub(super) async fn observe(
 ) -> Result<Option<Observed>, kube::Error> {
     let upgrades: Api<ClusterUpgrade> = Api::namespaced(context.hub.clone(), namespace);
     let Some(upgrade) = settled(upgrades.get(name).await)? else { return Ok(None) };
-    let clusters: Api<AKSCluster> = Api::namespaced(context.hub.clone(), namespace);
+    let clusters: Api<DeserializeGuard<AKSCluster>> = Api::namespaced(context.hub.clone(), namespace);
     let cluster_name = &upgrade.spec.cluster_ref.name;
     let cluster = clusters.get_opt(cluster_name).await?;
+    let cluster = cluster.map(|cluster| cluster.0.map_err(|invalid| invalid.error));
     let in_flight = upgrade.status.as_ref().is_some_and(|status| status.ledger.in_flight());
     let others = if in_flight {
         Vec::new()
     } else {
         let same_cluster = ListParams::default().fields(&format!("spec.clusterRef.name={cluster_name}"));
-        let found = upgrades.list(&same_cluster).await?;
-        found.items.into_iter().filter(|other| other.name_any() != name).collect()
+        let upgrades: Api<DeserializeGuard<ClusterUpgrade>> = Api::namespaced(context.hub.clone(), namespace);
+        let found = upgrades.list(&same_cluster).await?.items.into_iter();
+        found.filter_map(|other| other.0.ok()).filter(|other| other.name_any() != name).collect()
     };
     Ok(Some(Observed { upgrade, cluster, others }))
 }
@@ -65,7 +68,7 @@ impl Observed {
         request: &Request,
     ) -> Result<TargetCluster, TargetError> {
         match &self.cluster {
-            Some(cluster) if request.waits_for_wave.is_none() => context.target(cluster, id).await,
+            Some(Ok(cluster)) if request.waits_for_wave.is_none() => context.target(cluster, id).await,
             Some(_) | None => Ok(TargetCluster::new(Err(Unreadable::not_asked()))),
         }
     }

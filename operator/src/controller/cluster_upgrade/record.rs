@@ -4,6 +4,7 @@ use crds::{ClusterUpgrade, ClusterUpgradeStatus, Summary};
 use engine::{Clock as _, Journal, Ledger, Stance, StepRecord, StepState, WaitingOn};
 use kube::{Api, Resource, ResourceExt, api::PostParams};
 
+use super::CONTROLLED;
 use crate::{
     context::{Context, bounded},
     controller::{FIELD_MANAGER, Standing, conditions_of},
@@ -30,6 +31,8 @@ impl<'a> StatusJournal<'a> {
         let before = self.stored.status.clone().unwrap_or_default();
         let status = next_status(&self.stored, &before, ledger, waiting, self.context.now());
         if self.stored.status.as_ref() == Some(&status) {
+            // A process that has just started knows of no standing yet.
+            self.count();
             return Ok(());
         }
         let name = self.stored.name_any();
@@ -43,6 +46,14 @@ impl<'a> StatusJournal<'a> {
         Ok(())
     }
 
+    /// Counts the upgrade by what it waits on, as stored.
+    pub(super) fn count(&self) {
+        let object = format!("{}/{}", self.stored.namespace().unwrap_or_default(), self.stored.name_any());
+        let summary = self.stored.status.as_ref().and_then(|status| status.summary.as_ref());
+        let reason = summary.map(|summary| summary.reason.as_str());
+        self.context.metrics.standing(CONTROLLED.kind, object, reason);
+    }
+
     /// Events that read like a diary, metrics and a log line, for what has changed.
     async fn tell(&self, before: &ClusterUpgradeStatus, after: &ClusterUpgradeStatus) {
         let about = self.stored.object_ref(&());
@@ -53,9 +64,8 @@ impl<'a> StatusJournal<'a> {
                 self.context.metrics.step(record.step.kind, outcome);
             }
         }
+        self.count();
         let (Some(now), was) = (&after.summary, &before.summary) else { return };
-        let object = format!("{}/{}", self.stored.namespace().unwrap_or_default(), self.stored.name_any());
-        self.context.metrics.standing("ClusterUpgrade", object, Some(&now.reason));
         if was.as_ref().is_none_or(|was| (&was.reason, &was.message) != (&now.reason, &now.message)) {
             tracing::info!(upgrade = %self.stored.name_any(), reason = %now.reason, "{}", now.message);
             self.context.publish(&about, now.phase == "Stopped", &now.reason, &now.message).await;
@@ -145,4 +155,90 @@ fn step_events<'a>(before: &Ledger, after: &'a Ledger) -> Vec<StepEvent<'a>> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(text: &str) -> jiff::Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn ledger(states: &[(&str, &str)]) -> Ledger {
+        let steps: Vec<_> = states
+            .iter()
+            .map(|(pool, state)| {
+                json!({"id": format!("pool-{pool}-1.35.3"), "kind": "NodePoolVersion", "pool": pool,
+                    "from": "1.34.4", "to": "1.35.3", "state": state})
+            })
+            .collect();
+        serde_json::from_value(json!({ "steps": steps })).unwrap()
+    }
+
+    #[test]
+    fn how_an_upgrade_stands() {
+        let words = |ledger: &Ledger, waiting: Option<&WaitingOn>| {
+            let standing = standing(ledger, waiting);
+            (standing.phase(), standing.reason, standing.message)
+        };
+        let (phase, reason, message) = words(&Ledger::default(), Some(&WaitingOn::Suspended));
+        assert_eq!(
+            (phase, reason.as_str(), message.as_str()),
+            ("Parked", "Suspended", "suspended: spec.suspend is true")
+        );
+        assert_eq!(words(&Ledger::default(), None).1, "Initializing");
+        let finished_at = Some(at("2026-12-05T22:00:00Z"));
+        let idle = words(&Ledger { finished_at, ..Ledger::default() }, None);
+        assert_eq!((idle.0, idle.2.as_str()), ("Succeeded", "there was nothing to do"));
+        let done = words(&Ledger { finished_at, ..ledger(&[("a", "Succeeded")]) }, None);
+        assert_eq!(done.2, "all steps are done");
+        let long = WaitingOn::InvalidSpec("ä".repeat(9000));
+        assert!(words(&Ledger::default(), Some(&long)).2.len() <= 4000, "the schema allows no more");
+    }
+
+    #[test]
+    fn the_same_standing_later_is_the_same_status() {
+        let upgrade = ClusterUpgrade::new(
+            "u",
+            serde_json::from_value(json!({"clusterRef": {"name": "weu-1"}, "target": {}})).unwrap(),
+        );
+        let (early, late) = (at("2026-12-05T22:00:00Z"), at("2026-12-05T23:00:00Z"));
+        let ledger = ledger(&[("a", "Succeeded"), ("b", "Running")]);
+        let status = |before: &ClusterUpgradeStatus, waiting: &WaitingOn, now| {
+            next_status(&upgrade, before, &ledger, Some(waiting), now)
+        };
+        let before = status(&ClusterUpgradeStatus::default(), &WaitingOn::Suspended, early);
+        assert_eq!(status(&before, &WaitingOn::Suspended, late), before, "nothing is written for a poll");
+        let soaking = |until| WaitingOn::Soaking(at(until));
+        let first = status(&before, &soaking("2026-12-06T00:00:00Z"), late);
+        let summary = first.summary.clone().unwrap();
+        assert_eq!((summary.progress.as_str(), summary.since), ("1/2", late));
+        assert_eq!(status(&first, &soaking("2026-12-06T01:00:00Z"), late), first, "no clock in the message");
+    }
+
+    #[test]
+    fn events_tell_what_changed_between_two_records() {
+        let reasons = |before: &[(&str, &str)], after: &[(&str, &str)]| -> Vec<(String, Option<&str>)> {
+            let after = ledger(after);
+            let events = step_events(&ledger(before), &after).into_iter();
+            events.map(|(_, outcome, reason, note)| (format!("{reason}: {note}"), outcome)).collect()
+        };
+        assert!(reasons(&[], &[("a", "Planned")]).is_empty(), "a plan is no event");
+        assert!(reasons(&[("a", "Running")], &[("a", "Running"), ("b", "Planned")]).is_empty());
+        assert_eq!(
+            reasons(&[("a", "Running"), ("b", "Planned")], &[("a", "Succeeded"), ("b", "Running")]),
+            [
+                ("StepSucceeded: upgraded pool a from 1.34.4 to 1.35.3".to_owned(), Some("succeeded")),
+                ("StepStarted: upgrades pool b from 1.34.4 to 1.35.3".to_owned(), None),
+            ]
+        );
+        let failed = reasons(&[("a", "Running")], &[("a", "Failed")]);
+        assert_eq!(
+            failed,
+            [("StepFailed: could not upgrade pool a from 1.34.4 to 1.35.3".to_owned(), Some("failed"))]
+        );
+        assert_eq!(reasons(&[("a", "Failed")], &[("a", "Running")])[0].1, None, "a retry starts it again");
+    }
 }

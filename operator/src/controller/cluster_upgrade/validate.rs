@@ -8,18 +8,25 @@ use engine::{Policy, Request, StepState};
 use kube::ResourceExt;
 
 use super::observe::Observed;
+use crate::context::bounded;
+
+/// How long a token of `tidegate.dev/retry` may be, in bytes; the rest is cut.
+const RETRY_LIMIT: usize = 256;
 
 /// What the engine is asked for, and the cluster in Azure.
 pub(super) fn validate(observed: &Observed) -> Result<(Request, ClusterId), InvalidField> {
-    let Some(cluster) = &observed.cluster else {
-        return Err(InvalidField {
-            field: "spec.clusterRef.name".to_owned(),
-            problem: format!(
-                "there is no AKSCluster {} in namespace {}: register it, or name another",
-                observed.cluster_name(),
-                observed.upgrade.namespace().unwrap_or_default()
-            ),
-        });
+    let invalid = |problem| InvalidField { field: "spec.clusterRef.name".to_owned(), problem };
+    let name = observed.cluster_name();
+    let cluster = match &observed.cluster {
+        // `NAME/status` would find the same object under a name that nobody else uses for it.
+        Some(Ok(cluster)) if cluster.name_any() == name => cluster,
+        Some(Err(error)) => return Err(invalid(format!("AKSCluster {name} cannot be read: {error}"))),
+        Some(Ok(_)) | None => {
+            let namespace = observed.upgrade.namespace().unwrap_or_default();
+            return Err(invalid(format!(
+                "there is no AKSCluster {name} in namespace {namespace}: register it, or name another"
+            )));
+        }
     };
     let id = cluster.spec.resource_id.parse().map_err(|error| InvalidField {
         field: format!("AKSCluster {}, spec.resourceId", cluster.name_any()),
@@ -27,7 +34,9 @@ pub(super) fn validate(observed: &Observed) -> Result<(Request, ClusterId), Inva
     })?;
     let mut request = request(&observed.upgrade.spec)?;
     request.other_upgrade = other_upgrade(&observed.upgrade, &observed.others);
-    request.retry = observed.upgrade.annotations().get(RETRY_ANNOTATION).cloned();
+    // It is echoed in the status, whose schema bounds it: a longer one would make every write fail.
+    let retry = observed.upgrade.annotations().get(RETRY_ANNOTATION);
+    request.retry = retry.map(|token| bounded(token, RETRY_LIMIT));
     Ok((request, id))
 }
 
@@ -80,4 +89,105 @@ fn is_finished(upgrade: &ClusterUpgrade) -> bool {
 
 fn is_admitted(upgrade: &ClusterUpgrade) -> bool {
     upgrade.spec.plan.as_ref().is_none_or(|plan| plan.admitted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crds::AKSCluster;
+    use serde_json::{Value, json};
+
+    /// One minute after the other; `status` is its ledger.
+    fn upgrade(name: &str, minute: u8, status: Value) -> ClusterUpgrade {
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "ClusterUpgrade",
+            "metadata": {"name": name, "namespace": "fleet",
+                "creationTimestamp": format!("2026-12-05T22:{minute:02}:00Z")},
+            "spec": {"clusterRef": {"name": "weu-1"}, "target": {"kubernetes": {"version": "1.35"}}},
+            "status": status
+        }))
+        .unwrap()
+    }
+
+    fn begun() -> Value {
+        json!({"steps": [{"id": "cp-1.34.4", "kind": "ControlPlane", "from": "1.33.8", "to": "1.34.4",
+            "state": "Succeeded"}]})
+    }
+
+    fn member(name: &str, minute: u8, admitted: bool) -> ClusterUpgrade {
+        let mut upgrade = upgrade(name, minute, json!({}));
+        let plan = json!({"name": "p", "rollout": "p-1", "wave": "w", "admitted": admitted});
+        upgrade.spec.plan = Some(serde_json::from_value(plan).unwrap());
+        upgrade
+    }
+
+    #[test]
+    fn of_two_upgrades_of_a_cluster_the_one_that_has_begun_goes_first_else_the_older() {
+        let (old, new) = (upgrade("old", 0, json!({})), upgrade("new", 1, json!({})));
+        let waits_for = |upgrade: &ClusterUpgrade, other: &ClusterUpgrade| {
+            other_upgrade(upgrade, std::slice::from_ref(other))
+        };
+        assert_eq!(waits_for(&new, &old).as_deref(), Some("old"));
+        assert_eq!(waits_for(&old, &new), None);
+        let ahead = upgrade("ahead", 2, begun());
+        assert_eq!(waits_for(&old, &ahead).as_deref(), Some("ahead"));
+        assert_eq!(waits_for(&ahead, &old), None);
+        let twin = upgrade("a-twin", 1, json!({}));
+        assert_eq!(waits_for(&new, &twin).as_deref(), Some("a-twin"), "of one age: the name decides");
+        assert_eq!(waits_for(&twin, &new), None);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_finished_or_waits_for_its_wave() {
+        let new = upgrade("new", 9, json!({}));
+        let finished = upgrade("finished", 0, json!({"finishedAt": "2026-12-05T22:30:00Z"}));
+        assert_eq!(other_upgrade(&new, &[finished, member("later", 1, false)]), None);
+        assert_eq!(other_upgrade(&new, &[member("now", 1, true)]).as_deref(), Some("now"));
+    }
+
+    #[test]
+    fn a_wave_holds_an_upgrade_until_it_is_admitted() {
+        let wave = |admitted| request(&member("m", 0, admitted).spec).unwrap().waits_for_wave;
+        assert_eq!((wave(false).as_deref(), wave(true)), (Some("w"), None));
+        assert_eq!(request(&upgrade("by-hand", 0, json!({})).spec).unwrap().waits_for_wave, None);
+    }
+
+    const ID: &str = "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/weu-1";
+
+    fn cluster(name: &str, id: &str) -> AKSCluster {
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "AKSCluster",
+            "metadata": {"name": name, "namespace": "fleet"}, "spec": {"resourceId": id}
+        }))
+        .unwrap()
+    }
+
+    fn check(cluster: Option<Result<AKSCluster, String>>, retry: &str) -> Result<Request, String> {
+        let mut upgrade = upgrade("u", 0, json!({}));
+        upgrade.annotations_mut().insert(RETRY_ANNOTATION.to_owned(), retry.to_owned());
+        let observed = Observed { upgrade, cluster, others: Vec::new() };
+        validate(&observed).map(|(request, _)| request).map_err(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn the_cluster_must_be_there_under_its_own_name() {
+        assert!(check(Some(Ok(cluster("weu-1", ID))), "1").is_ok());
+        let error = check(None, "1").unwrap_err();
+        assert_eq!(
+            error,
+            "spec.clusterRef.name: there is no AKSCluster weu-1 in namespace fleet: register it, or name another"
+        );
+        assert_eq!(check(Some(Ok(cluster("other", ID))), "1").unwrap_err(), error);
+        let broken = check(Some(Err("missing field `spec`".to_owned())), "1").unwrap_err();
+        assert!(broken.contains("AKSCluster weu-1 cannot be read: missing field `spec`"), "{broken}");
+        let no_id = check(Some(Ok(cluster("weu-1", "/subscriptions/x"))), "1").unwrap_err();
+        assert!(no_id.starts_with("AKSCluster weu-1, spec.resourceId: "), "{no_id}");
+    }
+
+    #[test]
+    fn a_token_fits_into_the_status_that_echoes_it() {
+        let token = |text: &str| check(Some(Ok(cluster("weu-1", ID))), text).unwrap().retry.unwrap();
+        assert_eq!(token("1733436000"), "1733436000");
+        assert!(token(&"ä".repeat(5000)).len() <= RETRY_LIMIT);
+    }
 }

@@ -4,7 +4,7 @@
 //! replicas that believe to lead only one goes on.
 
 use crds::{ClusterUpgrade, PLAN_LABEL, ROLLOUT_LABEL, Rollout, UpgradePlan, WAVE_LABEL};
-use engine::{Clock as _, decide_rollout};
+use engine::{Clock as _, Phase, decide_rollout};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -14,15 +14,25 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Error, Hindrance, ValidPlan,
-    observe::{Observed, list_upgrades},
-    record::is_finished,
+    observe::{Observed, is_made_by, list_upgrades},
+    record::{is_finished, is_stopped},
     upgrade_spec,
     validate::validate,
 };
-use crate::{context::Context, controller::FIELD_MANAGER};
+use crate::{
+    context::Context,
+    controller::{FIELD_MANAGER, settled},
+};
 
 /// Does what can be done now; tells what hinders it.
 pub(super) async fn act(context: &Context, observed: &mut Observed) -> Result<Option<Hindrance>, Error> {
+    if !context.may_act() {
+        return Ok(Some(Hindrance::NotLeading));
+    }
+    if observed.plan.spec.suspend {
+        // Before anything else: also when the rest of the plan is wrong, and of earlier rollouts.
+        pass_on_suspend(context, observed).await?;
+    }
     let hash = plan_hash(&observed.plan)?;
     let present = observed.rollout().filter(|rollout| rollout.plan_hash == hash);
     // Once its members are made, a rollout goes by them: what Azure offers, and which clusters
@@ -35,17 +45,19 @@ pub(super) async fn act(context: &Context, observed: &mut Observed) -> Result<Op
         };
         if is_new {
             if let Some(busy) = retire(context, observed).await? {
-                return Ok(Some(Hindrance::EarlierRollout(busy)));
+                return Ok(Some(Hindrance::EarlierRollout(Box::new(busy))));
             }
             begin(context, observed, &valid, hash).await?;
         }
         if !context.may_act() {
-            return Ok(None);
+            return Ok(Some(Hindrance::NotLeading));
         }
-        create_members(context, observed, &valid).await?;
+        if let Some(taken) = create_members(context, observed, &valid).await? {
+            return Ok(Some(Hindrance::Taken(taken)));
+        }
     }
     if !context.may_act() {
-        return Ok(None);
+        return Ok(Some(Hindrance::NotLeading));
     }
     pass_on_suspend(context, observed).await?;
     admit(context, observed).await?;
@@ -61,21 +73,18 @@ fn plan_hash(plan: &UpgradePlan) -> Result<String, Error> {
 }
 
 /// Ends the rollout of an earlier version of the plan: steps in flight finish, then its
-/// ClusterUpgrades go. Names one that still has a step in flight.
-async fn retire(context: &Context, observed: &mut Observed) -> Result<Option<String>, Error> {
+/// ClusterUpgrades go. Gives one that still has a step in flight.
+async fn retire(context: &Context, observed: &mut Observed) -> Result<Option<ClusterUpgrade>, Error> {
     let api = upgrades(context, &observed.plan);
-    let mut busy = None;
-    for upgrade in &observed.upgrades {
-        let in_flight = upgrade.status.as_ref().is_some_and(|status| status.ledger.in_flight());
-        if in_flight {
-            busy = Some(upgrade.name_any());
-        }
+    for upgrade in &mut observed.upgrades {
         if !is_finished(upgrade) && !upgrade.spec.suspend {
-            patch_spec(&api, upgrade, &json!({"suspend": true})).await?;
+            *upgrade = patch_spec(&api, upgrade, &json!({"suspend": true})).await?;
         }
     }
-    if busy.is_some() {
-        return Ok(busy);
+    // One that has stopped needs a person, so it is the one to show.
+    let busy = observed.upgrades.iter().filter(|upgrade| is_busy(upgrade));
+    if let Some(busy) = busy.max_by_key(|upgrade| is_stopped(upgrade)) {
+        return Ok(Some(busy.clone()));
     }
     for upgrade in &observed.upgrades {
         let name = upgrade.name_any();
@@ -87,6 +96,22 @@ async fn retire(context: &Context, observed: &mut Observed) -> Result<Option<Str
     }
     observed.upgrades.clear();
     Ok(None)
+}
+
+/// Reasons of a step that Azure, read just before, was not working on.
+const IDLE_REASONS: [&str; 6] =
+    ["Suspended", "Retrying", "DrainBlocked", "OperationBlocked", "OperationFailed", "ExternalChange"];
+
+/// Whether a step has to end before the record may go.
+///
+/// One that was not sent, or was refused, would never end: with `suspend` set it is not sent again.
+/// It was decided about with `suspend` in view if the status is of the present generation.
+fn is_busy(upgrade: &ClusterUpgrade) -> bool {
+    let Some(status) = &upgrade.status else { return false };
+    let Some(operation) = &status.ledger.operation else { return false };
+    let seen = upgrade.spec.suspend && status.observed_generation == upgrade.metadata.generation;
+    let reason = status.summary.as_ref().map_or("", |summary| &summary.reason);
+    !(operation.phase == Phase::Intent && seen && IDLE_REASONS.contains(&reason))
 }
 
 fn precondition(upgrade: &ClusterUpgrade) -> kube::api::Preconditions {
@@ -118,7 +143,11 @@ async fn begin(
     claim(context, observed, rollout).await?;
     tracing::info!(rollout = %id, "a rollout starts");
     let about = observed.plan.object_ref(&());
-    let target = valid.target.kubernetes.clone().unwrap_or_else(|| "the newest node images".to_owned());
+    let target = match (&valid.target.kubernetes, &observed.plan.spec.target.kubernetes) {
+        (Some(version), _) => version.as_str(),
+        (None, Some(_)) => "the newest patch of each cluster's minor",
+        (None, None) => "the newest node images",
+    };
     context.publish(&about, false, "RolloutStarted", &format!("rollout {id} to {target}")).await;
     Ok(())
 }
@@ -137,11 +166,16 @@ async fn claim(context: &Context, observed: &mut Observed, rollout: Rollout) -> 
     Ok(())
 }
 
-/// Makes every ClusterUpgrade of the rollout once; from then on its members are fixed.
-async fn create_members(context: &Context, observed: &mut Observed, valid: &ValidPlan) -> Result<(), Error> {
-    let Some(rollout) = observed.rollout().cloned() else { return Ok(()) };
+/// Makes every ClusterUpgrade of the rollout once; from then on its members are fixed. Names one
+/// that cannot be made, because its name is taken.
+async fn create_members(
+    context: &Context,
+    observed: &mut Observed,
+    valid: &ValidPlan,
+) -> Result<Option<String>, Error> {
+    let Some(rollout) = observed.rollout().cloned() else { return Ok(None) };
     if rollout.members_recorded {
-        return Ok(());
+        return Ok(None);
     }
     let api = upgrades(context, &observed.plan);
     for wave in &valid.waves {
@@ -149,14 +183,20 @@ async fn create_members(context: &Context, observed: &mut Observed, valid: &Vali
             let upgrade = build_upgrade(&observed.plan, &rollout, &wave.name, cluster);
             match api.create(&PostParams::default(), &upgrade).await {
                 Ok(_) => {}
-                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    let name = upgrade.name_any();
+                    let there = settled(api.get(&name).await).map_err(Error::Read)?;
+                    if !there.is_some_and(|there| is_made_by(&there, &observed.plan)) {
+                        return Ok(Some(name));
+                    }
+                }
                 Err(error) => return Err(Error::write("a ClusterUpgrade")(error)),
             }
         }
     }
     claim(context, observed, Rollout { members_recorded: true, ..rollout }).await?;
     observed.upgrades = list_upgrades(context, &observed.plan).await.map_err(Error::Read)?;
-    Ok(())
+    Ok(None)
 }
 
 fn build_upgrade(plan: &UpgradePlan, rollout: &Rollout, wave: &str, cluster: &str) -> ClusterUpgrade {
@@ -175,10 +215,10 @@ fn build_upgrade(plan: &UpgradePlan, rollout: &Rollout, wave: &str, cluster: &st
 /// `suspend` of the plan is `suspend` of all its unfinished upgrades.
 async fn pass_on_suspend(context: &Context, observed: &mut Observed) -> Result<(), Error> {
     let (api, suspend) = (upgrades(context, &observed.plan), observed.plan.spec.suspend);
-    let differing =
-        observed.members().filter(|upgrade| !is_finished(upgrade) && upgrade.spec.suspend != suspend);
-    for upgrade in differing {
-        patch_spec(&api, upgrade, &json!({ "suspend": suspend })).await?;
+    for upgrade in &mut observed.upgrades {
+        if !is_finished(upgrade) && upgrade.spec.suspend != suspend {
+            *upgrade = patch_spec(&api, upgrade, &json!({ "suspend": suspend })).await?;
+        }
     }
     Ok(())
 }
@@ -222,4 +262,86 @@ async fn patch_spec(
     api.patch(&upgrade.name_any(), &params, &Patch::Merge(&patch))
         .await
         .map_err(Error::write("a ClusterUpgrade"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn plan() -> UpgradePlan {
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "UpgradePlan",
+            "metadata": {"name": "p", "namespace": "fleet", "uid": "1"},
+            "spec": {"target": {"scope": "NodeImage"}, "waves": [{"name": "w", "clusters": {"names": ["a"]}}]}
+        }))
+        .unwrap()
+    }
+
+    fn rollout() -> Rollout {
+        serde_json::from_value(json!({"id": "p-1", "number": 1, "planHash": "0", "target": {},
+            "startedAt": "2026-12-05T22:00:00Z"}))
+        .unwrap()
+    }
+
+    #[test]
+    fn suspend_is_no_other_plan() {
+        let (plan, mut suspended, mut other) = (plan(), plan(), plan());
+        suspended.spec.suspend = true;
+        other.spec.waves[0].name = "v".to_owned();
+        let hash = plan_hash(&plan).unwrap();
+        assert_eq!(hash.len(), 16);
+        assert_eq!(plan_hash(&suspended).unwrap(), hash);
+        assert_ne!(plan_hash(&other).unwrap(), hash);
+    }
+
+    #[test]
+    fn knows_the_upgrades_that_this_very_plan_has_made() {
+        let made = build_upgrade(&plan(), &rollout(), "w", "a");
+        assert_eq!((made.name_any().as_str(), made.namespace().as_deref()), ("p-1-a", Some("fleet")));
+        assert!(is_made_by(&made, &plan()));
+        let mut again = plan();
+        again.metadata.uid = Some("2".to_owned());
+        assert!(!is_made_by(&made, &again), "a plan deleted and made again is another one");
+        let mut going = made.clone();
+        going.metadata.deletion_timestamp = made
+            .creation_timestamp()
+            .or_else(|| Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(rollout().started_at)));
+        assert!(!is_made_by(&going, &plan()));
+        let mut by_hand = made;
+        by_hand.metadata.owner_references = None;
+        assert!(!is_made_by(&by_hand, &plan()), "labels alone do not make it the plan's");
+    }
+
+    /// An upgrade with a step in flight, whose status tells of generation 2.
+    fn in_flight(generation: i64, suspend: bool, phase: &str, reason: &str) -> ClusterUpgrade {
+        let mut upgrade = build_upgrade(&plan(), &rollout(), "w", "a");
+        upgrade.metadata.generation = Some(generation);
+        upgrade.spec.suspend = suspend;
+        let instant = "2026-12-05T22:00:00Z";
+        let status: Value = json!({
+            "observedGeneration": 2,
+            "summary": {"phase": "Working", "reason": reason, "message": "", "progress": "0/1", "since": instant},
+            "operation": {"stepId": "image-a", "phase": phase, "attempt": 1, "intentAt": instant,
+                "deadline": instant, "since": instant}
+        });
+        upgrade.status = Some(serde_json::from_value(status).unwrap());
+        upgrade
+    }
+
+    #[test]
+    fn a_step_that_was_not_sent_does_not_hold_up_an_edited_plan() {
+        for reason in ["Suspended", "Retrying", "DrainBlocked", "OperationFailed"] {
+            assert!(!is_busy(&in_flight(2, true, "Intent", reason)), "{reason}");
+        }
+        assert!(is_busy(&in_flight(3, true, "Intent", "Suspended")), "suspend has not been seen yet");
+        assert!(is_busy(&in_flight(2, false, "Intent", "Retrying")), "it may be sent any moment");
+        for reason in ["UpgradingNodeImage", "WaitingForCluster", "AzureUnreachable"] {
+            assert!(is_busy(&in_flight(2, true, "Intent", reason)), "{reason}: Azure may be working on it");
+        }
+        for phase in ["Submitted", "Verifying", "Gating", "Soaking"] {
+            assert!(is_busy(&in_flight(2, true, phase, "GateFailed")), "{phase}");
+        }
+        assert!(!is_busy(&build_upgrade(&plan(), &rollout(), "w", "a")), "nothing was begun");
+    }
 }

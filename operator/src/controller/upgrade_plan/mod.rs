@@ -19,10 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use validate::{Invalid, ValidPlan, upgrade_spec, validate};
 
-use super::{Ended, changed_specs, drive};
+use super::{Controlled, Ended, changed_specs, drive};
 use crate::context::Context;
 
 const CONCURRENCY: u16 = 16;
+const CONTROLLED: Controlled = Controlled { name: "upgradeplan", kind: "UpgradePlan" };
 /// A safety net: changes of the plan and of its ClusterUpgrades wake it.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -65,28 +66,35 @@ enum Hindrance {
     Invalid(Vec<InvalidField>),
     /// These clusters have not been observed yet, or cannot be.
     Inventory(Vec<String>),
-    /// The rollout of an earlier version of the plan has steps in flight.
-    EarlierRollout(String),
+    /// The rollout of an earlier version of the plan has a step in flight, in this ClusterUpgrade.
+    EarlierRollout(Box<ClusterUpgrade>),
+    /// A ClusterUpgrade of this name is there and not the plan's: of a deleted plan of the same name,
+    /// or made by hand.
+    Taken(String),
+    /// Another replica leads: what was seen here says nothing.
+    NotLeading,
 }
 
 /// Runs the controller until `stop`.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
-    let api: Api<DeserializeGuard<UpgradePlan>> = Api::all(context.hub.clone());
-    let upgrades: Api<DeserializeGuard<ClusterUpgrade>> = Api::all(context.hub.clone());
-    let (store, stream) = changed_specs(api);
+    let upgrades: Api<DeserializeGuard<ClusterUpgrade>> = Api::all(context.watches.clone());
+    let (store, stream) = changed_specs::<UpgradePlan>(CONTROLLED, &context);
     let controller = Controller::for_stream(stream, store)
         .owns(upgrades, watcher::Config::default())
         .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(100)))
         .graceful_shutdown_on(async move { stop.cancelled().await });
-    drive("upgradeplan", controller, context, reconcile).await;
+    drive(CONTROLLED, controller, context, reconcile).await;
 }
 
 async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Result<Ended, Error> {
     let Some(mut observed) = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)? else {
-        context.metrics.standing("UpgradePlan", format!("{namespace}/{name}"), None);
+        context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
     let hindrance = act::act(&context, &mut observed).await?;
+    if matches!(hindrance, Some(Hindrance::NotLeading)) {
+        return Ok(Ended::LookAgain(context.after(PERIOD)));
+    }
     record::record(&context, &observed, hindrance.as_ref()).await?;
     Ok(Ended::LookAgain(context.after(PERIOD)))
 }

@@ -33,7 +33,8 @@ pub(super) async fn observe(
     Ok(Some(Observed { plan, clusters, upgrades }))
 }
 
-/// The ClusterUpgrades that a plan has made.
+/// The ClusterUpgrades that this very plan has made: not those of a deleted one of the same name
+/// that the garbage collector has not reached yet, nor what somebody labelled by hand.
 pub(super) async fn list_upgrades(
     context: &Context,
     plan: &UpgradePlan,
@@ -41,8 +42,15 @@ pub(super) async fn list_upgrades(
     let api: Api<DeserializeGuard<ClusterUpgrade>> =
         Api::namespaced(context.hub.clone(), &plan.namespace().unwrap_or_default());
     let ours = ListParams::default().labels(&format!("{PLAN_LABEL}={}", plan.name_any()));
-    let found = api.list(&ours).await?;
-    Ok(found.items.into_iter().filter_map(|upgrade| upgrade.0.ok()).collect())
+    let found = api.list(&ours).await?.items.into_iter();
+    Ok(found.filter_map(|upgrade| upgrade.0.ok()).filter(|upgrade| is_made_by(upgrade, plan)).collect())
+}
+
+/// Whether the plan controls the ClusterUpgrade, which is not about to go.
+pub(super) fn is_made_by(upgrade: &ClusterUpgrade, plan: &UpgradePlan) -> bool {
+    let owners = upgrade.owner_references().iter();
+    let controllers = owners.filter(|owner| owner.controller == Some(true)).map(|owner| Some(&owner.uid));
+    upgrade.metadata.deletion_timestamp.is_none() && controllers.eq([plan.metadata.uid.as_ref()])
 }
 
 impl Observed {

@@ -64,7 +64,7 @@ pub(super) fn member(upgrade: &ClusterUpgrade) -> Member {
     let in_flight = status.is_some_and(|status| status.ledger.in_flight());
     let state = if is_finished(upgrade) {
         MemberState::Succeeded
-    } else if summary.is_some_and(|summary| summary.phase == "Stopped") {
+    } else if is_stopped(upgrade) {
         MemberState::Stopped
     } else if !admitted {
         MemberState::Waiting
@@ -74,6 +74,11 @@ pub(super) fn member(upgrade: &ClusterUpgrade) -> Member {
         MemberState::Running
     };
     Member { name: upgrade.name_any(), state }
+}
+
+pub(super) fn is_stopped(upgrade: &ClusterUpgrade) -> bool {
+    let summary = upgrade.status.as_ref().and_then(|status| status.summary.as_ref());
+    summary.is_some_and(|summary| summary.phase == "Stopped")
 }
 
 pub(super) fn is_finished(upgrade: &ClusterUpgrade) -> bool {
@@ -102,10 +107,29 @@ fn standing(
             return stands(Some(Stance::Working), "WaitingForInventory", message);
         }
         Some(Hindrance::EarlierRollout(upgrade)) => {
-            let message = format!("the plan was changed: ClusterUpgrade {upgrade} finishes its step first");
+            let message = format!(
+                "the plan was changed: ClusterUpgrade {} finishes its step first",
+                upgrade.name_any()
+            );
+            return match upgrade.status.as_ref().and_then(|status| status.summary.as_ref()) {
+                Some(summary) if is_stopped(upgrade) => stands(
+                    Some(Stance::Stopped),
+                    &summary.reason,
+                    format!("{message}, which has stopped: {}", summary.message),
+                ),
+                Some(_) | None => stands(Some(Stance::Working), "WaitingForEarlierRollout", message),
+            };
+        }
+        Some(Hindrance::Taken(name)) => {
+            let message = format!(
+                "ClusterUpgrade {name} is there and not of this plan: it goes by itself if it is left of a deleted plan of the same name, else delete it"
+            );
             return stands(Some(Stance::Working), "WaitingForEarlierRollout", message);
         }
-        None => {}
+        Some(Hindrance::NotLeading) | None => {}
+    }
+    if !observed.rollout().is_some_and(|rollout| rollout.members_recorded) {
+        return stands(Some(Stance::Working), "Initializing", "the rollout is being prepared".to_owned());
     }
     if let Some(stopped) = first_stopped(observed) {
         let summary = stopped.status.as_ref().and_then(|status| status.summary.as_ref());
@@ -146,7 +170,7 @@ fn next_status(
     states: &[WaveState],
     standing: &Standing,
 ) -> UpgradePlanStatus {
-    let started = before.rollout.is_some();
+    let started = before.rollout.as_ref().is_some_and(|rollout| rollout.members_recorded);
     let (done, all) = waves.iter().fold((0, 0), |(done, all), wave| {
         (done + wave.count(MemberState::Succeeded), all + wave.members.len())
     });
@@ -186,5 +210,121 @@ fn wave_status((wave, state): (&Wave, &WaveState)) -> WaveStatus {
             stopped: count(MemberState::Stopped),
             succeeded: count(MemberState::Succeeded),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Share;
+    use serde_json::{Value, json};
+
+    fn upgrade(name: &str, admitted: bool, status: &Value) -> ClusterUpgrade {
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "ClusterUpgrade", "metadata": {"name": name},
+            "spec": {"clusterRef": {"name": name}, "target": {"scope": "NodeImage"},
+                "plan": {"name": "p", "rollout": "p-1", "wave": "w", "admitted": admitted}},
+            "status": status
+        }))
+        .unwrap()
+    }
+
+    fn stands(phase: &str, reason: &str) -> Value {
+        json!({"summary": {"phase": phase, "reason": reason, "message": "because", "progress": "0/1",
+            "since": "2026-12-05T22:00:00Z"}})
+    }
+
+    /// The same, with a step in flight.
+    fn in_flight(phase: &str, reason: &str) -> Value {
+        let mut status = stands(phase, reason);
+        status["operation"] = json!({"stepId": "image-a", "phase": "Soaking", "attempt": 1,
+            "intentAt": "2026-12-05T22:00:00Z", "deadline": "2026-12-06T04:00:00Z",
+            "since": "2026-12-05T22:00:00Z"});
+        status
+    }
+
+    #[test]
+    fn how_far_a_cluster_is() {
+        let mut finished = stands("Stopped", "GateFailed");
+        finished["finishedAt"] = json!("2026-12-05T23:00:00Z");
+        let table = [
+            (false, json!({}), MemberState::Waiting),
+            (false, stands("Parked", "WaitingForWave"), MemberState::Waiting),
+            (true, stands("Parked", "WaitingForWave"), MemberState::Running),
+            (true, json!({}), MemberState::Running),
+            (true, stands("Parked", "Soaking"), MemberState::Soaking),
+            (true, in_flight("Parked", "Soaking"), MemberState::Running),
+            (true, stands("Working", "GateInconclusive"), MemberState::Running),
+            (true, stands("Stopped", "GateFailed"), MemberState::Stopped),
+            (false, stands("Stopped", "InvalidSpec"), MemberState::Stopped),
+            (true, finished, MemberState::Succeeded),
+        ];
+        for (admitted, status, state) in table {
+            assert_eq!(member(&upgrade("a", admitted, &status)).state, state, "{status}");
+        }
+    }
+
+    fn observed(members_recorded: bool, upgrades: Vec<ClusterUpgrade>) -> Observed {
+        let plan = json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "UpgradePlan", "metadata": {"name": "p"},
+            "spec": {"target": {"scope": "NodeImage"}, "waves": [{"name": "w", "clusters": {"names": ["a"]}}]},
+            "status": {"rollout": {"id": "p-1", "number": 1, "planHash": "0", "target": {},
+                "startedAt": "2026-12-05T22:00:00Z", "membersRecorded": members_recorded}}
+        });
+        Observed { plan: serde_json::from_value(plan).unwrap(), clusters: Vec::new(), upgrades }
+    }
+
+    fn told(observed: &Observed, hindrance: Option<&Hindrance>) -> (&'static str, String, String) {
+        let waves = observed.waves();
+        let states = decide_rollout(&waves, observed.plan.spec.suspend).waves;
+        let standing = standing(observed, &waves, &states, hindrance);
+        (standing.phase(), standing.reason, standing.message)
+    }
+
+    #[test]
+    fn how_a_plan_stands() {
+        let (phase, reason, _) = told(&observed(false, Vec::new()), None);
+        assert_eq!((phase, reason.as_str()), ("Working", "Initializing"), "no members yet is not all done");
+        let running = vec![upgrade("a", true, &json!({}))];
+        assert_eq!(told(&observed(true, running), None).1, "RollingOut");
+        let soaking = vec![upgrade("a", true, &stands("Parked", "Soaking"))];
+        assert_eq!(told(&observed(true, soaking), None).0, "Parked");
+        let stopped = ["b", "a"].map(|name| upgrade(name, true, &stands("Stopped", "DrainBlocked")));
+        let (phase, reason, message) = told(&observed(true, stopped.into()), None);
+        assert_eq!(
+            (phase, reason.as_str(), message.as_str()),
+            ("Stopped", "DrainBlocked", "cluster a: because")
+        );
+        let done = vec![upgrade("a", true, &json!({"finishedAt": "2026-12-05T23:00:00Z"}))];
+        assert_eq!(told(&observed(true, done), None).0, "Succeeded");
+        let mut suspended = observed(true, vec![upgrade("a", false, &json!({}))]);
+        suspended.plan.spec.suspend = true;
+        assert_eq!(told(&suspended, None).1, "Suspended");
+    }
+
+    #[test]
+    fn what_hinders_a_plan_comes_first() {
+        let observed = observed(true, Vec::new());
+        let earlier = |status: &Value| Hindrance::EarlierRollout(Box::new(upgrade("a", true, status)));
+        let (phase, reason, _) = told(&observed, Some(&earlier(&json!({}))));
+        assert_eq!((phase, reason.as_str()), ("Working", "WaitingForEarlierRollout"));
+        let (phase, reason, message) = told(&observed, Some(&earlier(&stands("Stopped", "GateFailed"))));
+        assert_eq!((phase, reason.as_str()), ("Stopped", "GateFailed"), "it would wait for ever: {message}");
+        assert_eq!(told(&observed, Some(&Hindrance::Taken("p-1-a".to_owned()))).0, "Working");
+        let unknown = Hindrance::Inventory(vec!["a".to_owned()]);
+        assert_eq!(told(&observed, Some(&unknown)).1, "WaitingForInventory");
+    }
+
+    #[test]
+    fn a_wave_counts_its_clusters() {
+        let members = [MemberState::Running, MemberState::Stopped, MemberState::Stopped];
+        let wave = Wave {
+            name: "w".to_owned(),
+            max_concurrent: Share::Number(1),
+            members: members.map(|state| Member { name: String::new(), state }).into(),
+        };
+        let ClusterCounts { total, waiting, running, soaking, stopped, succeeded } =
+            wave_status((&wave, &WaveState::Stopped)).clusters;
+        assert_eq!((total, waiting, running, soaking, stopped, succeeded), (3, 0, 1, 0, 2, 0));
     }
 }

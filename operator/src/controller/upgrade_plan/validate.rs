@@ -163,7 +163,9 @@ pub(crate) fn resolved_target(
     }
     let version = resolve(&request, &common_to_all(offers.into_iter()), None)
         .map_err(|error| Invalid::Spec(vec![split(&error.to_string())]))?;
-    let newer = newer_clusters(&version, members);
+    // Pools alone may well go to a version behind their control plane.
+    let newer =
+        if spec.target.scope.has_control_plane() { newer_clusters(&version, members) } else { Vec::new() };
     if !newer.is_empty() {
         return Err(Invalid::Spec(newer));
     }
@@ -226,5 +228,152 @@ pub(crate) fn upgrade_spec(
             wave: wave.to_owned(),
             admitted: false,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// A cluster whose region has 1.33.8, 1.34.4 and 1.35.3.
+    fn cluster(name: &str, ring: &str, version: &str) -> AKSCluster {
+        let region: Vec<Value> =
+            ["1.33.8", "1.34.4", "1.35.3"].iter().map(|version| json!({ "version": version })).collect();
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "AKSCluster",
+            "metadata": {"name": name, "labels": {"ring": ring}},
+            "spec": {"resourceId": "unused"},
+            "status": {
+                "cluster": {"name": name, "location": "westeurope", "version": version,
+                    "provisioningState": "Succeeded", "power": "Running", "pools": []},
+                "offers": {"region": region}
+            }
+        }))
+        .unwrap()
+    }
+
+    fn fleet() -> Vec<AKSCluster> {
+        vec![cluster("a", "canary", "1.34.4"), cluster("b", "prod", "1.33.8"), cluster("c", "prod", "1.33.8")]
+    }
+
+    fn plan(target: &Value, waves: &Value) -> UpgradePlan {
+        let plan = json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "UpgradePlan",
+            "metadata": {"name": "p", "namespace": "fleet", "uid": "1"},
+            "spec": {"target": target, "waves": waves}
+        });
+        serde_json::from_value(plan).unwrap()
+    }
+
+    fn to(version: &str) -> Value {
+        json!({"kubernetes": {"version": version}})
+    }
+
+    fn checked(target: &Value, waves: &Value) -> Result<ValidPlan, Invalid> {
+        validate(&plan(target, waves), &fleet(), true)
+    }
+
+    fn words(result: Result<ValidPlan, Invalid>) -> String {
+        match result {
+            Err(Invalid::Spec(fields)) => {
+                fields.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_cluster_belongs_to_the_first_wave_that_selects_it() {
+        let waves = json!([
+            {"name": "canary", "clusters": {"names": ["c", "a"]}},
+            {"name": "prod", "clusters": {"selector": {"matchLabels": {"ring": "prod"}}}, "maxConcurrent": "50%"},
+        ]);
+        let valid = checked(&to("1.35"), &waves).unwrap();
+        assert_eq!(valid.target.kubernetes.as_deref(), Some("1.35.3"));
+        let members: Vec<_> = valid.waves.iter().map(|wave| wave.clusters.join(" ")).collect();
+        assert_eq!(members, ["c a", "b"], "by name as they are named, else by name");
+        assert_eq!(valid.waves[1].max_concurrent, Share::Percent(50));
+    }
+
+    #[test]
+    fn names_each_field_that_is_wrong_and_what_would_be_right() {
+        let one = |clusters: Value| json!([{"name": "w", "clusters": clusters}]);
+        let table = [
+            (json!([]), "spec.waves: is empty: name at least one wave"),
+            (
+                one(json!({"names": ["a", "z"]})),
+                "spec.waves[0].clusters.names[1]: there is no AKSCluster z in this namespace; registered: a, b, c",
+            ),
+            (
+                one(json!({"selector": {"matchLabels": {"ring": "none"}}})),
+                "spec.waves[0].clusters.selector: matches no AKSCluster of this namespace: check the labels, or leave the wave out",
+            ),
+            (one(json!({})), "spec.waves[0].clusters: exactly one of names and selector is needed"),
+            (
+                one(json!({"names": ["a"], "selector": {}})),
+                "spec.waves[0].clusters: exactly one of names and selector is needed",
+            ),
+        ];
+        for (waves, expected) in table {
+            assert_eq!(words(checked(&to("1.35"), &waves)), expected);
+        }
+        let twice = json!([
+            {"name": "w", "clusters": {"names": ["a"]}},
+            {"name": "w", "clusters": {"names": ["b"]}, "maxConcurrent": "101%"},
+        ]);
+        let both = words(checked(&to("1.35"), &twice));
+        assert!(both.contains("spec.waves[1].name: is taken by an earlier wave"), "{both}");
+        assert!(both.contains("spec.waves[1].maxConcurrent: must be"), "all at once: {both}");
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_reached() {
+        let all = json!([{"name": "w", "clusters": {"selector": {}}}]);
+        let error = |target: &Value| words(checked(target, &all));
+        let unknown = error(&to("1.40"));
+        assert!(unknown.starts_with("spec.target.kubernetes.version: is 1.40, of which"), "{unknown}");
+        assert!(unknown.contains("1.35.3"), "{unknown}");
+        assert_eq!(
+            error(&to("1.33.8")),
+            "spec.target.kubernetes.version: is 1.33.8, but AKSCluster a runs 1.34.4 and AKS cannot downgrade: name 1.34.4 or newer, or leave the cluster out"
+        );
+        let pools = json!({"scope": "NodePools", "kubernetes": {"version": "1.33.8"}});
+        assert!(checked(&pools, &all).is_ok(), "pools may be behind their control plane");
+        let both = json!({"kubernetes": {"version": "1.35", "channel": "Stable"}});
+        assert!(error(&both).starts_with("spec.target.kubernetes: exactly one"), "{}", error(&both));
+    }
+
+    #[test]
+    fn waits_for_the_inventory_where_a_version_must_be_resolved() {
+        let mut fleet = fleet();
+        fleet[1].status = None;
+        let all = json!([{"name": "w", "clusters": {"selector": {}}}]);
+        let check = |target: &Value, resolve| validate(&plan(target, &all), &fleet, resolve);
+        assert_eq!(check(&to("1.35"), true), Err(Invalid::Unobserved(vec!["b".to_owned()])));
+        assert!(check(&to("1.35"), false).is_ok(), "a present rollout has its target");
+        assert_eq!(check(&json!({"scope": "NodeImage"}), true).unwrap().target.kubernetes, None);
+        let patch = json!({"kubernetes": {"channel": "Patch"}});
+        assert_eq!(
+            validate(&plan(&patch, &all), &super::tests::fleet(), true).unwrap().target.kubernetes,
+            None
+        );
+    }
+
+    #[test]
+    fn an_upgrade_has_the_resolved_version_and_the_settings_of_its_wave() {
+        let waves = json!([
+            {"name": "canary", "clusters": {"names": ["a"]}, "soak": "24h"},
+            {"name": "prod", "clusters": {"names": ["b"]}},
+        ]);
+        let mut plan = plan(&json!({"kubernetes": {"channel": "Stable"}}), &waves);
+        plan.spec.suspend = true;
+        let target = ResolvedTarget { kubernetes: Some("1.34.4".to_owned()) };
+        let spec = upgrade_spec(&plan, &target, "p-1", "canary", "a");
+        let wanted = spec.target.kubernetes.unwrap();
+        assert_eq!((wanted.version.as_deref(), wanted.channel), (Some("1.34.4"), None));
+        assert_eq!(spec.policy.soak.map(|soak| soak.to_string()).as_deref(), Some("1d"));
+        assert!(spec.suspend && !spec.plan.unwrap().admitted);
+        assert_eq!(upgrade_spec(&plan, &target, "p-1", "prod", "b").policy.soak, None);
     }
 }

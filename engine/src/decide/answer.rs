@@ -1,0 +1,163 @@
+//! What the record becomes when Azure has accepted, refused or failed a step, and on `retry`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::View;
+use crate::{
+    failure::{Failure, FailureClass},
+    ledger::{Ledger, Operation, Phase, StepState},
+};
+
+/// A blocked step is tried again at this pace even if nothing seems to have changed:
+/// quota and policy change where we cannot see it.
+const BLOCKED_PACE: Duration = Duration::from_secs(30 * 60);
+/// Busy clusters and preempted operations are looked at again after this.
+const BUSY_PACE: Duration = Duration::from_secs(30);
+/// A step that ends without effect so often is not preempted by chance: it counts as failed.
+const PREEMPTIONS: i32 = 5;
+/// Code of an operation that somebody aborted.
+pub(super) const ABORTED: &str = "OperationCanceled";
+/// Code of a step that Azure calls done and the nodes do not show, sent again by `retry`.
+const NOT_SHOWN: &str = "NodesNotUpdated";
+/// First and largest pause after a failure that passes by itself.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+
+/// `retry`: forget what held it back, accept the versions as they are, keep what is done.
+///
+/// A step that Azure calls done and the nodes do not show is sent again: that repairs it.
+pub(super) fn reopened(view: &View<'_>) -> Ledger {
+    let mut ledger = Ledger {
+        retry_token: view.request.retry.clone(),
+        expected: None,
+        gates_failing_since: None,
+        ..view.ledger.clone()
+    };
+    let Some(operation) = &mut ledger.operation else { return ledger };
+    let failure = match operation.phase {
+        Phase::Intent => None,
+        Phase::Verifying => {
+            let message = "Azure says that it is done, the nodes do not show it";
+            Some(Failure::new(None, Some(NOT_SHOWN), None, message))
+        }
+        Phase::Submitted | Phase::Gating | Phase::Soaking => return ledger,
+    };
+    operation.phase = Phase::Intent;
+    operation.failure = failure;
+    operation.held = false;
+    operation.attempt = 1;
+    operation.resubmissions = 0;
+    operation.not_before = None;
+    operation.submitted_at = None;
+    operation.async_operation = None;
+    operation.deadline = view.now + view.request.policy.step_timeout;
+    operation.since = view.now;
+    set_state(&mut ledger, StepState::Running);
+    ledger
+}
+
+pub(super) fn is_repair(operation: &Operation) -> bool {
+    operation.failure.as_ref().is_some_and(|failure| failure.code.as_deref() == Some(NOT_SHOWN))
+}
+
+/// The record after Azure has accepted the step in flight.
+#[must_use]
+pub fn accepted(ledger: &Ledger, async_operation: Option<String>, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    if let Some(operation) = &mut ledger.operation {
+        operation.phase = Phase::Submitted;
+        operation.submitted_at = Some(view.now);
+        operation.deadline = deadline_of_accepted(operation, view);
+        operation.async_operation = async_operation;
+        operation.not_before = None;
+        operation.failure = None;
+        operation.since = view.now;
+    }
+    set_state(&mut ledger, StepState::Running);
+    ledger
+}
+
+/// The time before Azure accepted a step (a busy cluster, a blocked drain) does not count against
+/// it; except after transient failures, which the deadline is to bound.
+pub(super) fn deadline_of_accepted(operation: &Operation, view: &View<'_>) -> Timestamp {
+    match class_of_last(operation) {
+        Some(FailureClass::Transient) => operation.deadline,
+        None | Some(_) => view.now + view.request.policy.step_timeout,
+    }
+}
+
+fn class_of_last(operation: &Operation) -> Option<FailureClass> {
+    operation.failure.as_ref().map(Failure::class)
+}
+
+/// The record after Azure has refused or failed the step in flight.
+///
+/// `retry_after` is what Azure asked for. The class of the failure decides whether and
+/// when it is sent again, and whether that counts as an attempt.
+#[must_use]
+pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>, view: &View<'_>) -> Ledger {
+    let (mut ledger, now, policy) = (ledger.clone(), view.now, &view.request.policy);
+    let Some(operation) = &mut ledger.operation else { return ledger };
+    let was_transient = class_of_last(operation).map(|class| class == FailureClass::Transient);
+    if operation.phase == Phase::Intent && !was_transient.unwrap_or(operation.resubmissions > 0) {
+        operation.deadline = now + policy.step_timeout;
+    }
+    let (pause, counts) = pause_after(operation, failure, retry_after, view);
+    operation.phase = Phase::Intent;
+    operation.since = now;
+    operation.submitted_at = None;
+    operation.async_operation = None;
+    operation.failure = Some(failure.clone());
+    operation.held = pause.is_none();
+    operation.not_before = pause.map(|pause| now + pause);
+    operation.resubmissions = operation.resubmissions.saturating_add(1).min(1000);
+    if counts {
+        operation.attempt += 1;
+        operation.deadline = now + policy.step_timeout;
+    }
+    let state = if operation.held { StepState::Failed } else { StepState::Running };
+    set_state(&mut ledger, state);
+    ledger
+}
+
+/// How long to wait before it is sent again, `None` for never; and whether that is an attempt.
+fn pause_after(
+    operation: &Operation,
+    failure: &Failure,
+    retry_after: Option<Duration>,
+    view: &View<'_>,
+) -> (Option<Duration>, bool) {
+    let retry_after = retry_after.unwrap_or_default();
+    let pause = backoff(operation.resubmissions).max(retry_after);
+    let retries = i32::try_from(view.request.policy.retries).unwrap_or(i32::MAX);
+    let attempt = if operation.attempt <= retries { (Some(pause), true) } else { (None, false) };
+    let without_effect = operation.phase == Phase::Submitted;
+    match failure.class() {
+        // Somebody stopped it on purpose: only a person starts it again.
+        _ if failure.code.as_deref() == Some(ABORTED) => (None, false),
+        FailureClass::Transient if view.now >= operation.deadline => (None, false),
+        FailureClass::Transient => (Some(pause), false),
+        FailureClass::Busy if without_effect && operation.resubmissions >= PREEMPTIONS => attempt,
+        FailureClass::Busy => (Some(BUSY_PACE.max(retry_after)), false),
+        FailureClass::Blocked => (Some(BLOCKED_PACE), false),
+        FailureClass::Failed => attempt,
+        FailureClass::Bug => (None, false),
+    }
+}
+
+/// Doubles from the first pause to the largest. Without jitter: attempts of different
+/// clusters are spread by their own timing, and each cluster has one in flight.
+pub(super) fn backoff(resubmissions: i32) -> Duration {
+    let (first, largest) = BACKOFF;
+    let doublings = u32::try_from(resubmissions).unwrap_or(0).min(16);
+    first.saturating_mul(1 << doublings).min(largest)
+}
+
+pub(super) fn set_state(ledger: &mut Ledger, state: StepState) {
+    let Some(operation) = &ledger.operation else { return };
+    if let Some(record) = ledger.steps.iter_mut().find(|record| record.id == operation.step_id) {
+        record.state = state;
+        record.attempts = operation.attempt;
+    }
+}

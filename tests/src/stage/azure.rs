@@ -1,0 +1,44 @@
+//! A second pair of eyes on Azure: documents as any other client reads them.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use simulator::scenario::Identity;
+
+use super::Stage;
+
+const CLIENT_ID: &str = "40000000-0000-4000-8000-000000000002";
+const SECRET: &str = "of-the-stage";
+const API_VERSION: &str = "2026-05-01";
+
+/// Who reads here; not the operator.
+pub(super) fn identity() -> Identity {
+    Identity {
+        client_id: CLIENT_ID.to_owned(),
+        object_id: "30000000-0000-4000-8000-000000000002".to_owned(),
+        secret: Some(SECRET.to_owned()),
+        federated: None,
+        groups: Vec::new(),
+    }
+}
+
+impl Stage {
+    /// A document of a cluster as Azure has it; `below` is empty or for example `/agentPools/system`.
+    ///
+    /// # Errors
+    /// When Azure does not answer.
+    pub async fn arm(&self, cluster: &str, below: &str) -> Result<Value> {
+        let ready = self.simulator.ready();
+        let ca = reqwest::Certificate::from_pem(ready.ca_pem.as_bytes())?;
+        let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
+        let form = format!(
+            "grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={SECRET}\
+             &scope=https://management.azure.com/.default"
+        );
+        let token = client.post(format!("{}/{}/oauth2/v2.0/token", ready.authority, ready.tenant)).body(form);
+        let token: Value = token.send().await?.error_for_status()?.json().await?;
+        let token = token["access_token"].as_str().context("a token")?;
+        let id = &self.target(cluster).resource_id;
+        let url = format!("{}{id}{below}?api-version={API_VERSION}", ready.endpoint);
+        Ok(client.get(url).bearer_auth(token).send().await?.error_for_status()?.json().await?)
+    }
+}
