@@ -290,11 +290,13 @@ fn move_on(view: &View<'_>, phase: Phase) -> Decision {
         if phase == Phase::Submitted {
             operation.submitted_at = operation.submitted_at.or(Some(view.now));
             operation.deadline = deadline_of_accepted(operation, view);
+        } else {
+            // Long, and a capability: kept no longer than it is of use.
+            operation.async_operation = None;
         }
         operation.not_before = None;
         operation.failure = None;
         if phase == Phase::Intent {
-            operation.async_operation = None;
             operation.submitted_at = None;
         }
     }
