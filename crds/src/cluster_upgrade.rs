@@ -1,6 +1,6 @@
 //! ClusterUpgrade: one cluster's upgrade. Its status is the ledger.
 
-use engine::Ledger;
+use engine::{Baseline, Ledger};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
@@ -35,7 +35,7 @@ use crate::{ClusterReference, TargetSpec, UpgradePolicy};
     validation = Rule::new("self.clusterRef == oldSelf.clusterRef && self.target == oldSelf.target && self.policy == oldSelf.policy")
         .message("spec.clusterRef, target and policy are fixed once created: make another ClusterUpgrade"),
     validation = Rule::new("has(self.plan) == has(oldSelf.plan) && (!has(self.plan) || (self.plan.name == oldSelf.plan.name && self.plan.rollout == oldSelf.plan.rollout && self.plan.wave == oldSelf.plan.wave))")
-        .message("spec.plan is fixed once created, but for admitted"),
+        .message("spec.plan is fixed once created, but for admitted and suspended"),
     validation = Rule::new("!has(oldSelf.plan) || !has(self.plan) || self.plan.admitted || !oldSelf.plan.admitted")
         .message("spec.plan.admitted cannot be taken back: use spec.suspend")
 )]
@@ -71,6 +71,12 @@ pub struct PlanReference {
     /// Whether the wave has let it start.
     #[serde(default)]
     pub admitted: bool,
+    /// Whether the plan is suspended, or the rollout over.
+    #[serde(default)]
+    pub suspended: bool,
+    /// What was unhealthy before an earlier rollout began that did not come to its end here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 /// The ledger of one cluster's upgrade, and how it stands.

@@ -134,6 +134,10 @@ pub struct Rollout {
     /// Whether every ClusterUpgrade has been made: membership is fixed from then on.
     #[serde(default)]
     pub members_recorded: bool,
+    /// How many clusters each wave has, in order, once they are recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(range(min = 0, max = 100_000)))]
+    pub wave_sizes: Vec<i32>,
     /// How often clusters were let start; each is claimed by counting here first.
     #[serde(default)]
     #[schemars(range(min = 0))]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::{
     cluster::Cluster,
     gates::{LARGEST_BASELINE, Verdict, judge_workloads, take_baseline},
-    ledger::{Expected, Ledger, Operation, Phase, StepRecord, StepState},
+    ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState},
     observation::Observation,
     plan::{Plan, plan},
     policy::Policy,
@@ -45,6 +45,8 @@ pub struct Request {
     pub other_upgrade: Option<String>,
     /// Value of the annotation `tidegate.dev/retry`.
     pub retry: Option<String>,
+    /// The baseline of an earlier upgrade of the cluster that did not come to its end.
+    pub baseline: Option<Baseline>,
 }
 
 /// Everything that a decision looks at.
@@ -167,7 +169,9 @@ fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Re
     let policy = &view.request.policy;
     let workloads =
         view.seen.workloads.as_ref().map_err(|why| wait(WaitingOn::GateInconclusive(why.to_string())))?;
-    let baseline = take_baseline(workloads, policy, view.now);
+    // What an earlier upgrade of this cluster broke is not to pass for having been broken before.
+    let inherited = view.request.baseline.clone();
+    let baseline = inherited.unwrap_or_else(|| take_baseline(workloads, policy, view.now));
     if baseline.unhealthy.len() > LARGEST_BASELINE {
         return Ok(Decision::Wait(WaitingOn::TooManyUnhealthy(baseline.unhealthy.len())));
     }
@@ -274,6 +278,7 @@ fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> 
         phase: Phase::Intent,
         attempt: 1,
         intent_at: view.now,
+        claims: 0,
         submitted_at: None,
         deadline: view.now + view.request.policy.step_timeout,
         async_operation: None,

@@ -107,6 +107,8 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     fn claim(&mut self) {
         if let Some(operation) = &mut self.ledger.operation {
             operation.intent_at = self.clock.now();
+            // So that the write is never one that changes nothing, whatever the clock shows.
+            operation.claims = operation.claims.saturating_add(1).min(1_000_000);
         }
         self.claimed = true;
         self.seen.cluster = Err(Unreadable::not_asked());
@@ -190,7 +192,8 @@ impl Needs {
         let blocked = operation.failure.as_ref().filter(|failure| failure.class() == FailureClass::Blocked);
         match operation.phase {
             Phase::Intent => {
-                Self { cluster: true, budgets: blocked.map(|failure| failure.blockers()), ..Self::default() }
+                let budgets = blocked.map(|failure| failure.blockers());
+                Self { cluster: true, workloads: budgets.is_none(), budgets, ..Self::default() }
             }
             Phase::Submitted => Self { cluster: true, ..Self::default() },
             Phase::Verifying => {

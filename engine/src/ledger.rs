@@ -103,6 +103,10 @@ pub struct Operation {
     pub attempt: i32,
     /// When the intent was recorded, before Azure was called.
     pub intent_at: Timestamp,
+    /// How often it was claimed before Azure was called.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub claims: i32,
     /// When Azure accepted it, or when it was found to be running already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted_at: Option<Timestamp>,

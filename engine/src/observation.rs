@@ -58,9 +58,11 @@ impl Default for Observation {
     }
 }
 
-/// What Azure says of a finished operation.
+/// What Azure says of an operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperationReport {
+    /// Azure still works on it, although the resource does not show it.
+    pub running: bool,
     /// Its error; an error in the body of a succeeded operation is none.
     pub failure: Option<Failure>,
 }

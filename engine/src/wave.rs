@@ -35,6 +35,8 @@ pub struct Wave {
     pub max_concurrent: Share,
     /// Its clusters, in the order in which they start.
     pub members: Vec<Member>,
+    /// How many it had at the start that cannot be seen any more.
+    pub missing: usize,
 }
 
 /// A cluster of a wave.
@@ -97,7 +99,7 @@ pub fn decide_rollout(waves: &[Wave], suspended: bool) -> RolloutDecision {
     let mut start = Vec::new();
     let mut states = Vec::with_capacity(waves.len());
     let mut earlier_done = true;
-    let any_stopped = waves.iter().any(|wave| wave.count(MemberState::Stopped) > 0);
+    let any_stopped = waves.iter().any(|wave| wave.missing > 0 || wave.count(MemberState::Stopped) > 0);
     for wave in waves {
         let state = if earlier_done { wave.state() } else { WaveState::Pending };
         if state == WaveState::RollingOut && !suspended && !any_stopped {
@@ -118,7 +120,8 @@ impl Wave {
 
     fn state(&self) -> WaveState {
         let (stopped, succeeded) = (self.count(MemberState::Stopped), self.count(MemberState::Succeeded));
-        if stopped > 0 {
+        // What became of a cluster that is gone is not known: not a success.
+        if stopped > 0 || self.missing > 0 {
             WaveState::Stopped
         } else if succeeded == self.members.len() {
             WaveState::Succeeded
@@ -146,6 +149,7 @@ mod tests {
         let members = states.iter().enumerate();
         Wave {
             name: "w".to_owned(),
+            missing: 0,
             max_concurrent,
             members: members.map(|(n, state)| Member { name: format!("c{n}"), state: *state }).collect(),
         }
@@ -181,6 +185,13 @@ mod tests {
             assert_eq!(decide_rollout(&waves, false).waves[1], WaveState::Pending);
         }
         assert_eq!(starts(&[wave(Share::Number(1), &[Succeeded, Succeeded]), next()]), ["c0"]);
+    }
+
+    #[test]
+    fn a_wave_whose_clusters_are_gone_has_not_succeeded() {
+        let gone = Wave { missing: 1, ..wave(Share::Number(1), &[]) };
+        let decision = decide_rollout(&[gone, wave(Share::Number(1), &[Waiting])], false);
+        assert_eq!((decision.start, decision.waves[0]), (Vec::new(), WaveState::Stopped));
     }
 
     #[test]

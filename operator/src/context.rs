@@ -13,7 +13,7 @@ use kube::{
 };
 
 use crate::{
-    azure::{AzureFleet, RegionCache, steady, with_causes},
+    azure::{AzureFleet, OfferCache, steady, with_causes},
     clock::WallClock,
     leader::Leadership,
     target::{TargetAccess, TargetCluster, TargetError},
@@ -28,8 +28,8 @@ pub(crate) struct Context {
     pub watches: Client,
     /// Azure Resource Manager.
     pub azure: AzureClient,
-    /// Versions of each region.
-    pub regions: Arc<RegionCache>,
+    /// What Azure offers, as last read.
+    pub offers: Arc<OfferCache>,
     /// The way to target clusters.
     pub access: TargetAccess,
     /// The clock.
@@ -46,13 +46,7 @@ impl Context {
     /// The cluster in Azure.
     #[must_use]
     pub(crate) fn fleet(&self, id: &ClusterId) -> AzureFleet {
-        AzureFleet::new(
-            self.azure.clone(),
-            id.clone(),
-            self.regions.clone(),
-            self.clock,
-            self.metrics.clone(),
-        )
+        AzureFleet::new(self.azure.clone(), id.clone(), self.offers.clone(), self.clock, self.metrics.clone())
     }
 
     /// The cluster's own API. A cluster that cannot be reached is one that cannot be read,

@@ -12,7 +12,7 @@ use kube::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    azure::{AzureArgs, RegionCache, connect},
+    azure::{AzureArgs, OfferCache, connect},
     clock::WallClock,
     context::Context,
     controller::{FIELD_MANAGER, aks_cluster, cluster_upgrade, upgrade_plan},
@@ -131,7 +131,7 @@ fn work(
         let context = Arc::new(Context {
             access: TargetAccess::new(hub.clone(), azure.clone(), credential),
             recorder: Recorder::new(hub.clone(), reporter),
-            regions: Arc::<RegionCache>::default(),
+            offers: Arc::<OfferCache>::default(),
             hub,
             watches,
             azure,

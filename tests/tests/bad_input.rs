@@ -126,12 +126,22 @@ fn what_only_the_clusters_can_tell_stalls_and_other_plans_go_on() -> Result<()> 
                 GOOD_WAVES,
                 &["spec.target.kubernetes.version", "is 1.99", "offered", "1.36.2"],
             ),
-            ("unknown-patch", "1.35.77", GOOD_WAVES, &["spec.target.kubernetes.version", "1.35.77", "1.35.3"]),
+            (
+                "unknown-patch",
+                "1.35.77",
+                GOOD_WAVES,
+                &["spec.target.kubernetes.version", "1.35.77", "1.35.3"],
+            ),
             (
                 "downgrade",
                 "1.34",
                 GOOD_WAVES,
-                &["spec.target.kubernetes.version", "weu-2 runs 1.35.3", "cannot downgrade", "1.35.3 or newer"],
+                &[
+                    "spec.target.kubernetes.version",
+                    "weu-2 runs 1.35.3",
+                    "cannot downgrade",
+                    "1.35.3 or newer",
+                ],
             ),
             (
                 "unknown-cluster",
@@ -164,7 +174,13 @@ fn what_only_the_clusters_can_tell_stalls_and_other_plans_go_on() -> Result<()> 
         assert!(stage.mutations("weu-2").is_empty());
 
         // It goes on once the plan is mended.
-        stage.change_plan("bad", "unknown-minor", serde_json::json!({"target": {"kubernetes": {"version": "1.35"}}})).await?;
+        stage
+            .change_plan(
+                "bad",
+                "unknown-minor",
+                serde_json::json!({"target": {"kubernetes": {"version": "1.35"}}}),
+            )
+            .await?;
         stage.plan_reaches("bad", "unknown-minor", "Succeeded").await.map(drop)
     })
 }

@@ -135,7 +135,20 @@ fn intent(
     if let Some(waiting) = holds_back(view, operation, current) {
         return Decision::Wait(waiting);
     }
+    // An intent may have waited for hours: what was healthy when it was recorded counts no more.
+    if !goes_on_regardless(operation)
+        && let Err(stop) = gate(view)
+    {
+        return *stop;
+    }
     Decision::Submit(current.step.clone())
+}
+
+/// A step that was half done when its drain was blocked, or that a person has asked to repair, is
+/// what the workloads wait for.
+fn goes_on_regardless(operation: &Operation) -> bool {
+    let blocked = operation.failure.as_ref().is_some_and(|failure| failure.class() == FailureClass::Blocked);
+    blocked || is_repair(operation)
 }
 
 /// What forbids sending the step (again) right now.
@@ -189,6 +202,7 @@ fn submitted(
         return record(refused(view.ledger, &unexplained(resource.state), None, view));
     }
     match (&view.seen.operation, &operation.async_operation) {
+        (Some(report), _) if report.running => Decision::Wait(WaitingOn::Operation(current.step.clone())),
         (Some(report), _) => match &report.failure {
             Some(failure) => record(refused(view.ledger, failure, None, view)),
             None => record(refused(view.ledger, &unexplained(resource.state), None, view)),

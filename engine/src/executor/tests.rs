@@ -29,6 +29,7 @@ fn request(scope: Scope, to: Option<&str>) -> Request {
         waits_for_wave: None,
         other_upgrade: None,
         retry: None,
+        baseline: None,
     }
 }
 

@@ -396,7 +396,7 @@ impl Fleet for World {
 
     async fn operation(&self, address: &str) -> Reading<OperationReport> {
         self.port("operation", |state| match state.failures.get(address) {
-            Some(failure) => Ok(OperationReport { failure: failure.clone() }),
+            Some(failure) => Ok(OperationReport { running: false, failure: failure.clone() }),
             None => Err(Unreadable("the operation still runs".to_owned())),
         })
         .await

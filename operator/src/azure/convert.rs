@@ -105,17 +105,17 @@ pub(super) fn failure(error: &Error) -> Failure {
     }
 }
 
-/// What became of an operation; one that still runs tells nothing.
-pub(super) fn report(status: &OperationStatus) -> Result<OperationReport, Unreadable> {
+/// What became of an operation.
+pub(super) fn report(status: &OperationStatus) -> OperationReport {
     let failed = match &status.state {
-        OperationState::InProgress(_) => return Err(Unreadable("the operation still runs".to_owned())),
+        OperationState::InProgress(_) => return OperationReport { running: true, failure: None },
         OperationState::Succeeded => false,
         OperationState::Failed | OperationState::Canceled => true,
     };
     let failure = status.error.as_ref().filter(|_| failed).map(|error| {
         Failure::new(error.status, error.code.as_deref(), error.subcode.as_deref(), &error.summary())
     });
-    Ok(OperationReport { failure })
+    OperationReport { running: false, failure }
 }
 
 /// An error with its causes, in one line.

@@ -1,40 +1,26 @@
 //! One cluster in Azure, through the management client.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use azure_mgmt_containerservice::{Accepted, Client, ClusterId, Error, OperationUrl, writes};
 use engine::{
-    Cluster, Failure, Fleet, Offers, OperationReport, Reading, RegionVersion, Rejection, Step, StepKind,
-    Unreadable,
+    Cluster, Failure, Fleet, NodePool, OfferedVersion, Offers, OperationReport, Reading, RegionVersion,
+    Rejection, Step, StepKind, Unreadable,
 };
-use futures::future::try_join_all;
-use jiff::Timestamp;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{convert, steady};
+use super::{OfferCache, convert, steady};
 use crate::{clock::WallClock, telemetry::Metrics};
 
-/// How long the versions of a region are kept: AKS releases weekly, region by region.
-const REGION_TTL: Duration = Duration::from_secs(4 * 3600);
-
-type Read = (Timestamp, Vec<RegionVersion>);
-
-/// The versions of each region, shared by all clusters.
-#[derive(Debug, Default)]
-pub(crate) struct RegionCache {
-    /// By subscription and location: when they were read, and the versions.
-    regions: Mutex<BTreeMap<(String, String), Read>>,
-}
+/// So many upgrade profiles of one cluster are asked for at once.
+const CONCURRENT_READS: usize = 8;
 
 /// One cluster in Azure.
 #[derive(Clone)]
 pub(crate) struct AzureFleet {
     client: Client,
     id: ClusterId,
-    regions: Arc<RegionCache>,
+    offers: Arc<OfferCache>,
     clock: WallClock,
     metrics: Metrics,
 }
@@ -45,34 +31,56 @@ impl AzureFleet {
     pub(crate) fn new(
         client: Client,
         id: ClusterId,
-        regions: Arc<RegionCache>,
+        offers: Arc<OfferCache>,
         clock: WallClock,
         metrics: Metrics,
     ) -> Self {
-        Self { client, id, regions, clock, metrics }
+        Self { client, id, offers, clock, metrics }
     }
 
     async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Unreadable> {
-        let key = (self.id.subscription().to_lowercase(), location.to_owned());
-        let now = self.clock.now();
-        let known = self.regions.regions.lock().ok().and_then(|regions| regions.get(&key).cloned());
-        if let Some((at, versions)) = known
-            && now < at + REGION_TTL
-        {
+        let (key, now) = (format!("{}/{location}", self.id.subscription().to_lowercase()), self.clock.now());
+        if let Some(versions) = self.offers.regions.get(&key, now) {
             return Ok(versions);
         }
         let answer = self.client.locations().kubernetes_versions(self.id.subscription(), location).await;
         let versions = convert::region(&self.counted("kubernetesVersions", answer)?);
-        if let Ok(mut regions) = self.regions.regions.lock() {
-            regions.insert(key, (now, versions.clone()));
-        }
+        self.offers.regions.put(key, now, versions.clone());
         Ok(versions)
     }
 
-    async fn latest_image(&self, pool: &str) -> Result<Option<(String, String)>, Unreadable> {
-        let answer = self.client.agent_pools().upgrade_profile(&self.id, pool).await;
-        let profile = self.counted("agentPools/upgradeProfiles", answer)?;
-        Ok(profile.view().latest_node_image_version.clone().map(|image| (pool.to_owned(), image)))
+    async fn control_plane(&self, cluster: &Cluster) -> Result<Vec<OfferedVersion>, Unreadable> {
+        let (key, now) = (format!("{}@{}", self.key(), cluster.version), self.clock.now());
+        if let Some(offered) = self.offers.control_planes.get(&key, now) {
+            return Ok(offered);
+        }
+        let answer = self.client.managed_clusters().upgrade_profile(&self.id).await;
+        let offered = convert::offered(self.counted("managedClusters/upgradeProfiles", answer)?.view());
+        self.offers.control_planes.put(key, now, offered.clone());
+        Ok(offered)
+    }
+
+    /// The pool's name and its newest image, if Azure names one.
+    async fn latest_image(&self, pool: NodePool) -> Result<Option<(String, String)>, Unreadable> {
+        let NodePool { name, version, node_image, .. } = pool;
+        let (key, now) = (format!("{}/{name}@{version}@{node_image}", self.key()), self.clock.now());
+        let known = self.offers.images.get(&key, now);
+        let image = match known {
+            Some(image) => image,
+            None => {
+                let answer = self.client.agent_pools().upgrade_profile(&self.id, &name).await;
+                let profile = self.counted("agentPools/upgradeProfiles", answer)?;
+                let image = profile.view().latest_node_image_version.clone();
+                self.offers.images.put(key, now, image.clone());
+                image
+            }
+        };
+        Ok(image.map(|image| (name, image)))
+    }
+
+    /// ARM ids differ in case between calls.
+    fn key(&self) -> String {
+        self.id.as_str().to_lowercase()
     }
 
     async fn send(&self, step: &Step) -> Result<Accepted, Error> {
@@ -118,15 +126,14 @@ impl Fleet for AzureFleet {
     }
 
     async fn offers(&self, cluster: &Cluster) -> Reading<Offers> {
-        let answer = self.client.managed_clusters().upgrade_profile(&self.id).await;
-        let profile = self.counted("managedClusters/upgradeProfiles", answer)?;
+        let control_plane = self.control_plane(cluster).await?;
         let region = self.region(&cluster.location).await?;
-        let images = try_join_all(cluster.pools.iter().map(|pool| self.latest_image(&pool.name))).await?;
-        Ok(Offers {
-            control_plane: convert::offered(profile.view()),
-            region,
-            images: images.into_iter().flatten().collect(),
-        })
+        let images = stream::iter(cluster.pools.clone())
+            .map(|pool| self.latest_image(pool))
+            .buffered(CONCURRENT_READS)
+            .try_collect::<Vec<_>>()
+            .await?;
+        Ok(Offers { control_plane, region, images: images.into_iter().flatten().collect() })
     }
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
@@ -145,8 +152,8 @@ impl Fleet for AzureFleet {
         let answer = self.client.operations().status(&OperationUrl::new(address)).await;
         match answer {
             // Azure forgets operations after some time; the resource itself tells the rest.
-            Err(error) if error.is_not_found() => Ok(OperationReport { failure: None }),
-            answer => convert::report(&self.counted("operations", answer)?),
+            Err(error) if error.is_not_found() => Ok(OperationReport { running: false, failure: None }),
+            answer => Ok(convert::report(&self.counted("operations", answer)?)),
         }
     }
 }

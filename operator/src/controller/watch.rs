@@ -1,6 +1,12 @@
 //! How a controller watches and is driven.
 
-use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::{
@@ -18,8 +24,9 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 
-/// After an error that nothing else explains.
-const ERROR_PAUSE: Duration = Duration::from_secs(5);
+/// Pauses after errors in a row: short, since most are conflicts; long, when the hub is away.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LARGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// A controller's name, and the kind of its objects: labels of metrics.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +105,18 @@ pub(crate) async fn drive<K, F, Fut, E>(
             })
         }
     };
+    let failures = Arc::new(Failures::default());
+    let succeeded = failures.clone();
+    let reconcile = move |object: Arc<DeserializeGuard<K>>, context: Arc<Context>| {
+        let (name, succeeded) = (key(object.namespace(), &object.name_any()), succeeded.clone());
+        let outcome = reconcile(object, context);
+        async move { outcome.await.inspect(|_| succeeded.forget(&name)) }
+    };
+    let again = move |object: Arc<DeserializeGuard<K>>, _: &E, _: Arc<Context>| {
+        Action::requeue(failures.pause(key(object.namespace(), &object.name_any())))
+    };
     controller
-        .run(reconcile, |_, _: &E, _| Action::requeue(ERROR_PAUSE), context)
+        .run(reconcile, again, context)
         .for_each(|outcome| {
             match outcome {
                 Ok(_) => metrics.reconcile(name, true),
@@ -109,8 +126,12 @@ pub(crate) async fn drive<K, F, Fut, E>(
                 }
                 Err(error) => {
                     metrics.reconcile(name, false);
-                    let error = crate::azure::with_causes(&error);
-                    tracing::warn!(controller = name, error, "will be tried again");
+                    let (conflict, error) = (is_conflict(&error), crate::azure::with_causes(&error));
+                    if conflict {
+                        tracing::debug!(controller = name, error, "somebody else wrote first: decided anew");
+                    } else {
+                        tracing::warn!(controller = name, error, "will be tried again");
+                    }
                 }
             }
             std::future::ready(())
@@ -118,7 +139,36 @@ pub(crate) async fn drive<K, F, Fut, E>(
         .await;
 }
 
-/// Names an object in metrics.
+/// How often each object failed in a row. Their own timing keeps objects apart, so there is no jitter.
+#[derive(Default)]
+struct Failures(Mutex<BTreeMap<String, u32>>);
+
+impl Failures {
+    fn forget(&self, object: &str) {
+        if let Ok(mut failures) = self.0.lock() {
+            failures.remove(object);
+        }
+    }
+
+    /// Doubles with each failure in a row, from the first pause to the largest.
+    fn pause(&self, object: String) -> Duration {
+        let Ok(mut failures) = self.0.lock() else { return LARGEST_PAUSE };
+        let failed = failures.entry(object).or_default();
+        let pause = FIRST_PAUSE.saturating_mul(1 << (*failed).min(16)).min(LARGEST_PAUSE);
+        *failed = failed.saturating_add(1);
+        pause
+    }
+}
+
+/// Whether a write was refused because the object had changed since it was read.
+fn is_conflict(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .filter_map(|cause| cause.downcast_ref::<kube::Error>())
+        .any(|cause| matches!(cause, kube::Error::Api(status) if status.code == 409))
+}
+
+/// Names an object.
 fn key(namespace: Option<String>, name: &str) -> String {
     format!("{}/{name}", namespace.unwrap_or_default())
 }
@@ -129,5 +179,20 @@ pub(crate) fn settled<T>(answer: Result<T, kube::Error>) -> Result<Option<T>, ku
         Ok(value) => Ok(Some(value)),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_with_failures_in_a_row() {
+        let failures = Failures::default();
+        let pause = || failures.pause("fleet/a".to_owned());
+        assert_eq!([pause(), pause(), pause()].map(|pause| pause.as_millis()), [500, 1000, 2000]);
+        assert!((0..40).map(|_| pause()).all(|pause| pause <= LARGEST_PAUSE));
+        failures.forget("fleet/a");
+        assert_eq!(pause(), FIRST_PAUSE);
     }
 }

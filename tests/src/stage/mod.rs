@@ -5,7 +5,8 @@
 //! # async fn example() -> anyhow::Result<()> {
 //! use tests::stage::{Setup, Stage};
 //!
-//! let setup = Setup::new("upgrade", include_str!("example.yaml"));
+//! # const SCENARIO: &str = "clusters: []";
+//! let setup = Setup::new("upgrade", SCENARIO).workloads(&["weu-1"]);
 //! Stage::run(setup, async |stage| {
 //!     stage.register("fleet", "weu-1", &[("ring", "canary")]).await?;
 //!     stage.apply("{apiVersion: tidegate.dev/v1alpha1, kind: UpgradePlan, …}").await?;

@@ -171,3 +171,30 @@ fn a_step_that_comes_up_during_the_last_soak_is_soaked_too() {
     assert_eq!(ledger.steps.len(), 4);
     assert_eq!(ledger.finished_at.unwrap().duration_since(began).as_mins(), 60);
 }
+
+#[test]
+fn an_intent_that_waited_is_gated_again_before_it_is_sent() {
+    let world = World::at("1.34.2");
+    let request = full("1.34.4");
+    world.state().may_act = false;
+    world.advance(&request);
+    assert!(world.state().stored.operation.is_some(), "the intent is recorded");
+    world.state().may_act = true;
+    breaks(&world, Some("image cannot be pulled"));
+    world.until_reason(&request, "GateFailed");
+    assert!(world.state().sent.is_empty(), "what was healthy when it was recorded counts no more");
+    breaks(&world, None);
+    world.finish(&request);
+}
+
+#[test]
+fn what_an_earlier_upgrade_broke_is_not_taken_for_broken_before() {
+    let world = World::at("1.34.2");
+    let healthy = crate::take_baseline(&[], &Policy::default(), world.state().now);
+    let request = Request { baseline: Some(healthy), ..full("1.34.4") };
+    breaks(&world, Some("image cannot be pulled"));
+    world.until_reason(&request, "GateFailed");
+    assert!(world.state().sent.is_empty());
+    breaks(&world, None);
+    world.finish(&request);
+}

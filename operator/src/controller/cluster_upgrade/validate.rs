@@ -54,10 +54,11 @@ pub(crate) fn request(spec: &ClusterUpgradeSpec) -> Result<Request, InvalidField
         node_image: target.node_image,
         max_image_age: target.max_image_age.map(|age| age.0),
         policy,
-        suspend: *suspend,
+        suspend: *suspend || plan.as_ref().is_some_and(|plan| plan.suspended),
         waits_for_wave,
         other_upgrade: None,
         retry: None,
+        baseline: plan.as_ref().and_then(|plan| plan.baseline.clone()),
     })
 }
 

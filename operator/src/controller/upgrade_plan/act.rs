@@ -4,7 +4,7 @@
 //! replicas that believe to lead only one goes on.
 
 use crds::{ClusterUpgrade, PLAN_LABEL, ROLLOUT_LABEL, Rollout, UpgradePlan, WAVE_LABEL};
-use engine::{Clock as _, Phase, decide_rollout};
+use engine::{Baseline, Clock as _, Phase, decide_rollout};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -13,7 +13,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Error, Hindrance, ValidPlan,
+    Error, Hindrance, Members, ValidPlan,
     observe::{Observed, is_made_by, list_upgrades},
     record::{is_finished, is_stopped},
     upgrade_spec,
@@ -59,6 +59,7 @@ pub(super) async fn act(context: &Context, observed: &mut Observed) -> Result<Op
     if !context.may_act() {
         return Ok(Some(Hindrance::NotLeading));
     }
+    sweep(context, observed).await?;
     pass_on_suspend(context, observed).await?;
     admit(context, observed).await?;
     Ok(None)
@@ -72,13 +73,13 @@ fn plan_hash(plan: &UpgradePlan) -> Result<String, Error> {
     Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Ends the rollout of an earlier version of the plan: steps in flight finish, then its
-/// ClusterUpgrades go. Gives one that still has a step in flight.
+/// Ends the rollout of an earlier version of the plan: steps in flight finish, nothing new starts.
+/// Gives one that still has a step in flight.
 async fn retire(context: &Context, observed: &mut Observed) -> Result<Option<ClusterUpgrade>, Error> {
     let api = upgrades(context, &observed.plan);
     for upgrade in &mut observed.upgrades {
-        if !is_finished(upgrade) && !upgrade.spec.suspend {
-            *upgrade = patch_spec(&api, upgrade, &json!({"suspend": true})).await?;
+        if !is_finished(upgrade) && !is_suspended(upgrade) {
+            *upgrade = patch_spec(&api, upgrade, &json!({"plan": {"suspended": true}})).await?;
         }
     }
     // One that has stopped needs a person, so it is the one to show.
@@ -86,7 +87,16 @@ async fn retire(context: &Context, observed: &mut Observed) -> Result<Option<Clu
     if let Some(busy) = busy.max_by_key(|upgrade| is_stopped(upgrade)) {
         return Ok(Some(busy.clone()));
     }
-    for upgrade in &observed.upgrades {
+    Ok(None)
+}
+
+/// Deletes what is left of earlier rollouts, once the present one has taken over what matters of it.
+async fn sweep(context: &Context, observed: &mut Observed) -> Result<(), Error> {
+    let api = upgrades(context, &observed.plan);
+    let rollout = observed.rollout().map(|rollout| rollout.id.clone());
+    let of_present =
+        |upgrade: &ClusterUpgrade| upgrade.spec.plan.as_ref().map(|plan| &plan.rollout) == rollout.as_ref();
+    for upgrade in observed.upgrades.iter().filter(|upgrade| !of_present(upgrade)) {
         let name = upgrade.name_any();
         match api.delete(&name, &DeleteParams::default().preconditions(precondition(upgrade))).await {
             Ok(_) => {}
@@ -94,8 +104,12 @@ async fn retire(context: &Context, observed: &mut Observed) -> Result<Option<Clu
             Err(error) => return Err(Error::write("the end of the earlier rollout")(error)),
         }
     }
-    observed.upgrades.clear();
-    Ok(None)
+    observed.upgrades.retain(of_present);
+    Ok(())
+}
+
+fn is_suspended(upgrade: &ClusterUpgrade) -> bool {
+    upgrade.spec.suspend || upgrade.spec.plan.as_ref().is_some_and(|plan| plan.suspended)
 }
 
 /// Reasons of a step that Azure, read just before, was not working on.
@@ -109,7 +123,7 @@ const IDLE_REASONS: [&str; 6] =
 fn is_busy(upgrade: &ClusterUpgrade) -> bool {
     let Some(status) = &upgrade.status else { return false };
     let Some(operation) = &status.ledger.operation else { return false };
-    let seen = upgrade.spec.suspend && status.observed_generation == upgrade.metadata.generation;
+    let seen = is_suspended(upgrade) && status.observed_generation == upgrade.metadata.generation;
     let reason = status.summary.as_ref().map_or("", |summary| &summary.reason);
     !(operation.phase == Phase::Intent && seen && IDLE_REASONS.contains(&reason))
 }
@@ -137,6 +151,7 @@ async fn begin(
         target: valid.target.clone(),
         started_at: context.now(),
         members_recorded: false,
+        wave_sizes: Vec::new(),
         admissions: 0,
     };
     let id = rollout.id.clone();
@@ -180,7 +195,10 @@ async fn create_members(
     let api = upgrades(context, &observed.plan);
     for wave in &valid.waves {
         for cluster in &wave.clusters {
-            let upgrade = build_upgrade(&observed.plan, &rollout, &wave.name, cluster);
+            let mut upgrade = build_upgrade(&observed.plan, &rollout, &wave.name, cluster);
+            if let Some(plan) = &mut upgrade.spec.plan {
+                plan.baseline = inherited_baseline(&observed.upgrades, cluster);
+            }
             match api.create(&PostParams::default(), &upgrade).await {
                 Ok(_) => {}
                 Err(kube::Error::Api(status)) if status.code == 409 => {
@@ -194,9 +212,24 @@ async fn create_members(
             }
         }
     }
-    claim(context, observed, Rollout { members_recorded: true, ..rollout }).await?;
+    let size = |wave: &Members| i32::try_from(wave.clusters.len()).unwrap_or(i32::MAX);
+    let wave_sizes = valid.waves.iter().map(size).collect();
+    claim(context, observed, Rollout { members_recorded: true, wave_sizes, ..rollout }).await?;
     observed.upgrades = list_upgrades(context, &observed.plan).await.map_err(Error::Read)?;
     Ok(None)
+}
+
+/// The baseline of an earlier upgrade of the cluster that did not come to its end: what that one
+/// broke must not pass for having been broken before.
+fn inherited_baseline(earlier: &[ClusterUpgrade], cluster: &str) -> Option<Baseline> {
+    let unfinished = earlier
+        .iter()
+        .filter(|upgrade| upgrade.spec.cluster_ref.name == cluster && !is_finished(upgrade))
+        .filter_map(|upgrade| {
+            let taken = upgrade.status.as_ref().and_then(|status| status.ledger.baseline.clone());
+            taken.or_else(|| upgrade.spec.plan.as_ref()?.baseline.clone())
+        });
+    unfinished.min_by_key(|baseline| baseline.taken_at)
 }
 
 fn build_upgrade(plan: &UpgradePlan, rollout: &Rollout, wave: &str, cluster: &str) -> ClusterUpgrade {
@@ -216,8 +249,9 @@ fn build_upgrade(plan: &UpgradePlan, rollout: &Rollout, wave: &str, cluster: &st
 async fn pass_on_suspend(context: &Context, observed: &mut Observed) -> Result<(), Error> {
     let (api, suspend) = (upgrades(context, &observed.plan), observed.plan.spec.suspend);
     for upgrade in &mut observed.upgrades {
-        if !is_finished(upgrade) && upgrade.spec.suspend != suspend {
-            *upgrade = patch_spec(&api, upgrade, &json!({ "suspend": suspend })).await?;
+        let differs = upgrade.spec.plan.as_ref().is_some_and(|plan| plan.suspended != suspend);
+        if !is_finished(upgrade) && differs {
+            *upgrade = patch_spec(&api, upgrade, &json!({"plan": {"suspended": suspend}})).await?;
         }
     }
     Ok(())

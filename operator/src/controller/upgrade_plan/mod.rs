@@ -17,13 +17,15 @@ use kube::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use validate::{Invalid, ValidPlan, upgrade_spec, validate};
+pub(crate) use validate::{Invalid, Members, ValidPlan, upgrade_spec, validate};
 
 use super::{Controlled, Ended, changed_specs, drive};
 use crate::context::Context;
 
 const CONCURRENCY: u16 = 16;
 const CONTROLLED: Controlled = Controlled { name: "upgradeplan", kind: "UpgradePlan" };
+/// Its status is written at most this often, however fast its clusters move.
+const DEBOUNCE: Duration = Duration::from_secs(5);
 /// A safety net: changes of the plan and of its ClusterUpgrades wake it.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -81,7 +83,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
     let (store, stream) = changed_specs::<UpgradePlan>(CONTROLLED, &context);
     let controller = Controller::for_stream(stream, store)
         .owns(upgrades, watcher::Config::default())
-        .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(100)))
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(context.after(DEBOUNCE)))
         .graceful_shutdown_on(async move { stop.cancelled().await });
     drive(CONTROLLED, controller, context, reconcile).await;
 }

@@ -80,10 +80,12 @@ impl Observed {
         };
         let of_wave =
             |upgrade: &&ClusterUpgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.wave == wave.name);
+        let size = self.rollout().and_then(|rollout| rollout.wave_sizes.get(index)).copied().unwrap_or(0);
         let mut upgrades: Vec<&ClusterUpgrade> = self.members().filter(of_wave).collect();
         upgrades.sort_by_key(|upgrade| (place(upgrade), upgrade.name_any()));
         Wave {
             name: wave.name.clone(),
+            missing: usize::try_from(size).unwrap_or(0).saturating_sub(upgrades.len()),
             // A plan that says nonsense here was refused before it had a rollout.
             max_concurrent: share_of(wave, index).unwrap_or(Share::Number(1)),
             members: upgrades.into_iter().map(member).collect(),

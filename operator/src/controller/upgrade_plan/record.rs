@@ -138,6 +138,13 @@ fn standing(
         let cluster = &stopped.spec.cluster_ref.name;
         return stands(Some(Stance::Stopped), reason, format!("cluster {cluster}: {message}"));
     }
+    if let Some(wave) = waves.iter().find(|wave| wave.missing > 0) {
+        let message = format!(
+            "a ClusterUpgrade of wave {} was deleted or cannot be read, and what became of its cluster is not known: change the plan (leave the cluster out, or rename a wave) to start another rollout",
+            wave.name
+        );
+        return stands(Some(Stance::Stopped), "MemberMissing", message);
+    }
     let present = states.iter().position(|state| *state != WaveState::Succeeded);
     match present {
         None => stands(None, "Succeeded", "every cluster is at its target".to_owned()),
@@ -319,6 +326,7 @@ mod tests {
     fn a_wave_counts_its_clusters() {
         let members = [MemberState::Running, MemberState::Stopped, MemberState::Stopped];
         let wave = Wave {
+            missing: 0,
             name: "w".to_owned(),
             max_concurrent: Share::Number(1),
             members: members.map(|state| Member { name: String::new(), state }).into(),

@@ -221,12 +221,14 @@ pub(crate) fn upgrade_spec(
             failure_policy: failure_policy.clone(),
             soak,
         },
-        suspend: *suspend,
+        suspend: false,
         plan: Some(PlanReference {
             name: plan.name_any(),
             rollout: rollout.to_owned(),
             wave: wave.to_owned(),
             admitted: false,
+            suspended: *suspend,
+            baseline: None,
         }),
     }
 }
@@ -373,7 +375,8 @@ mod tests {
         let wanted = spec.target.kubernetes.unwrap();
         assert_eq!((wanted.version.as_deref(), wanted.channel), (Some("1.34.4"), None));
         assert_eq!(spec.policy.soak.map(|soak| soak.to_string()).as_deref(), Some("1d"));
-        assert!(spec.suspend && !spec.plan.unwrap().admitted);
+        let place = spec.plan.unwrap();
+        assert!(place.suspended && !place.admitted && !spec.suspend);
         assert_eq!(upgrade_spec(&plan, &target, "p-1", "prod", "b").policy.soak, None);
     }
 }
