@@ -38,7 +38,7 @@ pub use ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepS
 pub use observation::{Node, Observation, OperationReport, Reading, Unreadable, Workload};
 pub use offers::{OfferedVersion, Offers, RegionVersion};
 pub use path::control_plane_path;
-pub use plan::{LeftAlone, Plan, PlannedStep, allowed_skew, plan};
+pub use plan::{LeftAlone, Plan, PlannedStep, plan};
 pub use policy::{OrderRule, Policy, PoolMatch};
 pub use ports::{Clock, Fleet, Journal, Rejection, Workloads};
 pub use refusal::Refusal;
@@ -47,6 +47,6 @@ pub use target::{
     Channel, KubernetesRequest, NodeImagePolicy, Scope, Target, Unresolvable, common_to_all, resolve,
 };
 pub use time_scale::{InvalidTimeScale, TimeScale};
-pub use version::{InvalidVersion, KubernetesVersion, Minor, VersionRequest};
+pub use version::{InvalidVersion, KubernetesVersion, Minor, VersionRequest, allowed_skew};
 pub use waiting::{Stance, WaitingOn};
 pub use wave::{Member, MemberState, RolloutDecision, Share, Wave, WaveState, decide_rollout};

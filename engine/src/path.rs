@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{offers::Offers, plan::allowed_skew, version::KubernetesVersion};
+use crate::{
+    offers::Offers,
+    version::{KubernetesVersion, allowed_skew},
+};
 
 /// The versions to go through, the target last; empty when already there.
 ///

@@ -18,7 +18,7 @@ use crate::{
     refusal::{Refusal, preconditions},
     step::{Step, StepKind},
     target::{NodeImagePolicy, Target},
-    version::{KubernetesVersion, Minor},
+    version::{KubernetesVersion, allowed_skew},
 };
 
 /// What would be done to one cluster, and what not.
@@ -50,13 +50,6 @@ pub struct LeftAlone {
     pub pool: String,
     /// The reason.
     pub why: String,
-}
-
-/// How many minors a pool may be behind its control plane: three from 1.28, two before.
-/// Source: "Supported Kubernetes versions in AKS", version skew.
-#[must_use]
-pub fn allowed_skew(control_plane: Minor) -> u64 {
-    if control_plane >= (Minor { major: 1, minor: 28 }) { 3 } else { 2 }
 }
 
 /// Plans the way of one cluster to its target.

@@ -44,6 +44,13 @@ impl Minor {
     }
 }
 
+/// How many minors a pool may be behind its control plane: three from 1.28, two before.
+/// Source: "Supported Kubernetes versions in AKS", version skew.
+#[must_use]
+pub fn allowed_skew(control_plane: Minor) -> u64 {
+    if control_plane >= (Minor { major: 1, minor: 28 }) { 3 } else { 2 }
+}
+
 /// What `spec.target.kubernetes.version` may say: a full patch, or a minor that
 /// stands for its newest stable patch.
 #[derive(Clone, Debug, PartialEq, Eq)]

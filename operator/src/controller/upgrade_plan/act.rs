@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Error, Hindrance, Members, ValidPlan,
+    member::{is_finished, is_stopped},
     observe::{Observed, is_made_by, list_upgrades},
-    record::{is_finished, is_stopped},
     upgrade_spec,
     validate::validate,
 };

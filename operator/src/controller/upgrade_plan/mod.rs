@@ -3,6 +3,7 @@
 //! observe (client) → act (client; validates without one, decides with the engine) → record (client).
 
 mod act;
+mod member;
 mod observe;
 mod record;
 mod validate;

@@ -4,7 +4,7 @@ use crds::{AKSCluster, ClusterUpgrade, PLAN_LABEL, Rollout, UpgradePlan, WaveSpe
 use engine::{Share, Wave};
 use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
 
-use super::record::member;
+use super::member::member;
 use crate::{context::Context, controller::settled};
 
 /// A plan and what belongs to it.
