@@ -191,7 +191,7 @@ fn render_plan(answer: &Answer) -> String {
                 summary.phase, summary.progress, summary.reason, summary.message
             ));
         }
-        None => text.push_str("\nnot looked at yet: is the operator running?\n"),
+        None => text.push_str("\nthe operator has not looked at it yet\n"),
     }
     for wave in &status.waves {
         let (counts, mark) = (&wave.clusters, Mark::of_phase(&wave.state));
@@ -299,7 +299,7 @@ mod tests {
         let tree = render(&[answer("Stopped")], true);
         assert!(tree.contains("DrainBlocked: a budget   → tidegate explain a"), "{tree}");
         let new = Answer { plan: plan("p", &Value::Null), upgrades: Vec::new() };
-        assert!(render(&[new], true).contains("is the operator running?"));
+        assert!(render(&[new], true).contains("the operator has not looked at it yet"));
     }
 
     #[test]

@@ -19,7 +19,6 @@ const CLUSTERS: &str = include_str!("../../../examples/quickstart/clusters.yaml"
 const WORKLOADS: &str = include_str!("../../../examples/quickstart/workloads.yaml");
 const PLAN: &str = include_str!("../../../examples/quickstart/plan.yaml");
 const NEXT_PLAN: &str = include_str!("../../../examples/quickstart/next-plan.yaml");
-const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: platform}\n";
 
 const CANARY: &str = "weu-canary";
 const ALL: [&str; 3] = ["weu-canary", "weu-prod", "neu-prod"];
@@ -70,7 +69,6 @@ async fn play(stage: &Stage, narrator: &Narrator) -> Result<()> {
     for target in stage.targets() {
         checks::workloads_available(target).await?;
     }
-    stage.apply(NAMESPACE).await?;
     stage.apply(CLUSTERS).await?;
     for cluster in ALL {
         checks::observed(&stage.hub(), cluster).await?;

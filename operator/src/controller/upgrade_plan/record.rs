@@ -131,9 +131,11 @@ fn standing(
             "Soaking",
             format!("wave {} is watched for its soak time", waves[index].name),
         ),
-        Some(index) => {
-            stands(Some(Stance::Working), "RollingOut", format!("wave {} is upgraded", waves[index].name))
-        }
+        Some(index) => stands(
+            Some(Stance::Working),
+            "RollingOut",
+            format!("wave {} is being upgraded", waves[index].name),
+        ),
     }
 }
 
@@ -201,7 +203,7 @@ mod tests {
         super::member::tests::{stands, upgrade},
         *,
     };
-    use engine::Share;
+    use engine::{Member, Share};
     use serde_json::{Value, json};
 
     fn observed(members_recorded: bool, upgrades: Vec<ClusterUpgrade>) -> Observed {
