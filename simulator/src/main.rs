@@ -42,7 +42,7 @@ struct Serve {
     /// Simulated time as START,REAL_START,RATE; the scenario's own by default.
     #[arg(long)]
     clock: Option<TimeScale>,
-    /// Where the certificate authority is written to, PEM.
+    /// Where the certificate authority is written to, PEM; a temporary file by default.
     #[arg(long)]
     ca_file: Option<PathBuf>,
 }
@@ -78,14 +78,13 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
 
     let options = StartOptions { listen, control, clock: scale, ..StartOptions::default() };
     let simulator = Simulator::start(scenario, options).await?;
-    if let Some(path) = &ca_file {
-        fs::write(path, &simulator.ready().ca_pem)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    // Of its own, and gone with the simulator, unless somebody names one.
+    let own = tempfile::Builder::new().prefix("tidegate-simulator-ca-").suffix(".pem").tempfile()?;
+    let path = ca_file.unwrap_or_else(|| own.path().to_owned());
+    fs::write(&path, &simulator.ready().ca_pem)
+        .with_context(|| format!("cannot write {}", path.display()))?;
     let mut ready = serde_json::to_value(simulator.ready())?;
-    if let Some(path) = ca_file {
-        ready["caFile"] = serde_json::to_value(path)?;
-    }
+    ready["caFile"] = serde_json::to_value(path)?;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{ready}")?;
     stdout.flush()?;

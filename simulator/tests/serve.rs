@@ -1,0 +1,58 @@
+//! The binary by itself: one line of JSON when it is ready, and what that line says is true.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use reqwest::Certificate;
+use serde_json::Value;
+
+const SCENARIO: &str = "
+clusters:
+- subscription: 20000000-0000-4000-8000-000000000001
+  resourceGroup: shop
+  name: weu
+  kubernetesVersion: 1.34.4
+  pools: [{name: system, mode: System, count: 1}]
+";
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[tokio::test]
+async fn says_where_it_is_when_it_is_ready() {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("scenario.yaml");
+    fs::write(&scenario, SCENARIO).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate-simulator"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--scenario"])
+        .arg(&scenario)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let _running = Running(child);
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let text = |field: &str| ready[field].as_str().unwrap_or_else(|| panic!("{field} in {ready}")).to_owned();
+    assert_eq!(ready["subscriptions"][0], "20000000-0000-4000-8000-000000000001");
+    assert!(!text("tenant").is_empty());
+
+    let ca = Certificate::from_pem(&fs::read(text("caFile")).unwrap()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([ca]).build().unwrap();
+    let keys = format!("{}/.well-known/openid-configuration", text("issuer"));
+    assert!(client.get(keys).send().await.unwrap().status().is_success(), "the CA file is the endpoint's");
+    let log = client.get(format!("{}/log", text("control"))).send().await.unwrap();
+    assert!(log.json::<Value>().await.unwrap().is_array());
+}
