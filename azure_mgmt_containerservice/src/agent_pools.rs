@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    Accepted, AgentPool, AgentPoolUpgradeProfile, Client, ClusterId, Document, ETag, Error,
+    Accepted, AgentPool, AgentPoolUpgradeProfile, Call, CallKind, Client, ClusterId, Document, ETag, Error,
     managed_clusters::{abort, list},
 };
 
@@ -22,7 +22,10 @@ impl AgentPools<'_> {
     /// # Errors
     /// See [`AgentPools`].
     pub async fn get(&self, cluster: &ClusterId, pool: &str) -> Result<Document<AgentPool>, Error> {
-        let answer = self.client.get(self.url(cluster, pool, &[])).await?;
+        let answer = self
+            .client
+            .get(Call::of_pool(CallKind::GetPool, cluster, pool), self.url(cluster, pool, &[]))
+            .await?;
         Ok(Document::from_response(answer.object("reading a node pool")?, &answer.headers))
     }
 
@@ -31,7 +34,8 @@ impl AgentPools<'_> {
     /// # Errors
     /// See [`AgentPools`]; also when a page links to another origin, or in circles.
     pub async fn list(&self, cluster: &ClusterId) -> Result<Vec<Document<AgentPool>>, Error> {
-        list(self.client, self.client.cluster_url(cluster, &["agentPools"]), "listing node pools").await
+        let call = Call::of_cluster(CallKind::ListPools, cluster);
+        list(self.client, call, self.client.cluster_url(cluster, &["agentPools"]), "listing node pools").await
     }
 
     /// Writes a pool; `body` comes from [`crate::writes`].
@@ -45,7 +49,8 @@ impl AgentPools<'_> {
         body: &Value,
         if_match: Option<&ETag>,
     ) -> Result<Accepted, Error> {
-        self.client.put(self.url(cluster, pool, &[]), body, if_match).await
+        let call = Call::of_pool(CallKind::PutPool, cluster, pool);
+        self.client.put(call, self.url(cluster, pool, &[]), body, if_match).await
     }
 
     /// Reads the newest image for a pool, and the versions that it can go back to.
@@ -57,7 +62,8 @@ impl AgentPools<'_> {
         cluster: &ClusterId,
         pool: &str,
     ) -> Result<Document<AgentPoolUpgradeProfile>, Error> {
-        let answer = self.client.get(self.url(cluster, pool, &["upgradeProfiles", "default"])).await?;
+        let call = Call::of_pool(CallKind::PoolUpgradeProfile, cluster, pool);
+        let answer = self.client.get(call, self.url(cluster, pool, &["upgradeProfiles", "default"])).await?;
         Ok(Document::from_response(answer.object("reading a node pool's upgrade profile")?, &answer.headers))
     }
 
@@ -66,7 +72,8 @@ impl AgentPools<'_> {
     /// # Errors
     /// See [`AgentPools`].
     pub async fn upgrade_node_image(&self, cluster: &ClusterId, pool: &str) -> Result<Accepted, Error> {
-        self.client.post(self.url(cluster, pool, &["upgradeNodeImageVersion"])).await?.accepted()
+        let call = Call::of_pool(CallKind::UpgradeNodeImage, cluster, pool);
+        self.client.post(call, self.url(cluster, pool, &["upgradeNodeImageVersion"])).await?.accepted()
     }
 
     /// Stops what is running on the pool; nothing is undone. `None`: nothing was running any more.
@@ -74,7 +81,8 @@ impl AgentPools<'_> {
     /// # Errors
     /// See [`AgentPools`].
     pub async fn abort(&self, cluster: &ClusterId, pool: &str) -> Result<Option<Accepted>, Error> {
-        abort(self.client, self.url(cluster, pool, &["abort"])).await
+        let call = Call::of_pool(CallKind::AbortPool, cluster, pool);
+        abort(self.client, call, self.url(cluster, pool, &["abort"])).await
     }
 
     fn url(&self, cluster: &ClusterId, pool: &str, below: &[&str]) -> url::Url {

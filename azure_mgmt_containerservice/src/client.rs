@@ -14,8 +14,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    Accepted, AgentPools, ApiError, ClientOptions, ClusterId, ETag, Error, Locations, ManagedClusters,
-    Operations, headers, transport,
+    Accepted, AgentPools, Answered, ApiError, Call, ClientOptions, ClusterId, ETag, Error, Governor,
+    Locations, ManagedClusters, Operations, headers, transport,
 };
 
 /// The longest application id that the SDK accepts.
@@ -26,6 +26,7 @@ const APPLICATION_ID_LIMIT: usize = 24;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    governor: Option<Arc<dyn Governor>>,
 }
 
 struct Inner {
@@ -75,7 +76,13 @@ impl Client {
             vec![Arc::new(bearer)],
             None,
         );
-        Ok(Self { inner: Arc::new(Inner { pipeline, endpoint, api_version, timeout }) })
+        Ok(Self { inner: Arc::new(Inner { pipeline, endpoint, api_version, timeout }), governor: None })
+    }
+
+    /// The same client, connections and token, with `governor` deciding when its requests are sent.
+    #[must_use]
+    pub fn with_governor(&self, governor: Arc<dyn Governor>) -> Self {
+        Self { inner: Arc::clone(&self.inner), governor: Some(governor) }
     }
 
     /// Calls on clusters.
@@ -149,16 +156,17 @@ impl Client {
         Ok(url)
     }
 
-    pub(crate) async fn get(&self, url: Url) -> Result<Answer, Error> {
-        self.send(Request::new(url, Method::Get)).await
+    pub(crate) async fn get(&self, call: Call, url: Url) -> Result<Answer, Error> {
+        self.send(call, Request::new(url, Method::Get)).await
     }
 
-    pub(crate) async fn post(&self, url: Url) -> Result<Answer, Error> {
-        self.send(Request::new(url, Method::Post)).await
+    pub(crate) async fn post(&self, call: Call, url: Url) -> Result<Answer, Error> {
+        self.send(call, Request::new(url, Method::Post)).await
     }
 
     pub(crate) async fn put(
         &self,
+        call: Call,
         url: Url,
         body: &Value,
         if_match: Option<&ETag>,
@@ -169,34 +177,47 @@ impl Client {
             request.insert_header("if-match", etag.as_str().to_owned());
         }
         request.set_body(body.to_string());
-        self.send(request).await?.accepted()
+        self.send(call, request).await?.accepted()
     }
 
-    async fn send(&self, mut request: Request) -> Result<Answer, Error> {
+    async fn send(&self, call: Call, request: Request) -> Result<Answer, Error> {
+        let Some(governor) = &self.governor else {
+            return self.transfer(request).await.0;
+        };
+        governor.admit(&call).await?;
+        let (answer, answered) = self.transfer(request).await;
+        governor.answered(&call, &answered);
+        answer
+    }
+
+    async fn transfer(&self, mut request: Request) -> (Result<Answer, Error>, Answered) {
         request.insert_header("accept", "application/json");
         let host = request.url().host_str().unwrap_or_default().to_owned();
         let options = PipelineSendOptions { skip_checks: true, ..PipelineSendOptions::default() };
         let context = Context::new();
         let sending = Box::pin(self.inner.pipeline.send(&context, &mut request, Some(options)));
         let after = self.inner.timeout;
+        let unanswered = |error| (Err(error), Answered::default());
         let response = match tokio::time::timeout(after, sending).await {
             Ok(Ok(response)) => response,
             Ok(Err(source)) if matches!(source.kind(), ErrorKind::Credential) => {
-                return Err(Error::Authentication { source });
+                return unanswered(Error::Authentication { source });
             }
-            Ok(Err(source)) => return Err(Error::Transport { host, source }),
-            Err(_) => return Err(Error::Timeout { host, after }),
+            Ok(Err(source)) => return unanswered(Error::Transport { host, source }),
+            Err(_) => return unanswered(Error::Timeout { host, after }),
         };
         let (status, headers, body) = response.deconstruct();
         let (status, body) = (u16::from(status), body.as_ref());
+        let answered = Answered::of(status, &headers);
         if (200..300).contains(&status) {
-            return Ok(Answer { status, headers, body: body.to_vec() });
+            return (Ok(Answer { status, headers, body: body.to_vec() }), answered);
         }
-        Err(Error::Api {
+        let error = Error::Api {
             error: Box::new(ApiError::from_body(status, body)),
-            retry_after: headers::retry_after(&headers),
+            retry_after: answered.retry_after,
             request_id: headers::request_id(&headers),
-        })
+        };
+        (Err(error), answered)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ApiError, InvalidClusterId};
+use crate::{ApiError, HeldBack, InvalidClusterId};
 
 /// Why a call did not give an answer. Nothing was retried.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,9 @@ pub enum Error {
     /// The client or credential cannot be built from its options.
     #[error("invalid configuration: {0}")]
     Configuration(String),
+    /// It was not sent: limits that Azure sets are shared, and this call's share is used up.
+    #[error(transparent)]
+    HeldBack(#[from] HeldBack),
     /// A resource id that is none.
     #[error(transparent)]
     InvalidId(#[from] InvalidClusterId),
@@ -80,7 +83,17 @@ impl Error {
     /// How long Azure asks to wait before the next request, if it does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        if let Self::Api { retry_after, .. } = self { *retry_after } else { None }
+        match self {
+            Self::Api { retry_after, .. } => *retry_after,
+            Self::HeldBack(held) => Some(held.retry_after),
+            Self::Authentication { .. }
+            | Self::Transport { .. }
+            | Self::Timeout { .. }
+            | Self::Decode { .. }
+            | Self::ForeignOrigin { .. }
+            | Self::Configuration(_)
+            | Self::InvalidId(_) => None,
+        }
     }
 
     /// Whether the resource does not exist (404).
@@ -101,6 +114,7 @@ impl Error {
             Self::Authentication { .. }
             | Self::ForeignOrigin { .. }
             | Self::Configuration(_)
+            | Self::HeldBack(_)
             | Self::InvalidId(_) => false,
         }
     }

@@ -1,6 +1,6 @@
 //! Calls on regions.
 
-use crate::{Client, Error, KubernetesVersions, View};
+use crate::{Call, CallKind, Client, Error, KubernetesVersions, View};
 
 /// Calls on regions; see [`Client::locations`].
 #[derive(Debug)]
@@ -27,8 +27,9 @@ impl Locations<'_> {
             location,
             "kubernetesVersions",
         ]);
+        let call = Call::of_subscription(CallKind::KubernetesVersions, subscription);
         let what = "reading a region's Kubernetes versions";
-        let value = self.client.get(url).await?.object(what)?;
+        let value = self.client.get(call, url).await?.object(what)?;
         if value.get("values").is_some_and(serde_json::Value::is_array) {
             return Ok(KubernetesVersions::read(&value));
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    Accepted, Client, ClusterId, ClusterUpgradeProfile, Document, ETag, Error, Kubeconfig, ManagedCluster,
-    View,
+    Accepted, Call, CallKind, Client, ClusterId, ClusterUpgradeProfile, Document, ETag, Error, Kubeconfig,
+    ManagedCluster, View,
 };
 
 /// More pages than any subscription has: a link that leads in circles ends here.
@@ -27,7 +27,10 @@ impl ManagedClusters<'_> {
     /// # Errors
     /// See [`ManagedClusters`].
     pub async fn get(&self, id: &ClusterId) -> Result<Document<ManagedCluster>, Error> {
-        let answer = self.client.get(self.client.cluster_url(id, &[])).await?;
+        let answer = self
+            .client
+            .get(Call::of_cluster(CallKind::GetCluster, id), self.client.cluster_url(id, &[]))
+            .await?;
         Ok(Document::from_response(answer.object("reading a cluster")?, &answer.headers))
     }
 
@@ -40,7 +43,8 @@ impl ManagedClusters<'_> {
     pub async fn list(&self, subscription: &str) -> Result<Vec<Document<ManagedCluster>>, Error> {
         let path =
             ["subscriptions", subscription, "providers", "Microsoft.ContainerService", "managedClusters"];
-        list(self.client, self.client.url(path), "listing clusters").await
+        let call = Call::of_subscription(CallKind::ListClusters, subscription);
+        list(self.client, call, self.client.url(path), "listing clusters").await
     }
 
     /// Writes a cluster; `body` comes from [`crate::writes`].
@@ -53,7 +57,8 @@ impl ManagedClusters<'_> {
         body: &Value,
         if_match: Option<&ETag>,
     ) -> Result<Accepted, Error> {
-        self.client.put(self.client.cluster_url(id, &[]), body, if_match).await
+        let call = Call::of_cluster(CallKind::PutCluster, id);
+        self.client.put(call, self.client.cluster_url(id, &[]), body, if_match).await
     }
 
     /// Reads which versions Azure offers the control plane.
@@ -62,7 +67,8 @@ impl ManagedClusters<'_> {
     /// See [`ManagedClusters`].
     pub async fn upgrade_profile(&self, id: &ClusterId) -> Result<Document<ClusterUpgradeProfile>, Error> {
         let url = self.client.cluster_url(id, &["upgradeProfiles", "default"]);
-        let answer = self.client.get(url).await?;
+        let call = Call::of_cluster(CallKind::ClusterUpgradeProfile, id);
+        let answer = self.client.get(call, url).await?;
         Ok(Document::from_response(answer.object("reading a cluster's upgrade profile")?, &answer.headers))
     }
 
@@ -74,7 +80,8 @@ impl ManagedClusters<'_> {
     /// See [`ManagedClusters`].
     pub async fn user_credential(&self, id: &ClusterId) -> Result<Kubeconfig, Error> {
         let url = self.client.cluster_url(id, &["listClusterUserCredential"]);
-        let answer = self.client.post(url).await?;
+        let call = Call::of_cluster(CallKind::UserCredential, id);
+        let answer = self.client.post(call, url).await?;
         Kubeconfig::from_answer(&answer.object("reading a kubeconfig")?)
     }
 
@@ -83,7 +90,8 @@ impl ManagedClusters<'_> {
     /// # Errors
     /// See [`ManagedClusters`].
     pub async fn abort(&self, id: &ClusterId) -> Result<Option<Accepted>, Error> {
-        abort(self.client, self.client.cluster_url(id, &["abort"])).await
+        let call = Call::of_cluster(CallKind::AbortCluster, id);
+        abort(self.client, call, self.client.cluster_url(id, &["abort"])).await
     }
 }
 
@@ -91,8 +99,8 @@ impl ManagedClusters<'_> {
 ///
 /// Source: Microsoft Learn, "Terminate a long running operation on an AKS cluster". A 409 because of
 /// a concurrent write (`EtagMismatch`) says nothing about that, so it stays an error.
-pub(crate) async fn abort(client: &Client, url: url::Url) -> Result<Option<Accepted>, Error> {
-    match client.post(url).await {
+pub(crate) async fn abort(client: &Client, call: Call, url: url::Url) -> Result<Option<Accepted>, Error> {
+    match client.post(call, url).await {
         Ok(answer) if answer.status == 204 => Ok(None),
         Ok(answer) => answer.accepted().map(Some),
         Err(Error::Api { error, .. })
@@ -107,6 +115,7 @@ pub(crate) async fn abort(client: &Client, url: url::Url) -> Result<Option<Accep
 /// Reads a list to its end: `value` of each page, then its `nextLink`.
 pub(crate) async fn list<V: View>(
     client: &Client,
+    call: Call,
     first: url::Url,
     what: &'static str,
 ) -> Result<Vec<Document<V>>, Error> {
@@ -117,7 +126,7 @@ pub(crate) async fn list<V: View>(
         if seen.len() >= PAGE_LIMIT || !seen.insert(url.to_string()) {
             return Err(Error::Decode { what, problem: "its pages do not end".to_owned() });
         }
-        let mut page = client.get(url).await?.object(what)?;
+        let mut page = client.get(call.clone(), url).await?.object(what)?;
         next = match page.get("nextLink").and_then(Value::as_str) {
             None | Some("") => None,
             Some(link) => Some(client.link(link)?),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{ApiError, Client, Error, OperationUrl};
+use crate::{ApiError, Call, CallKind, Client, Error, OperationUrl};
 
 /// Calls on running operations; see [`Client::operations`].
 #[derive(Debug)]
@@ -19,7 +19,8 @@ impl Operations<'_> {
     /// reached, or answers with something that the API does not promise. Polls fail now and then with
     /// 500, 502 or 504: that says nothing about the operation.
     pub async fn status(&self, url: &OperationUrl) -> Result<OperationStatus, Error> {
-        let answer = self.client.get(self.client.link(url.expose())?).await?;
+        let url = self.client.link(url.expose())?;
+        let answer = self.client.get(Call::of_link(CallKind::OperationStatus, &url), url).await?;
         Ok(OperationStatus::from_value(&answer.object("reading an operation's status")?))
     }
 }

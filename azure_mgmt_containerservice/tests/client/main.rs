@@ -3,6 +3,7 @@
 mod calls;
 mod credentials;
 mod failures;
+mod governor;
 mod operations;
 mod recordings;
 mod support;
