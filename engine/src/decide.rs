@@ -20,9 +20,11 @@ use crate::{
 };
 
 mod answer;
+mod inquiry;
 mod operation;
 
 pub use answer::{accepted, refused};
+pub use inquiry::offers_needed;
 
 /// What is wanted of one cluster, validated.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,16 +1,18 @@
 //! Turns decisions into reads and writes through the ports. Makes no choices of its own.
 //!
-//! The order is the safety: intent is saved before Azure is called, the cluster is read
-//! again after it was saved, and one call of [`advance`] submits at most once.
+//! The order is the safety: intent is saved before Azure is called, what the step changes is
+//! read again after it was saved, and one call of [`advance`] submits at most once. Waiting is
+//! cheap: it needs no more than a glance at a listing that all clusters share.
 
 use std::mem;
 
 use crate::{
-    decide::{Decision, Request, View, accepted, decide, refused},
+    decide::{Decision, Request, View, accepted, decide, offers_needed, refused},
     failure::FailureClass,
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
-    ports::{Clock, Fleet, Journal, Workloads},
+    ports::{Clock, Fleet, Glance, Journal, Workloads},
+    step::Step,
     waiting::WaitingOn,
 };
 
@@ -39,18 +41,25 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
     clock: &C,
 ) -> Result<Progress, J::Error> {
     let seen = Observation::default();
-    let mut run = Run { request, ledger, claimed: false, seen, fleet, workloads, clock };
+    let mut run = Run { request, ledger, claimed: false, glanced: false, seen, fleet, workloads, clock };
     for _ in 0..DECISIONS {
-        run.observe().await;
+        if let Some(waiting) = run.observe().await {
+            return run.rest(journal, Some(waiting)).await;
+        }
         let decision = decide(&run.view());
+        if run.glanced && !glance_suffices(&decision, &run.ledger) {
+            run.read_live().await;
+            continue;
+        }
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
             Decision::Submit(_) if !clock.may_act() => break,
-            Decision::Submit(_) if !run.claimed => {
+            Decision::Submit(step) if !run.claimed => {
                 // Claim by a guarded write, then read live, then act: whoever decided the same
                 // from the same record loses the write, also when the intent is an old one.
                 run.claim();
                 journal.save(&run.ledger, run.underway().as_ref()).await?;
+                run.recheck(&step).await;
             }
             Decision::Submit(step) => {
                 let answer = fleet.submit(&step).await;
@@ -77,11 +86,32 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
     run.rest(journal, waiting).await
 }
 
+/// Whether a decision that was made from a glance holds without a live read. It does for going on
+/// waiting, for planning (what is planned is read again before it is sent), and for a step of which
+/// Azure's end has been read live before.
+fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
+    let phase = |ledger: &Ledger| ledger.operation.as_ref().map(|operation| operation.phase);
+    match decision {
+        Decision::Wait(WaitingOn::ExternalChange(_) | WaitingOn::Refused(_)) | Decision::ReadOperation(_) => {
+            false
+        }
+        Decision::Record(next) if next.finished_at.is_some() => false,
+        Decision::Record(next) => match phase(ledger) {
+            None => true,
+            Some(Phase::Intent | Phase::Submitted) => false,
+            Some(Phase::Verifying | Phase::Gating | Phase::Soaking) => phase(next) != Some(Phase::Intent),
+        },
+        Decision::Wait(_) | Decision::Submit(_) | Decision::Done => true,
+    }
+}
+
 struct Run<'a, F, W, C> {
     request: &'a Request,
     ledger: Ledger,
     /// The intent was saved by this run.
     claimed: bool,
+    /// What is seen of the cluster comes from a glance, not from a live read.
+    glanced: bool,
     seen: Observation,
     fleet: &'a F,
     workloads: &'a W,
@@ -100,6 +130,10 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             let Observation { cluster, offers, workloads, .. } = mem::take(&mut self.seen);
             self.seen = Observation { cluster, offers, workloads, ..Observation::default() };
         }
+        if ledger.target_version != self.ledger.target_version {
+            // With the target, other offers matter.
+            self.seen.offers = Err(Unreadable::not_asked());
+        }
         self.claimed = false;
         self.ledger = ledger;
     }
@@ -111,7 +145,39 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             operation.claims = operation.claims.saturating_add(1).min(1_000_000);
         }
         self.claimed = true;
-        self.seen.cluster = Err(Unreadable::not_asked());
+    }
+
+    /// Reads what the step changes, after it was claimed.
+    async fn recheck(&mut self, step: &Step) {
+        if let Ok(known) = &self.seen.cluster {
+            self.seen.cluster = self.fleet.recheck(step, known).await;
+            self.glanced = false;
+        }
+    }
+
+    async fn read_live(&mut self) {
+        self.seen.cluster = self.fleet.cluster().await;
+        self.glanced = false;
+    }
+
+    /// Glances at the cluster, and reads it live where no listing shows it. `Some` when there is only
+    /// to wait.
+    async fn look(&mut self) -> Option<WaitingOn> {
+        let (since, waits) = match &self.ledger.operation {
+            Some(operation) if operation.phase == Phase::Submitted => (operation.submitted_at, true),
+            // Between two steps: listings from before the last one's end show the past.
+            None => (self.ledger.steps.iter().filter_map(|record| record.finished_at).max(), false),
+            Some(_) => (None, false),
+        };
+        match self.fleet.glance(since).await {
+            Glance::Seen(cluster) => {
+                self.seen.cluster = Ok(cluster);
+                self.glanced = true;
+            }
+            Glance::Pending if waits => return self.underway(),
+            Glance::Pending | Glance::Unavailable => self.read_live().await,
+        }
+        None
     }
 
     async fn rest<J: Journal>(
@@ -139,14 +205,18 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         })
     }
 
-    /// Reads what the next decision needs and is not known yet.
-    async fn observe(&mut self) {
+    /// Reads what the next decision needs and is not known yet. `Some` when there is only to wait.
+    async fn observe(&mut self) -> Option<WaitingOn> {
         let needs = Needs::of(self.request, &self.ledger);
         if needs.cluster && not_asked(&self.seen.cluster) {
-            self.seen.cluster = self.fleet.cluster().await;
+            let waiting = self.look().await;
+            if waiting.is_some() {
+                return waiting;
+            }
         }
         if let (true, true, Ok(cluster)) = (needs.offers, not_asked(&self.seen.offers), &self.seen.cluster) {
-            self.seen.offers = self.fleet.offers(cluster).await;
+            let needed = offers_needed(self.request, &self.ledger, cluster);
+            self.seen.offers = self.fleet.offers(cluster, &needed).await;
         }
         if needs.workloads && not_asked(&self.seen.workloads) {
             self.seen.workloads = self.workloads.workloads().await;
@@ -160,6 +230,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         if let Some(blockers) = &needs.budgets {
             self.seen.budgets_allow = self.workloads.budgets_allow(blockers).await;
         }
+        None
     }
 }
 

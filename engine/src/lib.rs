@@ -29,18 +29,18 @@ mod waiting;
 mod wave;
 
 pub use cluster::{Cluster, NodePool, Power, ProvisioningState};
-pub use decide::{Decision, Request, View, accepted, decide, refused};
+pub use decide::{Decision, Request, View, accepted, decide, offers_needed, refused};
 pub use executor::{Progress, advance};
 pub use failure::{Blocker, Failure, FailureClass};
 pub use gates::{LARGEST_BASELINE, Verdict, judge_nodes, judge_workloads, take_baseline};
 pub use image::published;
 pub use ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState};
 pub use observation::{Node, Observation, OperationReport, Reading, Unreadable, Workload};
-pub use offers::{OfferedVersion, Offers, RegionVersion};
+pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion};
 pub use path::control_plane_path;
 pub use plan::{LeftAlone, Plan, PlannedStep, plan};
 pub use policy::{OrderRule, Policy, PoolMatch};
-pub use ports::{Clock, Fleet, Journal, Rejection, Workloads};
+pub use ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads};
 pub use refusal::Refusal;
 pub use step::{Step, StepKind};
 pub use target::{

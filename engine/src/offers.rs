@@ -1,11 +1,14 @@
 //! What Azure offers to one cluster: versions to go to, and the newest image of each pool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::version::{KubernetesVersion, Minor};
+use crate::{
+    cluster::Cluster,
+    version::{KubernetesVersion, Minor},
+};
 
 /// The upgrades that Azure offers, from the cluster's upgrade profile, its pools'
 /// upgrade profiles and the versions of its region.
@@ -24,6 +27,23 @@ pub struct Offers {
     #[serde(default)]
     #[schemars(extend("maxProperties" = 100), schema_with = "images_schema")]
     pub images: BTreeMap<String, String>,
+}
+
+/// Which offers a decision needs: each costs a call, but for the region's, which all clusters share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OffersNeeded {
+    /// Where the control plane may go.
+    pub control_plane: bool,
+    /// The newest image of these pools.
+    pub images: BTreeSet<String>,
+}
+
+impl OffersNeeded {
+    /// All that there is to know.
+    #[must_use]
+    pub fn all(cluster: &Cluster) -> Self {
+        Self { control_plane: true, images: cluster.pools.iter().map(|pool| pool.name.clone()).collect() }
+    }
 }
 
 fn images_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

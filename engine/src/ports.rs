@@ -11,7 +11,7 @@ use crate::{
     failure::{Blocker, Failure},
     ledger::Ledger,
     observation::{Node, OperationReport, Reading, Workload},
-    offers::Offers,
+    offers::{Offers, OffersNeeded},
     step::Step,
     version::Minor,
     waiting::WaitingOn,
@@ -19,14 +19,36 @@ use crate::{
 
 /// One cluster in Azure.
 pub trait Fleet: Sync {
+    /// The cluster as a listing that the whole fleet shares showed it. Only listings begun after
+    /// `since` count; without it, any recent one.
+    fn glance(&self, since: Option<Timestamp>) -> impl Future<Output = Glance> + Send;
     /// The cluster as it is now, read live.
     fn cluster(&self) -> impl Future<Output = Reading<Cluster>> + Send;
-    /// What Azure offers it.
-    fn offers(&self, cluster: &Cluster) -> impl Future<Output = Reading<Offers>> + Send;
+    /// The cluster right before a step is sent: what the step changes is read live, the rest may
+    /// be as `known`.
+    fn recheck(&self, step: &Step, known: &Cluster) -> impl Future<Output = Reading<Cluster>> + Send;
+    /// What Azure offers it, as far as it is needed.
+    fn offers(
+        &self,
+        cluster: &Cluster,
+        needed: &OffersNeeded,
+    ) -> impl Future<Output = Reading<Offers>> + Send;
     /// Sends a step. `Ok` carries the operation's address, when Azure gave one.
     fn submit(&self, step: &Step) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
     /// What became of an operation.
     fn operation(&self, address: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
+}
+
+/// What a shared listing says of one cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Glance {
+    /// The cluster as listed. Good enough to go on waiting and to plan; whatever is sent, finished or
+    /// stopped for is read live.
+    Seen(Cluster),
+    /// No listing is new enough yet; one will be.
+    Pending,
+    /// No listing shows it: it must be read by itself.
+    Unavailable,
 }
 
 /// Azure did not accept a step, or its answer was lost.

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster, offers, version};
 use crate::{
-    Blocker, Clock, Cluster, Failure, Fleet, Journal, Ledger, Minor, Node, Offers, OperationReport, Progress,
-    ProvisioningState, Reading, Rejection, Request, Step, StepKind, Unreadable, WaitingOn, Workload,
-    Workloads, advance, allowed_skew,
+    Blocker, Clock, Cluster, Failure, Fleet, Glance, Journal, Ledger, Minor, Node, Offers, OffersNeeded,
+    OperationReport, Progress, ProvisioningState, Reading, Rejection, Request, Step, StepKind, Unreadable,
+    WaitingOn, Workload, Workloads, advance, allowed_skew,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -71,6 +71,14 @@ pub(crate) struct State {
     pub(crate) lag: Duration,
     pub(crate) workloads: Reading<Vec<Workload>>,
     pub(crate) azure: Result<(), Unreadable>,
+    /// What the shared listing shows, and when it was made; `None` while there is none.
+    pub(crate) listing: Option<(Timestamp, Cluster)>,
+    /// How old a listing becomes before the next one is made.
+    pub(crate) listing_every: Duration,
+    /// How often the cluster was read by itself.
+    pub(crate) reads: usize,
+    /// Which offers were asked for.
+    pub(crate) asked: Vec<OffersNeeded>,
     pub(crate) budgets_allow: Option<bool>,
     /// Answers to the next submissions; then all are accepted.
     pub(crate) answers: VecDeque<Answer>,
@@ -145,6 +153,10 @@ impl World {
             lag: Duration::ZERO,
             workloads: Ok(vec![workload("checkout", None)]),
             azure: Ok(()),
+            listing: Some((start(), cluster.clone())),
+            listing_every: Duration::from_secs(15),
+            reads: 0,
+            asked: Vec::new(),
             budgets_allow: None,
             answers: VecDeque::new(),
             conflicts: 0,
@@ -219,7 +231,19 @@ impl World {
     /// Lets time pass, and with it what runs.
     pub(crate) fn pass(&self, time: Duration) {
         let mut state = self.state();
-        state.now += time;
+        let end = state.now + time;
+        // The last listing that falls into this time: made before the rest of it passes.
+        let made = state.listing.as_ref().map(|(made, _)| *made);
+        let every = state.listing_every;
+        if let Some(mut made) = made.filter(|made| *made + every <= end) {
+            while made + every <= end {
+                made += every;
+            }
+            state.now = made;
+            state.go_on();
+            state.listing = Some((made, state.cluster.clone()));
+        }
+        state.now = end;
         state.go_on();
     }
 
@@ -311,6 +335,11 @@ impl State {
         assert_eq!(self.sent, self.done);
     }
 
+    fn read(&mut self) -> Reading<Cluster> {
+        self.reads += 1;
+        self.azure.clone().map(|()| self.cluster.clone())
+    }
+
     fn set_provisioning(&mut self, step: &Step, state: ProvisioningState) {
         match &step.pool {
             None => self.cluster.provisioning_state = state,
@@ -381,13 +410,43 @@ impl State {
 }
 
 impl Fleet for World {
-    async fn cluster(&self) -> Reading<Cluster> {
-        self.port("cluster", |state| state.azure.clone().map(|()| state.cluster.clone())).await
+    async fn glance(&self, since: Option<Timestamp>) -> Glance {
+        self.port("glance", |state| match &state.listing {
+            _ if state.azure.is_err() => Glance::Unavailable,
+            None => Glance::Unavailable,
+            Some((made, _)) if since.is_some_and(|since| *made <= since) => Glance::Pending,
+            Some((_, cluster)) => Glance::Seen(cluster.clone()),
+        })
+        .await
     }
 
-    async fn offers(&self, cluster: &Cluster) -> Reading<Offers> {
+    async fn cluster(&self) -> Reading<Cluster> {
+        self.port("cluster", State::read).await
+    }
+
+    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
+        self.port("recheck", |state| {
+            let live = state.read()?;
+            let Some(name) = &step.pool else { return Ok(live) };
+            let pool = live.pool(name).cloned().ok_or_else(|| Unreadable(format!("no pool {name}")))?;
+            let mut known = known.clone();
+            known.pools.retain(|other| other.name != pool.name);
+            known.pools.push(pool);
+            Ok(known)
+        })
+        .await
+    }
+
+    async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
         let from = cluster.version.to_string();
-        self.port("offers", |state| Ok(Offers { images: state.images.clone(), ..offers(&from) })).await
+        self.port("offers", |state| {
+            state.asked.push(needed.clone());
+            let mut all = Offers { images: state.images.clone(), ..offers(&from) };
+            all.images.retain(|pool, _| needed.images.contains(pool));
+            all.control_plane.retain(|_| needed.control_plane);
+            Ok(all)
+        })
+        .await
     }
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {

@@ -35,10 +35,12 @@ proptest! {
         answers in prop::collection::vec(answer(), 0..12),
         deaths in prop::collection::vec((1..60_usize, any::<bool>()), 0..6),
         conflicts in 0..3_usize,
+        listing_every in 5..400_u64,
     ) {
         let world = World::at("1.34.2").answers(answers);
         world.state().takes = Duration::from_secs(50);
         world.state().conflicts = conflicts;
+        world.state().listing_every = Duration::from_secs(listing_every);
         let mut request = full("1.35");
         let mut deaths = deaths.into_iter();
         for token in 0..40 {

@@ -51,7 +51,7 @@ fn intent_is_recorded_before_the_call() {
     let log = world.state().log.clone();
     let submit = log.iter().position(|call| *call == "submit").unwrap();
     // Claimed by a guarded write, then read live, then acted.
-    assert_eq!(log[submit - 2..=submit], ["save", "cluster", "submit"]);
+    assert_eq!(log[submit - 2..=submit], ["save", "recheck", "submit"]);
     let state = world.state();
     let (intent, _) = &state.writes[0];
     let operation = intent.operation.as_ref().unwrap();

@@ -1,0 +1,35 @@
+//! Which of Azure's offers the next plan depends on: what cannot change it is not asked for.
+
+use super::{Request, StepState};
+use crate::{
+    cluster::{Cluster, NodePool, Power},
+    ledger::Ledger,
+    offers::OffersNeeded,
+    target::NodeImagePolicy,
+};
+
+/// What planning this cluster's way needs to know of Azure's offers.
+#[must_use]
+pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> OffersNeeded {
+    let Request { scope, kubernetes, node_image, policy, .. } = request;
+    let target = ledger.target_version.as_ref();
+    if kubernetes.is_some() && target.is_none() {
+        // First the version is resolved, from what the region has; what it means comes after that.
+        return OffersNeeded::default();
+    }
+    let is_rolled = |pool: &NodePool| {
+        let done = ledger.steps.iter().filter(|record| record.state == StepState::Succeeded);
+        done.into_iter().any(|record| record.step.pool.as_ref() == Some(&pool.name))
+    };
+    // A version step brings the newest image with it, whichever that is.
+    let moves = |pool: &NodePool| scope.has_pool_versions() && target.is_some_and(|to| pool.version < *to);
+    let asks = |pool: &&NodePool| {
+        policy.excluded(pool).is_none() && pool.power == Power::Running && !is_rolled(pool) && !moves(pool)
+    };
+    let has_images = scope.has_images() && *node_image == NodeImagePolicy::Latest;
+    let pools = cluster.pools.iter().filter(|_| has_images).filter(asks);
+    OffersNeeded {
+        control_plane: scope.has_control_plane() && target.is_some_and(|to| cluster.version < *to),
+        images: pools.map(|pool| pool.name.clone()).collect(),
+    }
+}
