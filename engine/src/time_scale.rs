@@ -62,6 +62,12 @@ impl TimeScale {
     pub fn real_duration(&self, scaled: Duration) -> Duration {
         scaled.div_f64(self.rate)
     }
+
+    /// How much scaled time passes in `real`.
+    #[must_use]
+    pub fn scaled_duration(&self, real: Duration) -> Duration {
+        Duration::try_from_secs_f64(real.as_secs_f64() * self.rate).unwrap_or(Duration::MAX)
+    }
 }
 
 impl fmt::Display for TimeScale {

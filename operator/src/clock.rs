@@ -32,6 +32,12 @@ impl WallClock {
     pub(crate) fn real_duration(&self, scaled: Duration) -> Duration {
         self.scale.real_duration(scaled)
     }
+
+    /// How much time passes, at this scale, in `real`.
+    #[must_use]
+    pub(crate) fn scaled_duration(&self, real: Duration) -> Duration {
+        self.scale.scaled_duration(real)
+    }
 }
 
 /// The real present: for tokens and events, which others judge by their own clocks.

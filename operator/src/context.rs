@@ -13,7 +13,7 @@ use kube::{
 };
 
 use crate::{
-    azure::{AzureFleet, OfferCache, steady, with_causes},
+    azure::{AzureFleet, ObjectName, OfferCache, Sweeper, Watch, steady, with_causes},
     clock::WallClock,
     leader::Leadership,
     target::{TargetAccess, TargetCluster, TargetError},
@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub watches: Client,
     /// Azure Resource Manager.
     pub azure: AzureClient,
+    /// The listings that all upgrades share.
+    pub sweeper: Sweeper,
     /// What Azure offers, as last read.
     pub offers: Arc<OfferCache>,
     /// The way to target clusters.
@@ -43,10 +45,21 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The cluster in Azure.
+    /// The cluster in Azure, as an upgrade looks at it.
     #[must_use]
-    pub(crate) fn fleet(&self, id: &ClusterId) -> AzureFleet {
-        AzureFleet::new(self.azure.clone(), id.clone(), self.offers.clone(), self.clock, self.metrics.clone())
+    pub(crate) fn fleet(&self, id: &ClusterId, upgrade: ObjectName) -> AzureFleet {
+        let watch = Watch { sweeper: self.sweeper.clone(), upgrade };
+        self.azure_fleet(self.azure.clone(), id, Some(watch))
+    }
+
+    /// The cluster in Azure, as the inventory looks at it.
+    #[must_use]
+    pub(crate) fn inventory(&self, id: &ClusterId) -> AzureFleet {
+        self.azure_fleet(self.azure.clone(), id, None)
+    }
+
+    fn azure_fleet(&self, client: AzureClient, id: &ClusterId, watch: Option<Watch>) -> AzureFleet {
+        AzureFleet::new(client, id.clone(), self.offers.clone(), self.clock, self.metrics.clone(), watch)
     }
 
     /// The cluster's own API. A cluster that cannot be reached is one that cannot be read,

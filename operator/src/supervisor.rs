@@ -12,7 +12,7 @@ use kube::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    azure::{AzureArgs, OfferCache, connect},
+    azure::{AzureArgs, OfferCache, Sweeper, WakeUps, connect},
     clock::WallClock,
     context::Context,
     controller::{FIELD_MANAGER, aks_cluster, cluster_upgrade, upgrade_plan},
@@ -128,7 +128,9 @@ fn work(
     Ok(move |leadership| {
         let Hubs { hub, watches } = hubs;
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: args.replica };
+        let (sweeper, WakeUps { upgrades, clusters }) = Sweeper::new(azure.clone(), clock);
         let context = Arc::new(Context {
+            sweeper: sweeper.clone(),
             access: TargetAccess::new(hub.clone(), azure.clone(), credential),
             recorder: Recorder::new(hub.clone(), reporter),
             offers: Arc::<OfferCache>::default(),
@@ -141,8 +143,9 @@ fn work(
         });
         let controllers = async move {
             tokio::join!(
-                aks_cluster::run(context.clone(), stop.clone()),
-                cluster_upgrade::run(context.clone(), stop.clone()),
+                sweeper.run(stop.clone()),
+                aks_cluster::run(context.clone(), clusters, stop.clone()),
+                cluster_upgrade::run(context.clone(), upgrades, stop.clone()),
                 upgrade_plan::run(context, stop),
             );
         };

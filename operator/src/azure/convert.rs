@@ -34,7 +34,11 @@ pub(super) fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
     })
 }
 
-fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
+/// The engine's pool, from either of its two places.
+///
+/// # Errors
+/// When its version is missing or none.
+pub(super) fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
     let version = version(
         "properties.agentPoolProfiles[].currentOrchestratorVersion",
         view.current_orchestrator_version.as_ref().or(view.orchestrator_version.as_ref()),

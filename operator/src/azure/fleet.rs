@@ -1,32 +1,49 @@
 //! One cluster in Azure, through the management client.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use azure_mgmt_containerservice::{Accepted, Client, ClusterId, Error, OperationUrl, writes};
+use azure_mgmt_containerservice::{
+    Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationUrl, writes,
+};
 use engine::{
-    Cluster, Failure, Fleet, NodePool, OfferedVersion, Offers, OperationReport, Reading, RegionVersion,
-    Rejection, Step, StepKind, Unreadable,
+    Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
+    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 
-use super::{OfferCache, convert, steady};
+use super::{ObjectName, OfferCache, Sweeper, convert, steady};
 use crate::{clock::WallClock, telemetry::Metrics};
 
 /// So many upgrade profiles of one cluster are asked for at once.
 const CONCURRENT_READS: usize = 8;
 
 /// One cluster in Azure.
-#[derive(Clone)]
 pub(crate) struct AzureFleet {
     client: Client,
     id: ClusterId,
     offers: Arc<OfferCache>,
     clock: WallClock,
     metrics: Metrics,
+    watch: Option<Watch>,
+    /// The document of what the next step changes, as read right before it is sent.
+    held: Mutex<Option<Held>>,
+}
+
+/// The shared listing, and on whose behalf it is looked at.
+pub(crate) struct Watch {
+    pub(crate) sweeper: Sweeper,
+    pub(crate) upgrade: ObjectName,
+}
+
+/// A document to be written back with one thing changed.
+enum Held {
+    Cluster(Document<ManagedCluster>),
+    Pool(String, Document<AgentPool>),
 }
 
 impl AzureFleet {
-    /// The cluster of that id.
+    /// The cluster of that id. Without a `watch` every look at it is a read.
     #[must_use]
     pub(crate) fn new(
         client: Client,
@@ -34,8 +51,9 @@ impl AzureFleet {
         offers: Arc<OfferCache>,
         clock: WallClock,
         metrics: Metrics,
+        watch: Option<Watch>,
     ) -> Self {
-        Self { client, id, offers, clock, metrics }
+        Self { client, id, offers, clock, metrics, watch, held: Mutex::default() }
     }
 
     async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Unreadable> {
@@ -83,24 +101,42 @@ impl AzureFleet {
         self.id.as_str().to_lowercase()
     }
 
-    async fn send(&self, step: &Step) -> Result<Accepted, Error> {
+    /// Reads what a step changes.
+    async fn read(&self, step: &Step) -> Result<Held, Error> {
         match (step.kind, &step.pool) {
             (StepKind::ControlPlane, _) | (_, None) => {
-                let clusters = self.client.managed_clusters();
-                let read = clusters.get(&self.id).await?;
-                let body = writes::control_plane_upgrade(read.value(), &step.to);
-                clusters.put(&self.id, &body, read.etag()).await
+                self.client.managed_clusters().get(&self.id).await.map(Held::Cluster)
             }
-            (StepKind::NodePoolVersion, Some(pool)) => {
-                let pools = self.client.agent_pools();
-                let read = pools.get(&self.id, pool).await?;
-                let body = writes::agent_pool_upgrade(read.value(), &step.to);
-                pools.put(&self.id, pool, &body, read.etag()).await
-            }
-            (StepKind::NodePoolImage, Some(pool)) => {
-                self.client.agent_pools().upgrade_node_image(&self.id, pool).await
+            (StepKind::NodePoolVersion | StepKind::NodePoolImage, Some(pool)) => {
+                let read = self.client.agent_pools().get(&self.id, pool).await?;
+                Ok(Held::Pool(pool.clone(), read))
             }
         }
+    }
+
+    async fn send(&self, step: &Step) -> Result<Accepted, Error> {
+        if let (StepKind::NodePoolImage, Some(pool)) = (step.kind, &step.pool) {
+            return self.client.agent_pools().upgrade_node_image(&self.id, pool).await;
+        }
+        let held = self.held().take();
+        let held = match held {
+            Some(held) => held,
+            None => self.read(step).await?,
+        };
+        match held {
+            Held::Pool(pool, read) => {
+                let body = writes::agent_pool_upgrade(read.value(), &step.to);
+                self.client.agent_pools().put(&self.id, &pool, &body, read.etag()).await
+            }
+            Held::Cluster(read) => {
+                let body = writes::control_plane_upgrade(read.value(), &step.to);
+                self.client.managed_clusters().put(&self.id, &body, read.etag()).await
+            }
+        }
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a call, and puts its error into words.
@@ -120,15 +156,43 @@ fn describe(error: &Error) -> String {
 }
 
 impl Fleet for AzureFleet {
+    async fn glance(&self, since: Option<Timestamp>) -> Glance {
+        match &self.watch {
+            Some(Watch { sweeper, upgrade }) => sweeper.glance(&self.id, upgrade, since).await,
+            None => Glance::Unavailable,
+        }
+    }
+
     async fn cluster(&self) -> Reading<Cluster> {
         let answer = self.client.managed_clusters().get(&self.id).await;
         convert::cluster(self.counted("managedClusters", answer)?.view())
     }
 
-    async fn offers(&self, cluster: &Cluster) -> Reading<Offers> {
-        let control_plane = self.control_plane(cluster).await?;
+    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
+        let held = self.counted("recheck", self.read(step).await)?;
+        let cluster = match &held {
+            Held::Cluster(read) => convert::cluster(read.view())?,
+            Held::Pool(_, read) => {
+                let pool = convert::pool(read.view())?;
+                let mut cluster = known.clone();
+                let same = cluster.pools.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&pool.name));
+                match same {
+                    Some(known) => *known = pool,
+                    None => cluster.pools.push(pool),
+                }
+                cluster
+            }
+        };
+        *self.held() = Some(held);
+        Ok(cluster)
+    }
+
+    async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
+        let control_plane =
+            if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
         let region = self.region(&cluster.location).await?;
-        let images = stream::iter(cluster.pools.clone())
+        let pools = cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)).cloned();
+        let images = stream::iter(pools.collect::<Vec<_>>())
             .map(|pool| self.latest_image(pool))
             .buffered(CONCURRENT_READS)
             .try_collect::<Vec<_>>()

@@ -5,9 +5,11 @@ mod convert;
 mod fleet;
 mod settings;
 mod steady;
+mod sweep;
 
 pub(crate) use cache::OfferCache;
 pub(crate) use convert::with_causes;
-pub(crate) use fleet::AzureFleet;
+pub(crate) use fleet::{AzureFleet, Watch};
 pub(crate) use settings::{AzureArgs, connect};
 pub(crate) use steady::steady;
+pub(crate) use sweep::{ObjectName, Sweeper, WakeUps, wake_ups};

@@ -4,19 +4,32 @@ use std::{sync::Arc, time::Duration};
 
 use azure_mgmt_containerservice::ClusterId;
 use crds::{AKSCluster, AKSClusterStatus, condition};
-use engine::{Clock as _, Fleet as _};
+use engine::{Clock as _, Cluster, Fleet as _, OffersNeeded};
+use jiff::Timestamp;
 use kube::{
     Api, Resource, ResourceExt,
     api::PostParams,
     runtime::{Controller, controller::Config},
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Controlled, Ended, FIELD_MANAGER, changed_specs, drive, settled};
-use crate::context::{Context, bounded};
+use super::{Controlled, Ended, FIELD_MANAGER, changed_specs, drive, settled, woken_objects};
+use crate::{
+    azure::ObjectName,
+    context::{Context, bounded},
+};
 
-/// How often Azure is asked when nothing happens. Upgrades read their own cluster live.
+/// How often the cluster's own API is tried.
 const PERIOD: Duration = Duration::from_secs(300);
+/// How old what is shown of Azure may become when nothing happens: with one listing for a whole
+/// subscription, that is one call an hour. Upgrades look for themselves.
+const LISTING_AGE: Duration = Duration::from_secs(3600);
+/// How old it may be for a cluster that is new here: long enough for many that are registered at once.
+const FIRST_LISTING_AGE: Duration = Duration::from_secs(60);
+/// How old what Azure offers may become: images come out weekly, patches monthly, and each cluster and
+/// pool must be asked about by itself.
+const OFFERS_AGE: Duration = Duration::from_secs(6 * 3600);
 const CONCURRENCY: u16 = 16;
 const CONTROLLED: Controlled = Controlled { name: "akscluster", kind: "AKSCluster" };
 
@@ -32,9 +45,12 @@ pub(crate) enum Error {
 }
 
 /// Runs the controller until `stop`.
-pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
+///
+/// `woken` names clusters that a listing showed to have changed.
+pub(crate) async fn run(context: Arc<Context>, woken: mpsc::Receiver<ObjectName>, stop: CancellationToken) {
     let (store, stream) = changed_specs::<AKSCluster>(CONTROLLED, &context);
     let controller = Controller::for_stream(stream, store)
+        .reconcile_on(woken_objects(woken))
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(async move { stop.cancelled().await });
     drive(CONTROLLED, controller, context, reconcile).await;
@@ -85,24 +101,66 @@ async fn inventory(
     id: &ClusterId,
     next: &mut AKSClusterStatus,
 ) -> (&'static str, &'static str, String) {
-    let fleet = context.fleet(id);
-    let seen = match fleet.cluster().await {
+    let fleet = context.inventory(id);
+    let is_new = next.cluster.is_none() || next.observed_generation != before_generation(cluster);
+    let age = if is_new { FIRST_LISTING_AGE } else { LISTING_AGE };
+    let object = (cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let seen = context.sweeper.inventory(id, object, context.now() - age, fleet.cluster()).await;
+    let seen = match seen {
         Ok(seen) => seen,
         Err(why) => return ("False", "AzureUnreachable", why.to_string()),
     };
-    let offers = fleet.offers(&seen).await;
-    next.cluster = Some(seen);
-    match offers {
-        Ok(offers) => next.offers = Some(offers),
-        Err(why) => return ("False", "AzureUnreachable", why.to_string()),
+    let stale = offers_are_stale(next, &seen, context.now());
+    next.cluster = Some(seen.clone());
+    if stale {
+        match fleet.offers(&seen, &OffersNeeded::all(&seen)).await {
+            Ok(offers) => (next.offers, next.offers_read_at) = (Some(offers), Some(context.now())),
+            Err(why) => return ("False", "AzureUnreachable", why.to_string()),
+        }
     }
     match context.target(cluster, id).await {
         Err(error) => ("False", "InvalidSpec", error.to_string()),
         Ok(target) => match target.readable().await {
             Ok(()) => ("True", "Observed", "Azure and the cluster's API can be read".to_owned()),
-            Err(why) => ("False", "ClusterUnreachable", why.to_string()),
+            Err(why) => {
+                context.access.forget(id);
+                ("False", "ClusterUnreachable", why.to_string())
+            }
         },
     }
+}
+
+/// The generation that the stored status tells of.
+fn before_generation(cluster: &AKSCluster) -> Option<i64> {
+    cluster.status.as_ref().and_then(|status| status.observed_generation)
+}
+
+/// Whether what Azure offers is to be asked for again; keeps of it what still holds.
+///
+/// A cluster that moves is not asked about: what it moves to is what matters, and that is asked for
+/// by the upgrade. It is asked about once it has stood still from one look to the next.
+fn offers_are_stale(status: &mut AKSClusterStatus, seen: &Cluster, now: Timestamp) -> bool {
+    let Some(offers) = &mut status.offers else { return true };
+    offers.control_plane.retain(|offer| offer.version > seen.version);
+    let stood_still = status.cluster.as_ref() == Some(seen) && seen.busy_with().is_none();
+    if status.cluster.as_ref().is_some_and(|before| !runs_the_same(before, seen)) {
+        status.offers_read_at = None;
+    }
+    match status.offers_read_at {
+        Some(read) => stood_still && now >= read + OFFERS_AGE,
+        None => stood_still,
+    }
+}
+
+/// Whether a cluster runs the same versions and images as before: what it is offered depends on them.
+fn runs_the_same(before: &Cluster, now: &Cluster) -> bool {
+    let pools = |cluster: &Cluster| {
+        let pools = cluster.pools.iter();
+        pools
+            .map(|pool| (pool.name.clone(), pool.version.clone(), pool.node_image.clone()))
+            .collect::<Vec<_>>()
+    };
+    before.version == now.version && pools(before) == pools(now)
 }
 
 async fn write(

@@ -8,7 +8,7 @@ mod conditions;
 mod watch;
 
 pub(crate) use conditions::{Standing, conditions_of};
-pub(crate) use watch::{Controlled, Ended, changed_specs, drive, settled};
+pub(crate) use watch::{Controlled, Ended, changed_specs, drive, settled, woken_objects};
 
 /// The operator's name as a field manager and in events.
 pub(crate) const FIELD_MANAGER: &str = "tidegate";

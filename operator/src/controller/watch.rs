@@ -16,13 +16,17 @@ use kube::{
         WatchStreamExt,
         controller::{self, Action, Controller},
         predicates,
-        reflector::{self, Store},
+        reflector::{self, ObjectRef, Store},
         watcher,
     },
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
 
-use crate::context::Context;
+use crate::{
+    azure::{ObjectName, wake_ups},
+    context::Context,
+};
 
 /// Pauses after errors in a row: short, since most are conflicts; long, when the hub is away.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -64,6 +68,16 @@ where
             kube::runtime::utils::PredicateConfig::default(),
         );
     (store, stream)
+}
+
+/// Objects that are to be looked at again, by name.
+pub(crate) fn woken_objects<K>(
+    names: mpsc::Receiver<ObjectName>,
+) -> impl Stream<Item = ObjectRef<DeserializeGuard<K>>> + Send + use<K>
+where
+    K: Resource<DynamicType = ()> + 'static,
+{
+    wake_ups(names).map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))
 }
 
 /// What came of one reconciliation.

@@ -9,7 +9,9 @@ use std::{
 };
 
 use azure_core::credentials::TokenCredential;
-use azure_mgmt_containerservice::{AKS_SERVER_SCOPE, Client as AzureClient, ClusterId, Error as AzureError};
+use azure_mgmt_containerservice::{
+    AKS_SERVER_SCOPE, Client as AzureClient, ClusterId, Error as AzureError, Kubeconfig,
+};
 use crds::{AKSCluster, ClusterAccess, KubeconfigAccess};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -25,6 +27,10 @@ use crate::clock::real_now;
 const TOKEN_MARGIN: Duration = Duration::from_secs(300);
 /// A client from a Secret is built anew after this time, so that a changed Secret counts.
 const SECRET_TTL: Duration = Duration::from_secs(300);
+/// Where a cluster's API is changes when it is made anew or its certificate authority is rotated.
+const ENDPOINT_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Azure is asked for it no more often than this, however often the cluster cannot be reached.
+const ENDPOINT_MIN_AGE: Duration = Duration::from_secs(3600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -83,13 +89,15 @@ pub(crate) struct TargetAccess {
     azure: AzureClient,
     credential: Arc<dyn TokenCredential>,
     clients: Mutex<BTreeMap<String, (Timestamp, Client)>>,
+    /// Where clusters' APIs are, as Azure says, by the clusters' ids in lower case.
+    endpoints: Mutex<BTreeMap<String, (Timestamp, Kubeconfig)>>,
 }
 
 impl TargetAccess {
     /// Access by way of these.
     #[must_use]
     pub(crate) fn new(hub: Client, azure: AzureClient, credential: Arc<dyn TokenCredential>) -> Self {
-        Self { hub, azure, credential, clients: Mutex::default() }
+        Self { hub, azure, credential, clients: Mutex::default(), endpoints: Mutex::default() }
     }
 
     /// A client for the cluster's API.
@@ -124,9 +132,32 @@ impl TargetAccess {
         Ok(client)
     }
 
+    /// Asks Azure again where a cluster is that cannot be reached, next time.
+    pub(crate) fn forget(&self, id: &ClusterId) {
+        if let Ok(mut endpoints) = self.endpoints.lock() {
+            let is_young = |read: Timestamp| real_now() < read + ENDPOINT_MIN_AGE;
+            endpoints.retain(|known, (read, _)| *known != id.as_str().to_lowercase() || is_young(*read));
+        }
+    }
+
+    async fn endpoint(&self, id: &ClusterId) -> Result<Kubeconfig, TargetError> {
+        let key = id.as_str().to_lowercase();
+        let known = self.endpoints.lock().ok().and_then(|endpoints| endpoints.get(&key).cloned());
+        if let Some((read, endpoint)) = known
+            && real_now() < read + ENDPOINT_TTL
+        {
+            return Ok(endpoint);
+        }
+        let answer = self.azure.managed_clusters().user_credential(id).await;
+        let endpoint = answer.map_err(TargetError::Credential)?;
+        if let Ok(mut endpoints) = self.endpoints.lock() {
+            endpoints.insert(key, (real_now(), endpoint.clone()));
+        }
+        Ok(endpoint)
+    }
+
     async fn entra(&self, id: &ClusterId) -> Result<(Timestamp, Config), TargetError> {
-        let answer =
-            self.azure.managed_clusters().user_credential(id).await.map_err(TargetError::Credential)?;
+        let answer = self.endpoint(id).await?;
         let token = self.credential.get_token(&[AKS_SERVER_SCOPE], None).await.map_err(TargetError::Token)?;
         let server = answer
             .server

@@ -11,12 +11,13 @@ use std::{sync::Arc, time::Duration};
 use crds::ClusterUpgrade;
 use engine::{Clock as _, WaitingOn, advance};
 use kube::runtime::{Controller, controller::Config};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use validate::request;
 
-use super::{Controlled, Ended, changed_specs, drive};
-use crate::context::Context;
+use super::{Controlled, Ended, changed_specs, drive, woken_objects};
+use crate::{azure::ObjectName, context::Context};
 
 /// Each works on its own cluster; the bound keeps memory and connections in check.
 const CONCURRENCY: u16 = 64;
@@ -36,9 +37,12 @@ pub(crate) enum Error {
 }
 
 /// Runs the controller until `stop`.
-pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
+///
+/// `woken` names upgrades whose cluster a listing showed to have changed.
+pub(crate) async fn run(context: Arc<Context>, woken: mpsc::Receiver<ObjectName>, stop: CancellationToken) {
     let (store, stream) = changed_specs::<ClusterUpgrade>(CONTROLLED, &context);
     let controller = Controller::for_stream(stream, store)
+        .reconcile_on(woken_objects(woken))
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(async move { stop.cancelled().await });
     drive(CONTROLLED, controller, context, reconcile).await;
@@ -71,7 +75,7 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
             return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
         }
     };
-    let fleet = context.fleet(&id);
+    let fleet = context.fleet(&id, (namespace, name));
     let progress = advance(&request, ledger, &fleet, &target, &mut journal, context.as_ref())
         .await
         .map_err(Error::Write)?;
