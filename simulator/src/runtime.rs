@@ -30,7 +30,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 type Effects = mpsc::UnboundedSender<(EffectId, Effect)>;
 
 enum Command {
-    Call { call: Call, reply: oneshot::Sender<(Timestamp, Answer)> },
+    Call { caller: String, call: Call, reply: oneshot::Sender<(Timestamp, Answer)> },
     Attach { key: ClusterKey, endpoint: Endpoint, effects: Effects, reply: oneshot::Sender<bool> },
     AddFault { key: ClusterKey, fault: Fault, reply: oneshot::Sender<bool> },
     View { reply: oneshot::Sender<Vec<ClusterView>> },
@@ -77,8 +77,8 @@ pub(crate) fn start(world: World, clock: SimulatedClock, supervisor: &Supervisor
 }
 
 impl WorldHandle {
-    pub(crate) async fn call(&self, call: Call) -> Result<(Timestamp, Answer), Stopped> {
-        self.ask(|reply| Command::Call { call, reply }).await
+    pub(crate) async fn call(&self, caller: String, call: Call) -> Result<(Timestamp, Answer), Stopped> {
+        self.ask(|reply| Command::Call { caller, call, reply }).await
     }
 
     pub(crate) async fn attach(
@@ -143,8 +143,8 @@ impl Owner {
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Call { call, reply } => {
-                let answer = self.world.call(now, call);
+            Command::Call { caller, call, reply } => {
+                let answer = self.world.call(now, &caller, call);
                 let _gone = reply.send((now, answer));
             }
             Command::Attach { key, endpoint, effects, reply } => {

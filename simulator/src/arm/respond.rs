@@ -15,7 +15,7 @@ use crate::{
 const ASYNC_OPERATION: &str = "azure-asyncoperation";
 
 pub(super) fn build(shared: &Shared, uri: &Uri, answer: Answer) -> Response<Body> {
-    let Answer { status, mut body, started, next, retry_after } = answer;
+    let Answer { status, mut body, started, next, retry_after, remaining: _ } = answer;
     if let Some(next) = next {
         body["nextLink"] = Value::from(next_link(shared, uri, next));
     }
