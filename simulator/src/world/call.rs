@@ -210,9 +210,9 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remaining {
     /// Reads: GET.
-    pub reads: u32,
+    pub reads: u16,
     /// Writes: everything else.
-    pub writes: u32,
+    pub writes: u16,
 }
 
 /// A long-running operation, as the headers of the accepting answer name it.

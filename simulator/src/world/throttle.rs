@@ -88,12 +88,12 @@ impl Throttle {
         Err(wait as u32)
     }
 
-    fn left(&self, now: Timestamp, name: &str, limit: Limit) -> u32 {
+    fn left(&self, now: Timestamp, name: &str, limit: Limit) -> u16 {
         let full = Bucket { calls: limit.burst, at: now };
         let mut bucket = self.buckets.get(name).copied().unwrap_or(full);
         bucket.refill(now, limit);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 250")]
-        let left = bucket.calls.floor() as u32;
+        let left = bucket.calls.floor() as u16;
         left
     }
 }
