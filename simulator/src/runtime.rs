@@ -32,16 +32,8 @@ type Effects = mpsc::UnboundedSender<(EffectId, Effect)>;
 type Act = Box<dyn FnOnce(&mut World, Timestamp) + Send>;
 
 enum Command {
-    Call {
-        call: Call,
-        reply: oneshot::Sender<(Timestamp, Answer)>,
-    },
-    Attach {
-        key: ClusterKey,
-        endpoint: Endpoint,
-        effects: Effects,
-        reply: oneshot::Sender<bool>,
-    },
+    Call { caller: String, call: Call, reply: oneshot::Sender<(Timestamp, Answer)> },
+    Attach { key: ClusterKey, endpoint: Endpoint, effects: Effects, reply: oneshot::Sender<bool> },
     With(Act),
 }
 
@@ -89,8 +81,8 @@ pub(crate) fn start(world: World, clock: SimulatedClock, supervisor: &Supervisor
 }
 
 impl WorldHandle {
-    pub(crate) async fn call(&self, call: Call) -> Result<(Timestamp, Answer), Stopped> {
-        self.ask(|reply| Command::Call { call, reply }).await
+    pub(crate) async fn call(&self, caller: String, call: Call) -> Result<(Timestamp, Answer), Stopped> {
+        self.ask(|reply| Command::Call { caller, call, reply }).await
     }
 
     pub(crate) async fn attach(
@@ -160,8 +152,8 @@ impl Owner {
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Call { call, reply } => {
-                let answer = self.world.call(now, call);
+            Command::Call { caller, call, reply } => {
+                let answer = self.world.call(now, &caller, call);
                 let _gone = reply.send((now, answer));
             }
             Command::Attach { key, endpoint, effects, reply } => {

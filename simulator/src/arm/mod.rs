@@ -88,7 +88,7 @@ async fn answer(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap
     if mutation {
         shared.holds.pass(Hold::Requests).await;
     }
-    match shared.world.call(call).await {
+    match shared.world.call(caller.clone(), call).await {
         Ok((simulated, answer)) => {
             Handled { answer, mutation, caller: Some(caller), simulated: Some(simulated) }
         }

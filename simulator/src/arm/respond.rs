@@ -38,7 +38,7 @@ fn cut() -> Response<Body> {
 }
 
 fn build(shared: &Shared, uri: &Uri, answer: Answer) -> Response<Body> {
-    let Answer { status, mut body, started, next, retry_after, delivery } = answer;
+    let Answer { status, mut body, started, next, retry_after, remaining: _, delivery } = answer;
     if let Some(next) = next {
         body["nextLink"] = Value::from(next_link(shared, uri, next));
     }

@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use call::{Answer, Call, PoolKey, Started};
+pub use call::{Answer, Call, PoolKey, Remaining, Started};
 pub use cluster::Endpoint;
 pub use pool::WorldNode;
 pub use quirks::{Delivery, QuirkView};
@@ -97,12 +97,21 @@ impl World {
         }
     }
 
-    /// Answers a call at `now`.
-    pub fn call(&mut self, now: Timestamp, call: Call) -> Answer {
+    /// Answers a call at `now` of a principal, named by its object id.
+    pub fn call(&mut self, now: Timestamp, caller: &str, call: Call) -> Answer {
         self.advance(now);
-        let answer = self.answer(now, call);
+        let answer = self.answer(now, caller, call);
         self.advance(now);
         answer
+    }
+
+    fn admit(&mut self, now: Timestamp, caller: &str, call: &Call) -> Result<Option<Remaining>, Box<Answer>> {
+        let Some(throttle) = &mut self.throttle else {
+            return Ok(None);
+        };
+        let cluster = call.cluster().and_then(|key| self.clusters.get(key));
+        let location = cluster.map(|cluster| cluster.location.as_str());
+        throttle.admit(now, caller, call, location).map(Some)
     }
 
     /// Lets time pass until `now`; whatever was due happens at its own instant.
@@ -244,9 +253,9 @@ impl World {
                 Ok(Answer::new(200, serde_json::json!({ "value": value })))
             }
             Call::UserCredential { cluster } => self.user_credential(&cluster),
-            Call::KubernetesVersions { location } => Ok(self.kubernetes_versions(&location)),
-            Call::Operation { location, id } => self.operation(&location, &id),
-            Call::OperationResult { location, id } => self.operation_result(&location, &id),
+            Call::KubernetesVersions { location, .. } => Ok(self.kubernetes_versions(&location)),
+            Call::Operation { location, id, .. } => self.operation(&location, &id),
+            Call::OperationResult { location, id, .. } => self.operation_result(&location, &id),
         }
     }
 

@@ -10,26 +10,28 @@ use crate::{
 
 impl World {
     /// Answers a call as the quirks of the moment have it.
-    pub(in crate::world) fn answer(&mut self, now: Timestamp, call: Call) -> Answer {
+    pub(in crate::world) fn answer(&mut self, now: Timestamp, caller: &str, call: Call) -> Answer {
         let operations = &self.quirks.operations;
         let subject = Subject::new(&call, |id| operations.get(id).cloned());
         self.quirks.struck.clear();
         let mut answer = match self.quirks.refuse(now, &subject) {
             Some(refused) => refused,
-            None => self.answer_admitted(now, call, &subject),
+            None => self.answer_admitted(now, caller, call, &subject),
         };
         self.quirks.deliver(now, &subject, &mut answer);
         answer
     }
 
-    fn answer_admitted(&mut self, now: Timestamp, call: Call, subject: &Subject) -> Answer {
-        if let Some(Err(throttled)) = self.throttle.as_mut().map(|throttle| throttle.admit(now, &call)) {
-            return *throttled;
-        }
-        if let Some(empty) = self.quirks.empty_page(now, subject) {
-            return empty;
-        }
-        let mut answer = self.carry_out(now, call, subject);
+    fn answer_admitted(&mut self, now: Timestamp, caller: &str, call: Call, subject: &Subject) -> Answer {
+        let remaining = match self.admit(now, caller, &call) {
+            Ok(remaining) => remaining,
+            Err(throttled) => return *throttled,
+        };
+        let mut answer = match self.quirks.empty_page(now, subject) {
+            Some(empty) => empty,
+            None => self.carry_out(now, call, subject),
+        };
+        answer.remaining = remaining;
         if let (Some(started), Some(cluster)) = (&answer.started, &subject.cluster) {
             self.quirks.operations.insert(started.id.clone(), cluster.clone());
         }

@@ -1,10 +1,6 @@
 //! What a call is about, for rules that name calls and clusters.
 
-use crate::{
-    effects::ClusterKey,
-    scenario::CallName,
-    world::{Call, PoolKey},
-};
+use crate::{effects::ClusterKey, scenario::CallName, world::Call};
 
 /// What the rules want to know of a call.
 #[derive(Clone, Debug)]
@@ -21,43 +17,22 @@ pub(super) struct Subject {
 impl Subject {
     /// `operation` finds the cluster of an operation.
     pub(super) fn new(call: &Call, operation: impl Fn(&str) -> Option<ClusterKey>) -> Self {
-        let name = name(call);
-        let of_cluster = |cluster: &ClusterKey| Self {
-            name,
-            cluster: Some(cluster.clone()),
-            conditional: false,
-            page: None,
-        };
-        let of_pool = |PoolKey { cluster, name: _ }: &PoolKey| of_cluster(cluster);
-        let of_region = Self { name, cluster: None, conditional: false, page: None };
-        match call {
-            Call::ListClusters { subscription, resource_group, skip } => {
-                let group = resource_group.as_deref().unwrap_or_default();
-                Self { page: Some((format!("{subscription}/{group}"), *skip)), ..of_region }
-            }
-            Call::ListPools { cluster, skip } => {
-                Self { page: Some((cluster.0.clone(), *skip)), ..of_cluster(cluster) }
-            }
-            Call::PutCluster { cluster, body: _, if_match } => {
-                Self { conditional: if_match.is_some(), ..of_cluster(cluster) }
-            }
-            Call::PutPool { pool, body: _, if_match } => {
-                Self { conditional: if_match.is_some(), ..of_pool(pool) }
-            }
-            Call::GetCluster { cluster }
-            | Call::ClusterUpgradeProfile { cluster }
-            | Call::AbortCluster { cluster }
-            | Call::MaintenanceConfigurations { cluster }
-            | Call::UserCredential { cluster } => of_cluster(cluster),
-            Call::GetPool { pool }
-            | Call::PoolUpgradeProfile { pool }
-            | Call::UpgradeNodeImage { pool }
-            | Call::AbortPool { pool } => of_pool(pool),
-            Call::KubernetesVersions { location: _ } => of_region,
-            Call::Operation { location: _, id } | Call::OperationResult { location: _, id } => {
-                Self { cluster: operation(id), ..of_region }
-            }
+        let mut subject =
+            Self { name: name(call), cluster: call.cluster().cloned(), conditional: false, page: None };
+        if let Call::Operation { id, .. } | Call::OperationResult { id, .. } = call {
+            subject.cluster = operation(id);
         }
+        if let Call::PutCluster { if_match, .. } | Call::PutPool { if_match, .. } = call {
+            subject.conditional = if_match.is_some();
+        }
+        if let Call::ListClusters { subscription, resource_group, skip } = call {
+            let group = resource_group.as_deref().unwrap_or_default();
+            subject.page = Some((format!("{subscription}/{group}"), *skip));
+        }
+        if let Call::ListPools { cluster, skip } = call {
+            subject.page = Some((cluster.0.clone(), *skip));
+        }
+        subject
     }
 }
 

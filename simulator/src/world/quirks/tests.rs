@@ -29,7 +29,7 @@ impl Script {
     }
 
     fn call(&mut self, call: Call) -> Answer {
-        self.world.call(self.now, call)
+        self.world.call(self.now, "tester", call)
     }
 
     fn get(&mut self) -> Answer {
@@ -50,7 +50,7 @@ impl Script {
 
     fn poll(&mut self, started: &Answer) -> Answer {
         let started = started.started.clone().unwrap();
-        self.call(Call::Operation { location: started.location, id: started.id })
+        self.call(Call::Operation { subscription: "s".into(), location: started.location, id: started.id })
     }
 
     fn pass(&mut self, seconds: i64) {
