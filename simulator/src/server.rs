@@ -22,11 +22,11 @@ use crate::{
     identity::{self, Tenant, TenantError},
     log::{Log, LogEntry},
     runtime::{self, SimulatedClock, Stopped, WorldHandle},
-    scenario::{Scenario, ScenarioError, workloads::WorkloadRule},
+    scenario::{QuirkRule, Scenario, ScenarioError, workloads::WorkloadRule},
     supervisor::Supervisor,
     target::Target,
     tls::{self, TlsError},
-    world::{ClusterView, Endpoint, World},
+    world::{ClusterView, Endpoint, QuirkView, World},
 };
 
 /// How long open connections may go on after a stop.
@@ -39,7 +39,6 @@ pub(crate) struct Shared {
     pub(crate) signer: arm::Signer,
     pub(crate) log: Log,
     pub(crate) clock: SimulatedClock,
-    pub(crate) gateway: arm::Gateway,
     pub(crate) holds: Holds,
     /// `https://127.0.0.1:PORT`
     pub(crate) endpoint: String,
@@ -173,10 +172,9 @@ impl Simulator {
         };
         let supervisor = Supervisor::default();
         let world = runtime::start(World::new(&scenario), clock, &supervisor);
-        let gateway = arm::Gateway::new(scenario.flaky_operations);
         let signer = arm::Signer::new(server.secret);
         let (log, holds) = (Log::default(), Holds::default());
-        let shared = Arc::new(Shared { world, tenant, signer, log, clock, gateway, holds, endpoint });
+        let shared = Arc::new(Shared { world, tenant, signer, log, clock, holds, endpoint });
 
         let handles = [Handle::new(), Handle::new()];
         let front = arm::routes().merge(identity::routes()).with_state(Arc::clone(&shared));
@@ -263,7 +261,31 @@ impl Simulator {
     /// # Errors
     /// When the simulator has stopped.
     pub async fn clusters(&self) -> Result<Vec<ClusterView>, SimulatorError> {
-        Ok(self.shared.world.view().await?)
+        Ok(self.shared.world.with(|world, _| world.view()).await?)
+    }
+
+    /// Switches a quirk on; the number of its rule.
+    ///
+    /// # Errors
+    /// When the rule could never strike as it is meant, or the simulator has stopped.
+    pub async fn add_quirk(&self, rule: QuirkRule) -> Result<u64, SimulatorError> {
+        Ok(self.shared.world.with(move |world, _| world.add_quirk(rule)).await??)
+    }
+
+    /// Switches a quirk off; false when there is no rule of that number.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn remove_quirk(&self, id: u64) -> Result<bool, SimulatorError> {
+        Ok(self.shared.world.with(move |world, _| world.remove_quirk(id)).await?)
+    }
+
+    /// The rules of quirks, and how often each has struck.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn quirks(&self) -> Result<Vec<QuirkView>, SimulatorError> {
+        Ok(self.shared.world.with(|world, _| world.quirks()).await?)
     }
 
     /// The simulated instant.

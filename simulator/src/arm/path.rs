@@ -54,9 +54,10 @@ pub(super) fn parse(
             resource_group: Some((*group).to_owned()),
             skip: skip(),
         }),
-        (&Method::GET, ["subscriptions", _, "providers", PROVIDER, "locations", location, rest @ ..]) => {
-            in_location((*location).to_owned(), rest)
-        }
+        (
+            &Method::GET,
+            ["subscriptions", subscription, "providers", PROVIDER, "locations", location, rest @ ..],
+        ) => in_location((*subscription).to_owned(), (*location).to_owned(), rest),
         (
             _,
             [
@@ -86,11 +87,13 @@ pub(super) fn parse(
     }
 }
 
-fn in_location(location: String, rest: &[&str]) -> Option<Call> {
+fn in_location(subscription: String, location: String, rest: &[&str]) -> Option<Call> {
     match rest {
-        ["kubernetesversions"] => Some(Call::KubernetesVersions { location }),
-        ["operations", id] => Some(Call::Operation { location, id: (*id).to_owned() }),
-        ["operationresults", id] => Some(Call::OperationResult { location, id: (*id).to_owned() }),
+        ["kubernetesversions"] => Some(Call::KubernetesVersions { subscription, location }),
+        ["operations", id] => Some(Call::Operation { subscription, location, id: (*id).to_owned() }),
+        ["operationresults", id] => {
+            Some(Call::OperationResult { subscription, location, id: (*id).to_owned() })
+        }
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::quirks::Delivery;
 use crate::effects::ClusterKey;
 
 /// One call on the management plane.
@@ -88,11 +89,15 @@ pub enum Call {
     },
     /// What a region offers.
     KubernetesVersions {
+        /// Id of the subscription.
+        subscription: String,
         /// The region.
         location: String,
     },
     /// How an operation stands.
     Operation {
+        /// Id of the subscription in the URL.
+        subscription: String,
         /// The region in the URL.
         location: String,
         /// The operation's id.
@@ -100,6 +105,8 @@ pub enum Call {
     },
     /// What an operation left: 202 while it runs, then 204.
     OperationResult {
+        /// Id of the subscription in the URL.
+        subscription: String,
         /// The region in the URL.
         location: String,
         /// The operation's id.
@@ -141,6 +148,47 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Whether the call is a GET; Azure Resource Manager counts everything else as a write.
+    pub(crate) const fn is_read(&self) -> bool {
+        !self.is_mutation() && !matches!(self, Self::UserCredential { .. })
+    }
+
+    /// The cluster that the call is about.
+    pub(crate) const fn cluster(&self) -> Option<&ClusterKey> {
+        match self {
+            Self::GetCluster { cluster }
+            | Self::PutCluster { cluster, .. }
+            | Self::ClusterUpgradeProfile { cluster }
+            | Self::ListPools { cluster, .. }
+            | Self::AbortCluster { cluster }
+            | Self::MaintenanceConfigurations { cluster }
+            | Self::UserCredential { cluster } => Some(cluster),
+            Self::GetPool { pool }
+            | Self::PutPool { pool, .. }
+            | Self::PoolUpgradeProfile { pool }
+            | Self::UpgradeNodeImage { pool }
+            | Self::AbortPool { pool } => Some(&pool.cluster),
+            Self::ListClusters { .. }
+            | Self::KubernetesVersions { .. }
+            | Self::Operation { .. }
+            | Self::OperationResult { .. } => None,
+        }
+    }
+
+    /// Id of the subscription in the URL.
+    pub(crate) fn subscription(&self) -> &str {
+        if let Self::ListClusters { subscription, .. }
+        | Self::KubernetesVersions { subscription, .. }
+        | Self::Operation { subscription, .. }
+        | Self::OperationResult { subscription, .. } = self
+        {
+            return subscription;
+        }
+        self.cluster().and_then(|cluster| cluster.0.split('/').nth(2)).unwrap_or_default()
+    }
+}
+
 /// The answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -154,6 +202,20 @@ pub struct Answer {
     pub next: Option<usize>,
     /// Seconds for which a throttled caller is to stay away.
     pub retry_after: Option<u32>,
+    /// What the caller has left; nothing while calls are not throttled.
+    pub remaining: Option<Remaining>,
+    /// How it travels.
+    pub delivery: Delivery,
+}
+
+/// How many calls Azure Resource Manager still admits at once from this caller in this
+/// subscription: `x-ms-ratelimit-remaining-subscription-reads` and `-writes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remaining {
+    /// Reads: GET.
+    pub reads: u16,
+    /// Writes: everything else.
+    pub writes: u16,
 }
 
 /// A long-running operation, as the headers of the accepting answer name it.
@@ -168,8 +230,16 @@ pub struct Started {
 }
 
 impl Answer {
-    pub(crate) const fn new(status: u16, body: Value) -> Self {
-        Self { status, body, started: None, next: None, retry_after: None }
+    pub(crate) fn new(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            body,
+            started: None,
+            next: None,
+            retry_after: None,
+            remaining: None,
+            delivery: Delivery::default(),
+        }
     }
 
     /// Whether the call was accepted.

@@ -18,6 +18,7 @@ mod pool;
 mod progress;
 mod put_cluster;
 mod put_pool;
+mod quirks;
 mod reads;
 mod rollout;
 mod rules;
@@ -33,22 +34,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use call::{Answer, Call, PoolKey, Started};
+pub use call::{Answer, Call, PoolKey, Remaining, Started};
 pub use cluster::Endpoint;
 pub use pool::WorldNode;
+pub use quirks::{Delivery, QuirkView};
 pub use view::{ClusterView, PoolView, WorkView};
 
-use call::Refusal;
+pub(crate) use call::Refusal;
+
 use catalog::Catalog;
 use cluster::Cluster;
 use ids::Ids;
 use operation::Operation;
 use outbox::{Driver, Outbox};
+use quirks::Quirks;
 use throttle::Throttle;
 
 use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
-    scenario::{Fault, RegionSpec, Scenario},
+    scenario::{Fault, QuirkRule, RegionSpec, Scenario, ScenarioError},
 };
 
 /// All clusters, and everything that goes on in them.
@@ -63,6 +67,7 @@ pub struct World {
     ids: Ids,
     page_size: usize,
     throttle: Option<Throttle>,
+    quirks: Quirks,
 }
 
 impl World {
@@ -88,18 +93,25 @@ impl World {
             ids,
             page_size: scenario.page_size,
             throttle: scenario.throttling.then(Throttle::default),
+            quirks: Quirks::new(scenario),
         }
     }
 
-    /// Answers a call at `now`.
-    pub fn call(&mut self, now: Timestamp, call: Call) -> Answer {
+    /// Answers a call at `now` of a principal, named by its object id.
+    pub fn call(&mut self, now: Timestamp, caller: &str, call: Call) -> Answer {
         self.advance(now);
-        if let Some(Err(throttled)) = self.throttle.as_mut().map(|throttle| throttle.admit(now, &call)) {
-            return *throttled;
-        }
-        let answer = self.dispatch(now, call).unwrap_or_else(Answer::from);
+        let answer = self.answer(now, caller, call);
         self.advance(now);
         answer
+    }
+
+    fn admit(&mut self, now: Timestamp, caller: &str, call: &Call) -> Result<Option<Remaining>, Box<Answer>> {
+        let Some(throttle) = &mut self.throttle else {
+            return Ok(None);
+        };
+        let cluster = call.cluster().and_then(|key| self.clusters.get(key));
+        let location = cluster.map(|cluster| cluster.location.as_str());
+        throttle.admit(now, caller, call, location).map(Some)
     }
 
     /// Lets time pass until `now`; whatever was due happens at its own instant.
@@ -109,12 +121,14 @@ impl World {
                 self.settle(due, id, &outcome);
             }
             self.progress(due);
+            self.quirks.observe(due, &self.clusters);
         }
         self.progress(now);
         while let Some((id, outcome)) = self.outbox.due_answer(now) {
             self.settle(now, id, &outcome);
             self.progress(now);
         }
+        self.quirks.observe(now, &self.clusters);
     }
 
     /// When something happens next by itself.
@@ -168,6 +182,26 @@ impl World {
         true
     }
 
+    /// Switches a quirk on; the number of its rule.
+    ///
+    /// # Errors
+    /// When the rule could never strike as it is meant.
+    pub fn add_quirk(&mut self, rule: QuirkRule) -> Result<u64, ScenarioError> {
+        rule.check("quirk", self.clusters.keys())?;
+        Ok(self.quirks.add(rule, None))
+    }
+
+    /// Takes a rule away; false when there is none of that number.
+    pub fn remove_quirk(&mut self, id: u64) -> bool {
+        self.quirks.remove(id)
+    }
+
+    /// The rules, and how often each has struck.
+    #[must_use]
+    pub fn quirks(&self) -> Vec<QuirkView> {
+        self.quirks.view()
+    }
+
     /// The world's own truth: what each cluster's nodes really run.
     #[must_use]
     pub fn view(&self) -> Vec<ClusterView> {
@@ -219,9 +253,9 @@ impl World {
                 Ok(Answer::new(200, serde_json::json!({ "value": value })))
             }
             Call::UserCredential { cluster } => self.user_credential(&cluster),
-            Call::KubernetesVersions { location } => Ok(self.kubernetes_versions(&location)),
-            Call::Operation { location, id } => self.operation(&location, &id),
-            Call::OperationResult { location, id } => self.operation_result(&location, &id),
+            Call::KubernetesVersions { location, .. } => Ok(self.kubernetes_versions(&location)),
+            Call::Operation { location, id, .. } => self.operation(&location, &id),
+            Call::OperationResult { location, id, .. } => self.operation_result(&location, &id),
         }
     }
 

@@ -43,7 +43,7 @@ impl Script {
     }
 
     fn call(&mut self, call: Call) -> Answer {
-        self.world.call(self.now, call)
+        self.world.call(self.now, "me", call)
     }
 
     fn pass(&mut self, minutes: i64) {
@@ -95,7 +95,8 @@ impl Script {
     fn status(&mut self, answer: &Answer) -> Value {
         let started =
             answer.started.clone().unwrap_or_else(|| panic!("nothing was started: {}", answer.body));
-        self.call(Call::Operation { location: started.location, id: started.id }).body
+        self.call(Call::Operation { subscription: "s".into(), location: started.location, id: started.id })
+            .body
     }
 
     /// Nodes of a pool: name, version, and marks (s)urge, (c)ordoned, (q)uarantined.
