@@ -11,7 +11,7 @@ use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
     scenario::Fault,
     supervisor::Supervisor,
-    world::{Answer, Call, ClusterView, Endpoint, World},
+    world::{Answer, ApiServerView, Call, ClusterView, Endpoint, World},
 };
 
 /// Calls waiting for the world; callers beyond that wait with theirs.
@@ -34,6 +34,7 @@ enum Command {
     Attach { key: ClusterKey, endpoint: Endpoint, effects: Effects, reply: oneshot::Sender<bool> },
     AddFault { key: ClusterKey, fault: Fault, reply: oneshot::Sender<bool> },
     View { reply: oneshot::Sender<Vec<ClusterView>> },
+    ApiServer { key: ClusterKey, reply: oneshot::Sender<Option<ApiServerView>> },
 }
 
 /// Simulated time, from the real one.
@@ -98,6 +99,11 @@ impl WorldHandle {
         self.ask(|reply| Command::View { reply }).await
     }
 
+    /// What a cluster's API server shows; `None` when there is no such cluster, or a real one plays it.
+    pub(crate) async fn api_server(&self, key: ClusterKey) -> Result<Option<ApiServerView>, Stopped> {
+        self.ask(|reply| Command::ApiServer { key, reply }).await
+    }
+
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Stopped)?;
@@ -159,6 +165,10 @@ impl Owner {
             }
             Command::View { reply } => {
                 let _gone = reply.send(self.world.view());
+            }
+            Command::ApiServer { key, reply } => {
+                self.world.advance(now);
+                let _gone = reply.send(self.world.api_server(&key));
             }
         }
     }
