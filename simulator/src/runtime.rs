@@ -11,7 +11,7 @@ use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
     scenario::Fault,
     supervisor::Supervisor,
-    world::{Answer, ApiServerView, Call, ClusterView, Endpoint, World},
+    world::{Answer, ApiServerView, Call, ClusterView, Endpoint, OperationView, World},
 };
 
 /// Calls waiting for the world; callers beyond that wait with theirs.
@@ -34,6 +34,7 @@ enum Command {
     Attach { key: ClusterKey, endpoint: Endpoint, effects: Effects, reply: oneshot::Sender<bool> },
     AddFault { key: ClusterKey, fault: Fault, reply: oneshot::Sender<bool> },
     View { reply: oneshot::Sender<Vec<ClusterView>> },
+    Operations { reply: oneshot::Sender<Vec<OperationView>> },
     ApiServer { key: ClusterKey, reply: oneshot::Sender<Option<ApiServerView>> },
 }
 
@@ -97,6 +98,10 @@ impl WorldHandle {
 
     pub(crate) async fn view(&self) -> Result<Vec<ClusterView>, Stopped> {
         self.ask(|reply| Command::View { reply }).await
+    }
+
+    pub(crate) async fn operations(&self) -> Result<Vec<OperationView>, Stopped> {
+        self.ask(|reply| Command::Operations { reply }).await
     }
 
     /// What a cluster's API server shows; `None` when there is no such cluster, or a real one plays it.
@@ -165,6 +170,9 @@ impl Owner {
             }
             Command::View { reply } => {
                 let _gone = reply.send(self.world.view());
+            }
+            Command::Operations { reply } => {
+                let _gone = reply.send(self.world.operations());
             }
             Command::ApiServer { key, reply } => {
                 self.world.advance(now);

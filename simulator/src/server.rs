@@ -27,7 +27,7 @@ use crate::{
     supervisor::Supervisor,
     target::Target,
     tls::{self, TlsError},
-    world::{ClusterView, Endpoint, World},
+    world::{ClusterView, Endpoint, OperationView, World},
 };
 
 /// How long open connections may go on after a stop.
@@ -288,6 +288,14 @@ impl Simulator {
     /// When the simulator has stopped.
     pub async fn clusters(&self) -> Result<Vec<ClusterView>, SimulatorError> {
         Ok(self.shared.world.view().await?)
+    }
+
+    /// Every operation so far, as it really went.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn operations(&self) -> Result<Vec<OperationView>, SimulatorError> {
+        Ok(self.shared.world.operations().await?)
     }
 
     /// The simulated instant.

@@ -75,9 +75,9 @@ async fn handle(
         caller: caller.ok(),
     });
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    match body {
-        Value::String(text) => (status, text).into_response(),
-        body => (status, Json(body)).into_response(),
+    match body.as_str() {
+        Some(text) => (status, text.to_owned()).into_response(),
+        None => (status, Json(body)).into_response(),
     }
 }
 

@@ -35,6 +35,7 @@ use serde_json::Value;
 
 pub use call::{Answer, Call, PoolKey, Started};
 pub use cluster::Endpoint;
+pub use operation::OperationView;
 pub use pool::WorldNode;
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
@@ -181,6 +182,12 @@ impl World {
     #[must_use]
     pub fn view(&self) -> Vec<ClusterView> {
         self.clusters.values().map(Cluster::view).collect()
+    }
+
+    /// Every operation so far, as it really went.
+    #[must_use]
+    pub fn operations(&self) -> Vec<OperationView> {
+        self.operations.values().map(Operation::view).collect()
     }
 
     /// What the API server of a cluster shows; `None` when there is no such cluster, or somebody
