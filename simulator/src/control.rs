@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{effects::ClusterKey, scenario::Fault, server::Shared};
+use crate::{
+    effects::ClusterKey,
+    scenario::{Fault, QuirkRule},
+    server::Shared,
+};
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -22,6 +26,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/log", get(log))
         .route("/clusters", get(clusters))
         .route("/faults", post(add_fault))
+        .route("/quirks", get(quirks).post(add_quirk))
+        .route("/quirks/{id}", delete(remove_quirk))
         .route("/issuers", post(trust_issuer))
 }
 
@@ -30,7 +36,7 @@ async fn log(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn clusters(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.world.view().await {
+    match shared.world.with(|world, _| world.view()).await {
         Ok(view) => Json(view).into_response(),
         Err(stopped) => (StatusCode::SERVICE_UNAVAILABLE, stopped.to_string()).into_response(),
     }
@@ -46,9 +52,33 @@ struct AddFault {
 
 async fn add_fault(State(shared): State<Arc<Shared>>, Json(request): Json<AddFault>) -> Response {
     let AddFault { cluster, fault } = request;
-    match shared.world.add_fault(ClusterKey(cluster.to_lowercase()), fault).await {
+    let key = ClusterKey(cluster.to_lowercase());
+    match shared.world.with(move |world, _| world.add_fault(&key, fault)).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => problem(StatusCode::NOT_FOUND, "no such cluster; give its ARM id"),
+        Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
+    }
+}
+
+async fn quirks(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.world.with(|world, _| world.quirks()).await {
+        Ok(quirks) => Json(quirks).into_response(),
+        Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
+    }
+}
+
+async fn add_quirk(State(shared): State<Arc<Shared>>, Json(rule): Json<QuirkRule>) -> Response {
+    match shared.world.with(move |world, _| world.add_quirk(rule)).await {
+        Ok(Ok(id)) => (StatusCode::CREATED, Json(json!({ "id": id }))).into_response(),
+        Ok(Err(wrong)) => problem(StatusCode::BAD_REQUEST, &wrong.to_string()),
+        Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
+    }
+}
+
+async fn remove_quirk(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) -> Response {
+    match shared.world.with(move |world, _| world.remove_quirk(id)).await {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => problem(StatusCode::NOT_FOUND, "no rule of that number; GET /quirks lists them"),
         Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
     }
 }

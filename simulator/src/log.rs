@@ -8,6 +8,8 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::scenario::QuirkName;
+
 /// More calls than any test or demo makes; a bound, so that a runaway client cannot fill the memory.
 const KEPT: usize = 200_000;
 
@@ -33,6 +35,11 @@ pub struct LogEntry {
     pub operation: Option<String>,
     /// Object id of whoever asked.
     pub caller: Option<String>,
+    /// Whether the connection was cut before the answer.
+    pub lost: bool,
+    /// The quirks that had a hand in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quirks: Vec<QuirkName>,
 }
 
 /// The calls so far, oldest first.

@@ -3,15 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use engine::TimeScale;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
-    scenario::Fault,
     supervisor::Supervisor,
-    world::{Answer, ApiServerView, Call, ClusterView, Endpoint, OperationView, World},
+    world::{Answer, Call, Endpoint, World},
 };
 
 /// Calls waiting for the world; callers beyond that wait with theirs.
@@ -29,13 +28,13 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// queued is bounded by the number of nodes.
 type Effects = mpsc::UnboundedSender<(EffectId, Effect)>;
 
+/// What the control port and tests do with the world; it answers for itself.
+type Act = Box<dyn FnOnce(&mut World, Timestamp) + Send>;
+
 enum Command {
     Call { call: Call, reply: oneshot::Sender<(Timestamp, Answer)> },
     Attach { key: ClusterKey, endpoint: Endpoint, effects: Effects, reply: oneshot::Sender<bool> },
-    AddFault { key: ClusterKey, fault: Fault, reply: oneshot::Sender<bool> },
-    View { reply: oneshot::Sender<Vec<ClusterView>> },
-    Operations { reply: oneshot::Sender<Vec<OperationView>> },
-    ApiServer { key: ClusterKey, reply: oneshot::Sender<Option<ApiServerView>> },
+    With(Act),
 }
 
 /// Simulated time, from the real one.
@@ -50,10 +49,13 @@ impl SimulatedClock {
         self.scale.at((self.real_now)())
     }
 
+    /// How long this takes in real time; nothing when it is negative.
+    pub(crate) fn real_duration(&self, simulated: SignedDuration) -> Duration {
+        self.scale.real_duration(Duration::try_from(simulated).unwrap_or(Duration::ZERO))
+    }
+
     fn wait_until(&self, deadline: Timestamp) -> Duration {
-        let left = deadline.duration_since(self.now());
-        let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
-        self.scale.real_duration(left).max(SHORTEST_WAIT)
+        self.real_duration(deadline.duration_since(self.now())).max(SHORTEST_WAIT)
     }
 }
 
@@ -92,21 +94,17 @@ impl WorldHandle {
         self.ask(|reply| Command::Attach { key, endpoint, effects, reply }).await
     }
 
-    pub(crate) async fn add_fault(&self, key: ClusterKey, fault: Fault) -> Result<bool, Stopped> {
-        self.ask(|reply| Command::AddFault { key, fault, reply }).await
-    }
-
-    pub(crate) async fn view(&self) -> Result<Vec<ClusterView>, Stopped> {
-        self.ask(|reply| Command::View { reply }).await
-    }
-
-    pub(crate) async fn operations(&self) -> Result<Vec<OperationView>, Stopped> {
-        self.ask(|reply| Command::Operations { reply }).await
-    }
-
-    /// What a cluster's API server shows; `None` when there is no such cluster, or a real one plays it.
-    pub(crate) async fn api_server(&self, key: ClusterKey) -> Result<Option<ApiServerView>, Stopped> {
-        self.ask(|reply| Command::ApiServer { key, reply }).await
+    /// Lets `act` look at the world or change it, at the simulated instant.
+    pub(crate) async fn with<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut World, Timestamp) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        self.ask(|reply| {
+            Command::With(Box::new(move |world, now| {
+                let _gone = reply.send(act(world, now));
+            }))
+        })
+        .await
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
@@ -165,18 +163,9 @@ impl Owner {
                 }
                 let _gone = reply.send(known);
             }
-            Command::AddFault { key, fault, reply } => {
-                let _gone = reply.send(self.world.add_fault(&key, fault));
-            }
-            Command::View { reply } => {
-                let _gone = reply.send(self.world.view());
-            }
-            Command::Operations { reply } => {
-                let _gone = reply.send(self.world.operations());
-            }
-            Command::ApiServer { key, reply } => {
+            Command::With(act) => {
                 self.world.advance(now);
-                let _gone = reply.send(self.world.api_server(&key));
+                act(&mut self.world, now);
             }
         }
     }

@@ -23,11 +23,11 @@ use crate::{
     kube_api,
     log::{Log, LogEntry},
     runtime::{self, SimulatedClock, Stopped, WorldHandle},
-    scenario::{Scenario, ScenarioError, workloads::WorkloadRule},
+    scenario::{QuirkRule, Scenario, ScenarioError, workloads::WorkloadRule},
     supervisor::Supervisor,
     target::Target,
     tls::{self, TlsError},
-    world::{ClusterView, Endpoint, OperationView, World},
+    world::{ClusterView, Endpoint, OperationView, QuirkView, World},
 };
 
 /// How long open connections may go on after a stop.
@@ -42,7 +42,6 @@ pub(crate) struct Shared {
     /// Calls on the Kubernetes API of clusters.
     pub(crate) kube_log: Log,
     pub(crate) clock: SimulatedClock,
-    pub(crate) gateway: arm::Gateway,
     pub(crate) holds: Holds,
     /// `https://127.0.0.1:PORT`
     pub(crate) endpoint: String,
@@ -180,7 +179,6 @@ impl Simulator {
         let api_servers = Endpoint { server: endpoint.clone(), ca_pem: ready.ca_pem.clone() };
         let world = World::new(&scenario).with_api_servers(api_servers);
         let world = runtime::start(world, clock, &supervisor);
-        let gateway = arm::Gateway::new(scenario.flaky_operations);
         let signer = arm::Signer::new(server.secret);
         let shared = Arc::new(Shared {
             world,
@@ -189,7 +187,6 @@ impl Simulator {
             log: Log::default(),
             kube_log: Log::default(),
             clock,
-            gateway,
             holds: Holds::default(),
             endpoint,
             started: real_now(),
@@ -287,7 +284,31 @@ impl Simulator {
     /// # Errors
     /// When the simulator has stopped.
     pub async fn clusters(&self) -> Result<Vec<ClusterView>, SimulatorError> {
-        Ok(self.shared.world.view().await?)
+        Ok(self.shared.world.with(|world, _| world.view()).await?)
+    }
+
+    /// Switches a quirk on; the number of its rule.
+    ///
+    /// # Errors
+    /// When the rule could never strike as it is meant, or the simulator has stopped.
+    pub async fn add_quirk(&self, rule: QuirkRule) -> Result<u64, SimulatorError> {
+        Ok(self.shared.world.with(move |world, _| world.add_quirk(rule)).await??)
+    }
+
+    /// Switches a quirk off; false when there is no rule of that number.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn remove_quirk(&self, id: u64) -> Result<bool, SimulatorError> {
+        Ok(self.shared.world.with(move |world, _| world.remove_quirk(id)).await?)
+    }
+
+    /// The rules of quirks, and how often each has struck.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn quirks(&self) -> Result<Vec<QuirkView>, SimulatorError> {
+        Ok(self.shared.world.with(|world, _| world.quirks()).await?)
     }
 
     /// Every operation so far, as it really went.
@@ -295,7 +316,7 @@ impl Simulator {
     /// # Errors
     /// When the simulator has stopped.
     pub async fn operations(&self) -> Result<Vec<OperationView>, SimulatorError> {
-        Ok(self.shared.world.operations().await?)
+        Ok(self.shared.world.with(|world, _| world.operations()).await?)
     }
 
     /// The simulated instant.

@@ -6,7 +6,10 @@ use std::time::Duration;
 use engine::TimeScale;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use simulator::{Scenario, Simulator, StartOptions, clock};
+use simulator::{
+    Scenario, Simulator, StartOptions, clock,
+    scenario::{CallName, QuirkName, QuirkRule},
+};
 
 const SCENARIO: &str = "
 tenant: 10000000-0000-4000-8000-000000000001
@@ -272,4 +275,68 @@ async fn the_control_port_tells_the_truth_and_takes_faults() {
     assert!(
         log.as_array().unwrap().iter().any(|entry| entry["mutation"] == true && entry["accepted"] == true)
     );
+}
+
+#[tokio::test]
+async fn quirks_are_switched_on_and_off_while_it_runs() {
+    let client = Client::start().await;
+    let control = format!("{}/quirks", client.simulator.ready().control);
+    let http = reqwest::Client::new();
+    let add = async |rule: Value| {
+        let response = http.post(&control).json(&rule).send().await.unwrap();
+        (response.status(), response.json::<Value>().await.unwrap())
+    };
+    let (status, wrong) = add(json!({ "quirk": "delays", "clusters": ["nope"] })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(wrong["error"].as_str().unwrap().contains("quirk.clusters[0]"), "{wrong}");
+
+    let (status, html) = add(json!({ "quirk": "failingReads", "html": true, "times": 1 })).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let failed = client.send(Method::GET, WEU, None).await;
+    assert_eq!((failed.status().as_u16(), header(&failed, "content-type").as_str()), (503, "text/html"));
+    assert!(failed.text().await.unwrap().contains("<html>"));
+    assert_eq!(client.get(WEU).await["name"], "weu");
+
+    let listed: Value = http.get(&control).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&listed[0]["id"], &listed[0]["struck"]), (&html["id"], &json!(1)));
+    let url = format!("{control}/{}", html["id"]);
+    assert_eq!(http.delete(&url).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    assert_eq!(http.delete(&url).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_no_answer_whether_there_was_an_effect_or_not() {
+    let client = Client::start().await;
+    for (quirk, effect) in [(QuirkName::CutRequests, false), (QuirkName::LostAnswers, true)] {
+        let rule = QuirkRule { calls: vec![CallName::UpgradeNodeImage], ..QuirkRule::new(quirk) };
+        let id = client.simulator.add_quirk(rule).await.unwrap();
+        let ready = client.simulator.ready();
+        let url = format!(
+            "{}{SUBSCRIPTION}{WEU}/agentPools/apps/upgradeNodeImageVersion?api-version=2026-05-01",
+            ready.endpoint
+        );
+        let sent = client.http.post(url).bearer_auth(&client.token).send().await;
+        assert!(sent.is_err(), "{quirk:?}: {sent:?}");
+        let log = client.simulator.log();
+        let last = log.last().unwrap();
+        assert_eq!((last.lost, last.accepted, last.operation.is_some()), (true, effect, effect), "{quirk:?}");
+        assert_eq!(last.quirks, [quirk]);
+        assert!(client.simulator.remove_quirk(id).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_timeout_hides_what_was_done() {
+    let client = Client::start().await;
+    let delays = QuirkRule { seconds: Some(600), ..QuirkRule::new(QuirkName::Delays) };
+    client.simulator.add_quirk(QuirkRule::new(QuirkName::GatewayTimeouts)).await.unwrap();
+    client.simulator.add_quirk(delays).await.unwrap();
+    let before = client.simulator.now();
+    let sent =
+        client.send(Method::POST, &format!("{WEU}/agentPools/apps/upgradeNodeImageVersion"), None).await;
+    assert_eq!(sent.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert!(sent.headers().get("azure-asyncoperation").is_none());
+    assert!(client.simulator.now().duration_since(before).as_secs() >= 600);
+    let log = client.simulator.log();
+    assert!(log[0].accepted && log[0].operation.is_some() && !log[0].lost);
 }

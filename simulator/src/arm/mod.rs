@@ -1,7 +1,6 @@
 //! Azure Resource Manager's front: checks the caller, understands the URL, asks the world,
 //! and puts the answer into ARM's headers. Decides nothing about clusters.
 
-mod gateway;
 mod path;
 mod respond;
 mod sign;
@@ -21,10 +20,9 @@ use crate::{
     hold::Hold,
     log::LogEntry,
     server::Shared,
-    world::{Answer, Call},
+    world::{Answer, Call, Refusal},
 };
 
-pub(crate) use gateway::Gateway;
 pub(crate) use sign::Signer;
 
 /// What a request comes to: the answer, and what the log says about it.
@@ -47,9 +45,6 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Some(failure) = shared.gateway.fail(uri.path()) {
-        return failure;
-    }
     let Handled { answer, mutation, caller, simulated } =
         answer(&shared, &method, &uri, &headers, &body).await;
     let entry = LogEntry {
@@ -62,6 +57,8 @@ async fn handle(
         accepted: answer.is_success(),
         operation: answer.started.as_ref().map(|started| started.id.clone()),
         caller,
+        lost: answer.delivery.lost,
+        quirks: answer.delivery.quirks.clone(),
     };
     tracing::debug!(method = entry.method, path = entry.path, status = entry.status, "request");
     let mutation = entry.mutation;
@@ -69,23 +66,23 @@ async fn handle(
     if mutation {
         shared.holds.pass(Hold::Answers).await;
     }
-    respond::build(&shared, &uri, answer)
+    respond::deliver(&shared, &uri, answer).await
 }
 
 async fn answer(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Handled {
-    let refused = |answer: Answer, caller: Option<String>| Handled {
-        answer,
+    let refused = |refusal: Refusal, caller: Option<String>| Handled {
+        answer: refusal.into(),
         mutation: *method != Method::GET,
         caller,
         simulated: None,
     };
     let caller = match check_token(shared, headers) {
         Ok(caller) => caller,
-        Err(answer) => return refused(answer, None),
+        Err(refusal) => return refused(refusal, None),
     };
     let call = match understand(shared, method, uri, headers, body) {
         Ok(call) => call,
-        Err(answer) => return refused(answer, Some(caller)),
+        Err(refusal) => return refused(refusal, Some(caller)),
     };
     let mutation = call.is_mutation();
     if mutation {
@@ -100,7 +97,7 @@ async fn answer(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap
 }
 
 /// The object id of the caller.
-fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<String, Answer> {
+fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<String, Refusal> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| {
         arm_error(
@@ -135,7 +132,7 @@ fn understand(
     uri: &Uri,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Result<Call, Answer> {
+) -> Result<Call, Refusal> {
     let query = uri.query().unwrap_or_default();
     let version = path::parameter(query, "api-version").ok_or_else(|| {
         arm_error(
@@ -174,6 +171,6 @@ fn understand(
 }
 
 /// An error in the shape of Azure Resource Manager.
-fn arm_error(status: u16, code: &str, message: &str) -> Answer {
-    Answer::new(status, serde_json::json!({ "error": { "code": code, "message": message } }))
+fn arm_error(status: u16, code: &str, message: &str) -> Refusal {
+    Refusal::arm(status, code, message)
 }

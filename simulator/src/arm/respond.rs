@@ -1,5 +1,7 @@
 //! An answer of the world as an HTTP response with ARM's headers.
 
+use std::io;
+
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, Uri, header},
@@ -14,17 +16,42 @@ use crate::{
 
 const ASYNC_OPERATION: &str = "azure-asyncoperation";
 
-pub(super) fn build(shared: &Shared, uri: &Uri, answer: Answer) -> Response<Body> {
-    let Answer { status, mut body, started, next, retry_after } = answer;
+/// Sends an answer on its way, which may take its time or end early.
+pub(super) async fn deliver(shared: &Shared, uri: &Uri, answer: Answer) -> Response<Body> {
+    let late = shared.clock.real_duration(answer.delivery.delay);
+    if !late.is_zero() {
+        tokio::time::sleep(late).await;
+    }
+    if answer.delivery.lost {
+        return cut();
+    }
+    let mut answer = answer;
+    let answer = answer.delivery.instead.take().map_or(answer, |instead| *instead);
+    build(shared, uri, answer)
+}
+
+/// A response that ends the connection before anything of it is sent.
+fn cut() -> Response<Body> {
+    Response::new(Body::from_stream(futures::stream::iter([Err::<&[u8], _>(io::Error::from(
+        io::ErrorKind::ConnectionAborted,
+    ))])))
+}
+
+fn build(shared: &Shared, uri: &Uri, answer: Answer) -> Response<Body> {
+    let Answer { status, mut body, started, next, retry_after, delivery } = answer;
     if let Some(next) = next {
         body["nextLink"] = Value::from(next_link(shared, uri, next));
     }
-    let content = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let (kind, content) = match delivery.html {
+        Some(html) => (Some("text/html"), Body::from(html)),
+        None if body.is_null() => (None, Body::empty()),
+        None => (Some("application/json; charset=utf-8"), Body::from(body.to_string())),
+    };
     let mut response = Response::new(content);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    if !body.is_null() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    if let Some(kind) = kind {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(seconds) = retry_after {

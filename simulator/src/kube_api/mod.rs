@@ -73,6 +73,8 @@ async fn handle(
         accepted: status < 300,
         operation: None,
         caller: caller.ok(),
+        lost: false,
+        quirks: Vec::new(),
     });
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match body.as_str() {
@@ -93,7 +95,9 @@ fn caller(shared: &Shared, headers: &HeaderMap) -> Result<String, Failure> {
 }
 
 async fn answer(shared: &Shared, key: &ClusterKey, request: Request) -> Result<Value, Failure> {
-    let view = shared.world.api_server(key.clone()).await.map_err(|_| Failure::Unavailable)?;
+    let key = key.clone();
+    let view = shared.world.with(move |world, _| world.api_server(&key)).await;
+    let view = view.map_err(|_| Failure::Unavailable)?;
     let view = view.ok_or(Failure::NoPage)?;
     if view.stopped {
         return Err(Failure::Unavailable);

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{DurationSpec, ScenarioError, invalid, region::check_version, workloads::WorkloadRule};
+use super::{
+    DurationSpec, QuirkRule, ScenarioError, invalid, region::check_version, workloads::WorkloadRule,
+};
 use crate::effects::ClusterKey;
 
 /// One cluster at the start.
@@ -52,6 +54,9 @@ pub struct ClusterSpec {
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// Quirks of this cluster; a rule here names no clusters.
+    #[serde(default)]
+    pub quirks: Vec<QuirkRule>,
     /// What becomes of its pods; the first rule that matches decides.
     #[serde(default)]
     pub workloads: Vec<WorkloadRule>,
@@ -238,6 +243,22 @@ impl ClusterSpec {
             if fault.error.is_none() && fault.blocked_by.is_empty() {
                 return Err(invalid(field, "does nothing; give error or blockedBy"));
             }
+        }
+        self.check_quirks(field)
+    }
+}
+
+impl ClusterSpec {
+    fn check_quirks(&self, field: &str) -> Result<(), ScenarioError> {
+        for (index, rule) in self.quirks.iter().enumerate() {
+            let field = format!("{field}.quirks[{index}]");
+            if !rule.clusters.is_empty() {
+                return Err(invalid(
+                    format!("{field}.clusters"),
+                    "is not for a rule of one cluster; leave it out, or move the rule to the scenario's quirks",
+                ));
+            }
+            rule.check(&field, std::iter::empty())?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 #![doc = concat!("```yaml\n", include_str!("example.yaml"), "```")]
 
 mod cluster;
+mod quirks;
 mod region;
 pub mod workloads;
 
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{BlockedBy, ClusterSpec, Fault, FaultError, PoolSpec, Sku};
+pub use quirks::{CallName, QuirkName, QuirkRule};
 pub use region::{RegionSpec, VersionSpec};
 
 /// Everything that a simulation starts from.
@@ -36,9 +38,9 @@ pub struct Scenario {
     /// Whether calls are throttled as AKS throttles them, in simulated time.
     #[serde(default)]
     pub throttling: bool,
-    /// Every how-many-th look at an operation fails with a gateway's error; none when 0.
+    /// What Azure does now and then that its documentation does not promise.
     #[serde(default)]
-    pub flaky_operations: u32,
+    pub quirks: Vec<QuirkRule>,
     /// Who may ask for tokens.
     #[serde(default)]
     pub identities: Vec<Identity>,
@@ -226,6 +228,9 @@ impl Scenario {
                     format!("{:?} is there twice in its resource group; names are unique", cluster.name),
                 ));
             }
+        }
+        for (index, rule) in self.quirks.iter().enumerate() {
+            rule.check(&format!("quirks[{index}]"), ids.iter())?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::quirks::Delivery;
 use crate::effects::ClusterKey;
 
 /// One call on the management plane.
@@ -154,6 +155,8 @@ pub struct Answer {
     pub next: Option<usize>,
     /// Seconds for which a throttled caller is to stay away.
     pub retry_after: Option<u32>,
+    /// How it travels.
+    pub delivery: Delivery,
 }
 
 /// A long-running operation, as the headers of the accepting answer name it.
@@ -168,8 +171,8 @@ pub struct Started {
 }
 
 impl Answer {
-    pub(crate) const fn new(status: u16, body: Value) -> Self {
-        Self { status, body, started: None, next: None, retry_after: None }
+    pub(crate) fn new(status: u16, body: Value) -> Self {
+        Self { status, body, started: None, next: None, retry_after: None, delivery: Delivery::default() }
     }
 
     /// Whether the call was accepted.

@@ -18,6 +18,7 @@ mod pool;
 mod progress;
 mod put_cluster;
 mod put_pool;
+mod quirks;
 mod reads;
 mod rollout;
 mod rules;
@@ -37,19 +38,22 @@ pub use call::{Answer, Call, PoolKey, Started};
 pub use cluster::Endpoint;
 pub use operation::OperationView;
 pub use pool::WorldNode;
+pub use quirks::{Delivery, QuirkView};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
-use call::Refusal;
+pub(crate) use call::Refusal;
+
 use catalog::Catalog;
 use cluster::Cluster;
 use ids::Ids;
 use operation::Operation;
 use outbox::{Driver, Outbox};
+use quirks::Quirks;
 use throttle::Throttle;
 
 use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
-    scenario::{Fault, RegionSpec, Scenario},
+    scenario::{Fault, QuirkRule, RegionSpec, Scenario, ScenarioError},
 };
 
 /// All clusters, and everything that goes on in them.
@@ -66,6 +70,7 @@ pub struct World {
     throttle: Option<Throttle>,
     /// Where the API servers are that nobody outside plays.
     api_servers: Option<Endpoint>,
+    quirks: Quirks,
 }
 
 impl World {
@@ -92,6 +97,7 @@ impl World {
             page_size: scenario.page_size,
             throttle: scenario.throttling.then(Throttle::default),
             api_servers: None,
+            quirks: Quirks::new(scenario),
         }
     }
 
@@ -104,10 +110,7 @@ impl World {
     /// Answers a call at `now`.
     pub fn call(&mut self, now: Timestamp, call: Call) -> Answer {
         self.advance(now);
-        if let Some(Err(throttled)) = self.throttle.as_mut().map(|throttle| throttle.admit(now, &call)) {
-            return *throttled;
-        }
-        let answer = self.dispatch(now, call).unwrap_or_else(Answer::from);
+        let answer = self.answer(now, call);
         self.advance(now);
         answer
     }
@@ -119,12 +122,14 @@ impl World {
                 self.settle(due, id, &outcome);
             }
             self.progress(due);
+            self.quirks.observe(due, &self.clusters);
         }
         self.progress(now);
         while let Some((id, outcome)) = self.outbox.due_answer(now) {
             self.settle(now, id, &outcome);
             self.progress(now);
         }
+        self.quirks.observe(now, &self.clusters);
     }
 
     /// When something happens next by itself.
@@ -176,6 +181,26 @@ impl World {
         fault.upgrade += so_far;
         cluster.faults.push(fault);
         true
+    }
+
+    /// Switches a quirk on; the number of its rule.
+    ///
+    /// # Errors
+    /// When the rule could never strike as it is meant.
+    pub fn add_quirk(&mut self, rule: QuirkRule) -> Result<u64, ScenarioError> {
+        rule.check("quirk", self.clusters.keys())?;
+        Ok(self.quirks.add(rule, None))
+    }
+
+    /// Takes a rule away; false when there is none of that number.
+    pub fn remove_quirk(&mut self, id: u64) -> bool {
+        self.quirks.remove(id)
+    }
+
+    /// The rules, and how often each has struck.
+    #[must_use]
+    pub fn quirks(&self) -> Vec<QuirkView> {
+        self.quirks.view()
     }
 
     /// The world's own truth: what each cluster's nodes really run.

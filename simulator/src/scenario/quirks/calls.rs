@@ -1,0 +1,118 @@
+//! Names of the calls, for rules and for the log.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares the names with their texts, so that a new one cannot be left out of the list.
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A kind of call on the management plane.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum CallName {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl CallName {
+            /// Every kind of call.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// How scenarios write it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+calls! {
+    /// The clusters of a subscription or resource group.
+    ListClusters = "listClusters",
+    /// One cluster.
+    GetCluster = "getCluster",
+    /// Upgrade of a control plane, or a change of settings.
+    PutCluster = "putCluster",
+    /// What a control plane is offered.
+    ClusterUpgradeProfile = "clusterUpgradeProfile",
+    /// The pools of a cluster.
+    ListPools = "listPools",
+    /// One pool.
+    GetPool = "getPool",
+    /// Upgrade of a pool, a rollback, or a change of settings.
+    PutPool = "putPool",
+    /// What a pool is offered.
+    PoolUpgradeProfile = "poolUpgradeProfile",
+    /// The newest image for a pool.
+    UpgradeNodeImage = "upgradeNodeImage",
+    /// Stop what runs in a cluster.
+    AbortCluster = "abortCluster",
+    /// Stop what runs in a pool.
+    AbortPool = "abortPool",
+    /// The windows of a cluster.
+    MaintenanceConfigurations = "maintenanceConfigurations",
+    /// A kubeconfig.
+    UserCredential = "userCredential",
+    /// What a region offers.
+    KubernetesVersions = "kubernetesVersions",
+    /// How an operation stands.
+    Operation = "operation",
+    /// What an operation left.
+    OperationResult = "operationResult",
+}
+
+impl CallName {
+    /// Whether it asks for a change.
+    #[must_use]
+    pub const fn is_mutation(self) -> bool {
+        matches!(
+            self,
+            Self::PutCluster | Self::PutPool | Self::UpgradeNodeImage | Self::AbortCluster | Self::AbortPool
+        )
+    }
+
+    /// Whether it is a PUT, which may carry If-Match.
+    #[must_use]
+    pub const fn is_put(self) -> bool {
+        matches!(self, Self::PutCluster | Self::PutPool)
+    }
+
+    /// Whether the answer comes in pages.
+    #[must_use]
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::ListClusters | Self::ListPools)
+    }
+
+    /// Whether it asks how an operation stands.
+    #[must_use]
+    pub const fn is_poll(self) -> bool {
+        matches!(self, Self::Operation | Self::OperationResult)
+    }
+
+    /// Whether it starts an operation that changes versions, images or settings.
+    #[must_use]
+    pub const fn starts_operation(self) -> bool {
+        matches!(self, Self::PutCluster | Self::PutPool | Self::UpgradeNodeImage)
+    }
+
+    /// Whether the answer shows clusters or pools.
+    #[must_use]
+    pub const fn shows_documents(self) -> bool {
+        matches!(
+            self,
+            Self::ListClusters
+                | Self::GetCluster
+                | Self::PutCluster
+                | Self::ListPools
+                | Self::GetPool
+                | Self::PutPool
+                | Self::UpgradeNodeImage
+        )
+    }
+
+    /// Whether the answer is an upgrade profile.
+    #[must_use]
+    pub const fn is_profile(self) -> bool {
+        matches!(self, Self::ClusterUpgradeProfile | Self::PoolUpgradeProfile)
+    }
+}
