@@ -12,6 +12,7 @@ pub mod driver;
 pub mod effects;
 mod hold;
 pub mod identity;
+mod kube_api;
 mod log;
 mod runtime;
 pub mod scenario;

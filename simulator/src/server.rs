@@ -20,13 +20,14 @@ use crate::{
     effects::ClusterKey,
     hold::{Hold, Holds},
     identity::{self, Tenant, TenantError},
+    kube_api,
     log::{Log, LogEntry},
     runtime::{self, SimulatedClock, Stopped, WorldHandle},
     scenario::{QuirkRule, Scenario, ScenarioError, workloads::WorkloadRule},
     supervisor::Supervisor,
     target::Target,
     tls::{self, TlsError},
-    world::{ClusterView, Endpoint, QuirkView, World},
+    world::{ClusterView, Endpoint, OperationView, QuirkView, World},
 };
 
 /// How long open connections may go on after a stop.
@@ -38,10 +39,14 @@ pub(crate) struct Shared {
     pub(crate) tenant: Tenant,
     pub(crate) signer: arm::Signer,
     pub(crate) log: Log,
+    /// Calls on the Kubernetes API of clusters.
+    pub(crate) kube_log: Log,
     pub(crate) clock: SimulatedClock,
     pub(crate) holds: Holds,
     /// `https://127.0.0.1:PORT`
     pub(crate) endpoint: String,
+    /// The real instant of the start.
+    pub(crate) started: Timestamp,
 }
 
 /// How a simulator starts.
@@ -171,13 +176,25 @@ impl Simulator {
             clock: clock.scale.to_string(),
         };
         let supervisor = Supervisor::default();
-        let world = runtime::start(World::new(&scenario), clock, &supervisor);
+        let api_servers = Endpoint { server: endpoint.clone(), ca_pem: ready.ca_pem.clone() };
+        let world = World::new(&scenario).with_api_servers(api_servers);
+        let world = runtime::start(world, clock, &supervisor);
         let signer = arm::Signer::new(server.secret);
-        let (log, holds) = (Log::default(), Holds::default());
-        let shared = Arc::new(Shared { world, tenant, signer, log, clock, holds, endpoint });
+        let shared = Arc::new(Shared {
+            world,
+            tenant,
+            signer,
+            log: Log::default(),
+            kube_log: Log::default(),
+            clock,
+            holds: Holds::default(),
+            endpoint,
+            started: real_now(),
+        });
 
         let handles = [Handle::new(), Handle::new()];
-        let front = arm::routes().merge(identity::routes()).with_state(Arc::clone(&shared));
+        let front =
+            arm::routes().merge(identity::routes()).merge(kube_api::routes()).with_state(Arc::clone(&shared));
         let front = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(server.config))
             .map_err(|source| SimulatorError::Listen { address, source })?
             .handle(handles[0].clone())
@@ -256,6 +273,12 @@ impl Simulator {
         self.shared.log.entries()
     }
 
+    /// Every call on the Kubernetes API of a cluster that no real API server plays, oldest first.
+    #[must_use]
+    pub fn kube_log(&self) -> Vec<LogEntry> {
+        self.shared.kube_log.entries()
+    }
+
     /// The world's own truth.
     ///
     /// # Errors
@@ -286,6 +309,14 @@ impl Simulator {
     /// When the simulator has stopped.
     pub async fn quirks(&self) -> Result<Vec<QuirkView>, SimulatorError> {
         Ok(self.shared.world.with(|world, _| world.quirks()).await?)
+    }
+
+    /// Every operation so far, as it really went.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn operations(&self) -> Result<Vec<OperationView>, SimulatorError> {
+        Ok(self.shared.world.with(|world, _| world.operations()).await?)
     }
 
     /// The simulated instant.

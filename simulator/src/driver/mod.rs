@@ -12,7 +12,7 @@ mod events;
 mod heartbeat;
 mod kubelet;
 mod lanes;
-mod node_object;
+pub(crate) mod node_object;
 mod nodes;
 mod pod_status;
 mod refusal;

@@ -22,12 +22,12 @@ pub(super) const POOL_LABEL: &str = "kubernetes.azure.com/agentpool";
 /// Label with the node's image.
 pub(super) const IMAGE_LABEL: &str = "kubernetes.azure.com/node-image-version";
 /// Label that AKS gives to a node that could not be drained.
-pub(super) const STATUS_LABEL: &str = "kubernetes.azure.com/upgrade-status";
+pub(crate) const STATUS_LABEL: &str = "kubernetes.azure.com/upgrade-status";
 /// Annotation that says that the driver, not a person, has cordoned the node.
 pub(super) const CORDONED: &str = "simulator.tidegate.dev/cordoned";
 
 /// The object that is created for a node; its status is written separately.
-pub(super) fn build_node(node: &Node) -> core::Node {
+pub(crate) fn build_node(node: &Node) -> core::Node {
     core::Node {
         metadata: ObjectMeta {
             name: Some(node.name.clone()),
@@ -82,7 +82,7 @@ fn architecture(vm_size: &str) -> &'static str {
 }
 
 /// The wanted taints, and of the present ones those that Kubernetes itself manages.
-pub(super) fn merge_taints(present: &[Taint], wanted: &[String]) -> Vec<Taint> {
+pub(crate) fn merge_taints(present: &[Taint], wanted: &[String]) -> Vec<Taint> {
     let managed = present.iter().filter(|taint| taint.key.starts_with("node.kubernetes.io/")).cloned();
     wanted.iter().filter_map(|text| read_taint(text)).chain(managed).collect()
 }
@@ -100,7 +100,7 @@ fn read_taint(text: &str) -> Option<Taint> {
 }
 
 /// The status of a node that has started `boot` times under this name and is Ready.
-pub(super) fn build_status(node: &Node, boot_id: &str, now: Timestamp) -> NodeStatus {
+pub(crate) fn build_status(node: &Node, boot_id: &str, now: Timestamp) -> NodeStatus {
     let room = BTreeMap::from(
         [("cpu", "8"), ("memory", "32Gi"), ("ephemeral-storage", "128Gi"), ("pods", "110")]
             .map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned()))),
@@ -182,7 +182,7 @@ pub(super) fn build_conditions(readiness: Readiness, now: Timestamp) -> Vec<Node
 }
 
 /// The boot after the one called `previous`; the first one follows the empty text.
-pub(super) fn next_boot_id(node: &str, previous: &str) -> String {
+pub(crate) fn next_boot_id(node: &str, previous: &str) -> String {
     fingerprint(&[node, "boot", previous])
 }
 
@@ -224,7 +224,7 @@ fn node_ip(name: &str) -> String {
 }
 
 /// A text in the form of a UUID that depends only on `parts`.
-pub(super) fn fingerprint(parts: &[&str]) -> String {
+pub(crate) fn fingerprint(parts: &[&str]) -> String {
     let (a, b) = (hash(parts), hash(&[&parts.concat(), "more"]));
     format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",

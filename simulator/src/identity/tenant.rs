@@ -12,7 +12,7 @@ use rcgen::KeyPair;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ARM_AUDIENCE, federation};
+use super::{API_SERVER_AUDIENCE, ARM_AUDIENCE, federation};
 use crate::scenario::Identity;
 
 /// How long a token is good for, in real seconds.
@@ -171,9 +171,18 @@ impl Tenant {
 
     /// Who presents this token to Azure Resource Manager; nobody when it is not good for that.
     pub(crate) fn arm_caller(&self, token: &str) -> Result<Claims, jsonwebtoken::errors::Error> {
+        self.caller(token, &[ARM_AUDIENCE, "https://management.core.windows.net", &self.endpoint])
+    }
+
+    /// Who presents this token to a cluster's API server; nobody when it is not good for that.
+    pub(crate) fn api_server_caller(&self, token: &str) -> Result<Claims, jsonwebtoken::errors::Error> {
+        self.caller(token, &[API_SERVER_AUDIENCE])
+    }
+
+    fn caller(&self, token: &str, audiences: &[&str]) -> Result<Claims, jsonwebtoken::errors::Error> {
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[ARM_AUDIENCE, "https://management.core.windows.net", &self.endpoint]);
+        validation.set_audience(audiences);
         jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map(|token| token.claims)
     }
 

@@ -36,9 +36,10 @@ use serde_json::Value;
 
 pub use call::{Answer, Call, PoolKey, Remaining, Started};
 pub use cluster::Endpoint;
+pub use operation::OperationView;
 pub use pool::WorldNode;
 pub use quirks::{Delivery, QuirkView};
-pub use view::{ClusterView, PoolView, WorkView};
+pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
 pub(crate) use call::Refusal;
 
@@ -67,6 +68,8 @@ pub struct World {
     ids: Ids,
     page_size: usize,
     throttle: Option<Throttle>,
+    /// Where the API servers are that nobody outside plays.
+    api_servers: Option<Endpoint>,
     quirks: Quirks,
 }
 
@@ -93,8 +96,15 @@ impl World {
             ids,
             page_size: scenario.page_size,
             throttle: scenario.throttling.then(Throttle::default),
+            api_servers: None,
             quirks: Quirks::new(scenario),
         }
+    }
+
+    /// Clusters without an API server of their own are served by the simulator at this address.
+    #[must_use]
+    pub fn with_api_servers(self, base: Endpoint) -> Self {
+        Self { api_servers: Some(base), ..self }
     }
 
     /// Answers a call at `now` of a principal, named by its object id.
@@ -206,6 +216,20 @@ impl World {
     #[must_use]
     pub fn view(&self) -> Vec<ClusterView> {
         self.clusters.values().map(Cluster::view).collect()
+    }
+
+    /// Every operation so far, as it really went.
+    #[must_use]
+    pub fn operations(&self) -> Vec<OperationView> {
+        self.operations.values().map(Operation::view).collect()
+    }
+
+    /// What the API server of a cluster shows; `None` when there is no such cluster, or somebody
+    /// outside plays it.
+    #[must_use]
+    pub fn api_server(&self, key: &ClusterKey) -> Option<ApiServerView> {
+        let cluster = self.clusters.get(key)?;
+        (cluster.driver == Driver::Model).then(|| cluster.api_server())
     }
 
     fn settle(&mut self, now: Timestamp, id: EffectId, outcome: &Outcome) {

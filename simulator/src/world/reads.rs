@@ -11,7 +11,7 @@ use super::{
     operation::OperationState,
     pool::Pool,
 };
-use crate::{effects::ClusterKey, scenario::RegionSpec};
+use crate::{effects::ClusterKey, kube_api, scenario::RegionSpec};
 
 impl World {
     pub(super) fn list_clusters(&self, subscription: &str, group: Option<&str>, skip: usize) -> Answer {
@@ -135,9 +135,17 @@ impl World {
     /// accounts are disabled.
     pub(super) fn user_credential(&self, key: &ClusterKey) -> Result<Answer, Refusal> {
         let cluster = self.cluster(key)?;
-        let invented =
+        let own =
             || Endpoint { server: format!("https://{}:443", cluster.text("fqdn")), ca_pem: String::new() };
-        let Endpoint { server, ca_pem } = cluster.endpoint.clone().unwrap_or_else(invented);
+        let served = || {
+            let Endpoint { server, ca_pem } = self.api_servers.clone()?;
+            let Cluster { subscription, resource_group, name, .. } = cluster;
+            Some(Endpoint {
+                server: kube_api::server_url(&server, subscription, resource_group, name),
+                ca_pem,
+            })
+        };
+        let Endpoint { server, ca_pem } = cluster.endpoint.clone().or_else(served).unwrap_or_else(own);
         let user = format!("clusterUser_{}_{}", cluster.resource_group, cluster.name);
         let kubeconfig = json!({
             "apiVersion": "v1",

@@ -1,9 +1,11 @@
 //! The world's own truth, for tests and for the control port.
 
 use jiff::Timestamp;
+use semver::Version;
 use serde::Serialize;
 
 use super::{cluster::Cluster, outbox::Driver, pool::WorldNode};
+use crate::effects::Node;
 
 /// A cluster as it really is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +41,28 @@ pub struct PoolView {
     pub nodes: Vec<WorldNode>,
 }
 
+/// What the API server of a cluster shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiServerView {
+    /// What it runs.
+    pub version: Version,
+    /// It does not, because the cluster is stopped.
+    pub stopped: bool,
+    /// The nodes that have joined.
+    pub nodes: Vec<ApiNode>,
+}
+
+/// A node, as the API server shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiNode {
+    /// Its properties.
+    pub node: Node,
+    /// Whether it takes no new pods.
+    pub cordoned: bool,
+    /// Whether it drained in vain and was left behind.
+    pub quarantined: bool,
+}
+
 /// An operation under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +78,17 @@ pub struct WorkView {
 }
 
 impl Cluster {
+    pub(super) fn api_server(&self) -> ApiServerView {
+        let nodes = self.pools.values().flat_map(|pool| {
+            pool.nodes.values().filter(|node| node.ready).map(|node| ApiNode {
+                node: pool.render_node(&node.name, &node.kubernetes_version, &node.node_image),
+                cordoned: node.cordoned,
+                quarantined: node.quarantined,
+            })
+        });
+        ApiServerView { version: self.version.clone(), stopped: self.is_stopped(), nodes: nodes.collect() }
+    }
+
     pub(super) fn view(&self) -> ClusterView {
         let pools = self.pools.values().map(|pool| {
             let mut nodes = pool.nodes.values().cloned().collect::<Vec<_>>();

@@ -37,7 +37,7 @@ impl Stage {
         let token = client.post(format!("{}/{}/oauth2/v2.0/token", ready.authority, ready.tenant)).body(form);
         let token: Value = token.send().await?.error_for_status()?.json().await?;
         let token = token["access_token"].as_str().context("a token")?;
-        let id = &self.target(cluster).resource_id;
+        let id = self.resource_id(cluster);
         let url = format!("{}{id}{below}?api-version={API_VERSION}", ready.endpoint);
         Ok(client.get(url).bearer_auth(token).send().await?.error_for_status()?.json().await?)
     }

@@ -9,7 +9,7 @@ impl Stage {
     /// `PUT pool system`, `POST pool win upgradeNodeImageVersion`. One that was refused ends with
     /// its status.
     pub fn mutations(&self, cluster: &str) -> Vec<String> {
-        let prefix = self.target(cluster).resource_id.to_lowercase();
+        let prefix = self.resource_id(cluster).to_lowercase();
         let log = self.simulator.log();
         log.iter().filter(|entry| entry.mutation).filter_map(|entry| words(entry, &prefix)).collect()
     }

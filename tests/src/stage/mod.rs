@@ -40,17 +40,17 @@ use control_plane::Environment;
 use engine::TimeScale;
 use futures::future::try_join_all;
 use kube::Client;
-use simulator::{Simulator, StartOptions, clock};
+use simulator::{Simulator, StartOptions, clock, world::ClusterView};
 
 pub use control_plane::ControlPlane;
 pub use hub::{NAMESPACE, SERVICE_ACCOUNT};
 pub use manifests::{apply, refusal};
 pub use objects::{check_done, is, reason_of};
-pub use operator::Operator;
+pub use operator::{Operator, Usage};
 pub use run::Shared;
 pub use setup::{OBJECT_ID, Setup};
 pub use target::{NodeFacts, Target};
-pub use wait::{PATIENCE, gone, until, when};
+pub use wait::{PATIENCE, gone, until, until_within, when};
 
 use hub::Hub;
 
@@ -63,6 +63,8 @@ pub struct Stage {
     /// Azure.
     pub simulator: Simulator,
     targets: BTreeMap<String, Target>,
+    /// ARM ids by the clusters' names.
+    ids: BTreeMap<String, String>,
     hub: Hub,
     clock: TimeScale,
     environment: Environment,
@@ -83,7 +85,8 @@ impl Stage {
         let clock = TimeScale::new(real_start, real_start, setup.rate)?;
         let keys: BTreeMap<String, _> =
             scenario.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.key())).collect();
-        let clusters = scenario.clusters.clone();
+        let ids = scenario.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.id())).collect();
+        let clusters = if setup.api_servers { scenario.clusters.clone() } else { Vec::new() };
         let simulator = Simulator::start(scenario, StartOptions { clock, ..StartOptions::default() }).await?;
         simulator.trust_issuer(&hub.plane.url(), hub.key_set().await?)?;
 
@@ -97,7 +100,7 @@ impl Stage {
         let command = hub.command(&environment, simulator.ready(), &clock).await?;
         let operator = Operator::new(command, environment.folder().join("operator.log"));
         operator.start().await?;
-        Ok(Self { operator, simulator, targets, hub, clock, environment })
+        Ok(Self { operator, simulator, targets, ids, hub, clock, environment })
     }
 
     /// A client of the hub, as its administrator.
@@ -113,9 +116,27 @@ impl Stage {
     /// The control plane that plays a cluster of the scenario.
     ///
     /// # Panics
-    /// When the scenario has no cluster of that name.
+    /// When the scenario has no cluster of that name, or it has no API server.
     pub fn target(&self, cluster: &str) -> &Target {
-        self.targets.get(cluster).unwrap_or_else(|| panic!("the scenario has no cluster {cluster}"))
+        self.targets.get(cluster).unwrap_or_else(|| panic!("there is no API server of {cluster}"))
+    }
+
+    /// The ARM id of a cluster of the scenario.
+    ///
+    /// # Panics
+    /// When the scenario has no cluster of that name.
+    pub fn resource_id(&self, cluster: &str) -> &str {
+        self.ids.get(cluster).unwrap_or_else(|| panic!("the scenario has no cluster {cluster}"))
+    }
+
+    /// A cluster as it really is in Azure.
+    ///
+    /// # Errors
+    /// When the simulator has stopped.
+    pub async fn world(&self, cluster: &str) -> Result<ClusterView> {
+        let id = self.resource_id(cluster);
+        let found = self.simulator.clusters().await?.into_iter().find(|found| found.id == id);
+        found.with_context(|| format!("{id} in Azure"))
     }
 
     /// All targets, by name.
@@ -153,7 +174,7 @@ impl Stage {
     pub async fn finish(self) -> Result<()> {
         self.operator.stop().await?;
         self.check_log()?;
-        let Self { operator, simulator, targets, hub, clock: _, environment } = self;
+        let Self { operator, simulator, targets, ids: _, hub, clock: _, environment } = self;
         drop(operator);
         simulator.stop().await;
         drop((targets, hub, environment));

@@ -1,6 +1,8 @@
 //! Tidegate's objects on a stage, and the waits that every test has.
 
-use anyhow::{Result, bail};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
 use crds::{AKSCluster, ClusterUpgrade, UpgradePlan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
@@ -9,7 +11,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Stage, when};
+use super::{PATIENCE, Stage, until_within, when};
 
 impl Stage {
     /// The AKSClusters of a namespace.
@@ -32,19 +34,47 @@ impl Stage {
     /// # Errors
     /// When Azure or the cluster's API cannot be read.
     pub async fn register(&self, namespace: &str, cluster: &str, labels: &[(&str, &str)]) -> Result<()> {
+        self.register_unseen(namespace, cluster, labels).await?;
+        self.observed_cluster(namespace, cluster, PATIENCE).await.map(drop)
+    }
+
+    /// Registers a cluster of the scenario, under its own name.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn register_unseen(
+        &self,
+        namespace: &str,
+        cluster: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<()> {
         let labels: serde_json::Map<String, Value> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         let object = json!({
             "apiVersion": "tidegate.dev/v1alpha1",
             "kind": "AKSCluster",
             "metadata": { "namespace": namespace, "name": cluster, "labels": labels },
-            "spec": { "resourceId": self.target(cluster).resource_id },
+            "spec": { "resourceId": self.resource_id(cluster) },
         });
-        self.apply(&object.to_string()).await?;
-        let ready = |cluster: &AKSCluster| {
-            cluster.status.as_ref().is_some_and(|status| is(&status.conditions, "Ready", "True"))
+        self.apply(&object.to_string()).await
+    }
+
+    /// Waits until a registered cluster was observed.
+    ///
+    /// # Errors
+    /// When Azure or the cluster's API cannot be read in time.
+    pub async fn observed_cluster(
+        &self,
+        namespace: &str,
+        cluster: &str,
+        patience: Duration,
+    ) -> Result<AKSCluster> {
+        let ready = |cluster: Option<&AKSCluster>| {
+            let status = cluster.and_then(|cluster| cluster.status.as_ref());
+            status.is_some_and(|status| is(&status.conditions, "Ready", "True"))
         };
-        when(&self.clusters(namespace), cluster, "observed", ready).await.map(drop)
+        let found = until_within(patience, &self.clusters(namespace), cluster, "observed", ready).await?;
+        found.context("an observed cluster is there")
     }
 
     /// Waits until a plan, as it is specified now, waits on this (`Succeeded` when it is done).
@@ -52,13 +82,31 @@ impl Stage {
     /// # Errors
     /// When that does not happen.
     pub async fn plan_reaches(&self, namespace: &str, plan: &str, reason: &str) -> Result<UpgradePlan> {
-        let reached = |plan: &UpgradePlan| {
-            plan.status.as_ref().is_some_and(|status| {
-                status.observed_generation == plan.metadata.generation
-                    && status.summary.as_ref().is_some_and(|summary| summary.reason == reason)
+        self.plan_reaches_within(PATIENCE, namespace, plan, reason).await
+    }
+
+    /// As [`Self::plan_reaches`], for at most so long.
+    ///
+    /// # Errors
+    /// When that does not happen in time.
+    pub async fn plan_reaches_within(
+        &self,
+        patience: Duration,
+        namespace: &str,
+        plan: &str,
+        reason: &str,
+    ) -> Result<UpgradePlan> {
+        let reached = |plan: Option<&UpgradePlan>| {
+            plan.is_some_and(|plan| {
+                plan.status.as_ref().is_some_and(|status| {
+                    status.observed_generation == plan.metadata.generation
+                        && status.summary.as_ref().is_some_and(|summary| summary.reason == reason)
+                })
             })
         };
-        when(&self.plans(namespace), plan, &format!("at {reason}"), reached).await
+        let what = format!("at {reason}");
+        let found = until_within(patience, &self.plans(namespace), plan, &what, reached).await?;
+        found.context("a plan that is as wanted is there")
     }
 
     /// Waits until a ClusterUpgrade waits on this (`Succeeded` when it is done).

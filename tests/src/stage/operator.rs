@@ -37,6 +37,15 @@ pub(super) struct Command {
     pub(super) process_group: i32,
 }
 
+/// What a process has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory now, KiB.
+    pub resident_kib: u64,
+    /// Time on a processor so far.
+    pub processor: Duration,
+}
+
 /// The operator's process. It is killed when this is dropped, or this process ends.
 pub struct Operator {
     command: Command,
@@ -155,6 +164,21 @@ impl Operator {
     pub fn tail(&self, lines: usize) -> Vec<String> {
         let log = self.lines.borrow();
         log[log.len().saturating_sub(lines)..].to_vec()
+    }
+
+    /// What it has used so far, where the system tells (in `/proc`).
+    pub async fn usage(&self) -> Option<Usage> {
+        let running = self.running.lock().await;
+        let id = running.as_ref()?.0.id()?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        drop(running);
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let resident = resident.trim().split(' ').next()?.parse().ok()?;
+        // After the name in parentheses; times are in hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+        Some(Usage { resident_kib: resident, processor: Duration::from_millis(ticks * 10) })
     }
 
     /// The file with its log.

@@ -20,6 +20,7 @@ pub struct Setup {
     pub(super) workloads: Vec<String>,
     pub(super) kubeconfig_secrets: Vec<(String, Vec<String>)>,
     pub(super) helm: Vec<String>,
+    pub(super) api_servers: bool,
 }
 
 impl Setup {
@@ -34,7 +35,16 @@ impl Setup {
             workloads: Vec::new(),
             kubeconfig_secrets: Vec::new(),
             helm: Vec::new(),
+            api_servers: true,
         }
+    }
+
+    /// No cluster gets an API server: the simulator serves their nodes itself, to as many clusters
+    /// as the scenario has. There is no [`super::Target`] then.
+    #[must_use]
+    pub fn without_api_servers(mut self) -> Self {
+        self.api_servers = false;
+        self
     }
 
     /// These clusters also run workloads: they get controllers and a scheduler.

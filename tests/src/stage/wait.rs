@@ -49,6 +49,23 @@ pub async fn until<K>(
 where
     K: Resource + Clone + Debug + DeserializeOwned + serde::Serialize + Send + 'static,
 {
+    until_within(PATIENCE, api, name, what, wanted).await
+}
+
+/// Waits until an object, or its absence, is as wanted, for at most so long.
+///
+/// # Errors
+/// When that does not happen in time.
+pub async fn until_within<K>(
+    patience: Duration,
+    api: &Api<K>,
+    name: &str,
+    what: &str,
+    wanted: impl Fn(Option<&K>) -> bool,
+) -> Result<Option<K>>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + serde::Serialize + Send + 'static,
+{
     let mut last = None;
     let watch = async {
         let changes = watch_object(api.clone(), name).default_backoff();
@@ -63,11 +80,11 @@ where
         }
         None
     };
-    match tokio::time::timeout(PATIENCE, watch).await {
+    match tokio::time::timeout(patience, watch).await {
         Ok(Some(object)) => Ok(object),
         Ok(None) | Err(_) => {
             let last = serde_saphyr::to_string(&last).unwrap_or_default();
-            bail!("{name} was not {what} within {PATIENCE:?}; it was\n{last}")
+            bail!("{name} was not {what} within {patience:?}; it was\n{last}")
         }
     }
 }
