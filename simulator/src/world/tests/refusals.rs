@@ -91,7 +91,7 @@ fn another_image_asks_for_a_rollback_and_the_present_one_for_nothing() {
         })
     };
     assert_refused(&send("1.34.4", "older"), 400, "InvalidParameter", "recently used");
-    assert_refused(&send("1.33.101", "old"), 400, "InvalidParameter", "recently used");
+    assert_refused(&send("1.33.101", "old"), 400, "OperationNotAllowed", "downgrade");
     assert_eq!(send("1.34.4", "old").body["properties"]["provisioningState"], "Upgrading");
 }
 
