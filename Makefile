@@ -1,4 +1,4 @@
-# `make` lists the targets. Each sets up what it needs; Rust (rustup) and Go must be on PATH.
+# `make` lists the targets. Each sets up what it needs; Rust (rustup), Go and, for `test`, Python 3 must be on PATH.
 .DEFAULT_GOAL := help
 .PHONY: help demo test build lint audit manifests
 

@@ -112,9 +112,6 @@ async fn an_upgrade_from_the_list_to_the_end_of_its_operation() {
 
     let mut cluster = client.get(&WEU.to_uppercase()).await;
     cluster["properties"]["kubernetesVersion"] = json!("1.35.3");
-    for pool in cluster["properties"]["agentPoolProfiles"].as_array_mut().unwrap() {
-        pool.as_object_mut().unwrap().remove("securityProfile");
-    }
     let response = client.send(Method::PUT, WEU, Some(&cluster)).await;
     assert_eq!(response.status(), StatusCode::OK);
     let operation = header(&response, "azure-asyncoperation");

@@ -49,8 +49,12 @@ pub(crate) const POOL_STICKY: &[&str] = &[
     "nodeImageVersion",
 ];
 
-/// Inline pool fields that AKS returns with a cluster and refuses in a PUT of the cluster.
-pub(crate) const INLINE_REFUSED: &[&str] = &["securityProfile", "artifactStreamingProfile"];
+/// Inline pool fields that some API versions return with a cluster and others refuse in its PUT.
+pub(crate) const INLINE_UNKNOWN: &[&[&str]] =
+    &[&["securityProfile", "sshAccess"], &["artifactStreamingProfile"]];
+
+/// Inline pool fields that a PUT of the cluster leaves as they are.
+pub(crate) const INLINE_KEPT: &[&str] = &["securityProfile", "artifactStreamingProfile"];
 
 /// `sent`, with what only the service writes taken from `current`.
 pub(crate) fn replace(

@@ -108,10 +108,10 @@ fn plan_pools(
                  https://aka.ms/agent-pool-rest-api",
             ));
         };
-        rules::check_inline_fields(&name, profile)?;
+        rules::check_inline_fields(profile)?;
         rules::check_upgrade_settings(&name, profile)?;
         let mut read_only = document::POOL_READ_ONLY.to_vec();
-        read_only.extend_from_slice(document::INLINE_REFUSED);
+        read_only.extend_from_slice(document::INLINE_KEPT);
         read_only.push("nodeImageVersion");
         let mut properties = document::replace(&pool.properties, profile, &read_only, document::POOL_STICKY);
         properties.remove("name");

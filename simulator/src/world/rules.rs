@@ -183,17 +183,22 @@ pub(crate) fn check_upgrade_settings(pool: &str, properties: &Map<String, Value>
     ))
 }
 
-/// Inline pool fields that are refused although they were returned.
-pub(crate) fn check_inline_fields(pool: &str, profile: &Map<String, Value>) -> Result<(), Refusal> {
-    let refused = document::INLINE_REFUSED.iter();
-    let mut refused = refused.filter(|field| profile.get(**field).is_some_and(|value| !value.is_null()));
-    refused.next().map_or(Ok(()), |field| {
+/// Inline pool fields that stable API versions do not know: the service unmarshals strictly.
+///
+/// Source: Azure/azure-rest-api-specs issue 40740.
+pub(crate) fn check_inline_fields(profile: &Map<String, Value>) -> Result<(), Refusal> {
+    let sent = |path: &&[&'static str]| {
+        let (last, parents) = path.split_last()?;
+        let parent = parents.iter().try_fold(profile, |object, field| object.get(*field)?.as_object())?;
+        parent.get(*last).filter(|value| !value.is_null()).map(|_| *last)
+    };
+    let mut unknown = document::INLINE_UNKNOWN.iter().filter_map(sent);
+    unknown.next().map_or(Ok(()), |field| {
         Err(Refusal::bad_request(
-            "InvalidParameter",
+            "UnmarshalError",
             format!(
-                "The value of parameter agentPoolProfiles.{field} is invalid. Error details: {field} of agent pool \
-                 {pool} cannot be set through managed cluster operations. For agent pool specific change, please use \
-                 per agent pool operations: https://aka.ms/agent-pool-rest-api"
+                "UnmarshalEntity encountered error: json: unknown field \"{field}\" Check that the field is in the \
+                 right location, is spelled correctly, and is supported in the API version."
             ),
         ))
     })

@@ -64,9 +64,6 @@ impl Script {
     /// GET, change, PUT of the whole cluster, as a careful client does it.
     fn put_cluster(&mut self, change: impl FnOnce(&mut Value)) -> Answer {
         let mut body = self.get();
-        for pool in body["properties"]["agentPoolProfiles"].as_array_mut().unwrap() {
-            pool.as_object_mut().unwrap().remove("securityProfile");
-        }
         change(&mut body);
         self.call(Call::PutCluster { cluster: cluster(), body, if_match: None })
     }

@@ -82,13 +82,17 @@ fn pools_stay_between_their_control_plane_and_three_minors_below() {
 }
 
 #[test]
-fn an_upgrade_that_sends_the_image_along_is_taken_for_a_rollback() {
+fn another_image_asks_for_a_rollback_and_the_present_one_for_nothing() {
     let mut script = Script::with("{ name: apps, kubernetesVersion: 1.34.2, nodeImage: old }", "");
-    let answer = script.put_pool("apps", |properties| {
-        properties["orchestratorVersion"] = json!("1.34.4");
-        properties["nodeImageVersion"] = json!("old");
-    });
-    assert_refused(&answer, 400, "InvalidParameter", "recently used");
+    let mut send = |version: &str, image: &str| {
+        script.put_pool("apps", |properties| {
+            properties["orchestratorVersion"] = json!(version);
+            properties["nodeImageVersion"] = json!(image);
+        })
+    };
+    assert_refused(&send("1.34.4", "older"), 400, "InvalidParameter", "recently used");
+    assert_refused(&send("1.33.101", "old"), 400, "OperationNotAllowed", "downgrade");
+    assert_eq!(send("1.34.4", "old").body["properties"]["provisioningState"], "Upgrading");
 }
 
 #[test]
@@ -159,9 +163,10 @@ fn a_put_keeps_what_it_does_not_know_and_drops_what_it_is_not_sent() {
 #[test]
 fn a_put_of_a_cluster_refuses_what_belongs_to_its_pools() {
     let mut script = Script::new("");
-    let inline =
-        script.put_cluster(|body| body["properties"]["agentPoolProfiles"][0]["securityProfile"] = json!({}));
-    assert_refused(&inline, 400, "InvalidParameter", "securityProfile");
+    let inline = script.put_cluster(|body| {
+        body["properties"]["agentPoolProfiles"][0]["securityProfile"]["sshAccess"] = json!("LocalUser");
+    });
+    assert_refused(&inline, 400, "UnmarshalError", "unknown field \"sshAccess\"");
     let new = script.put_cluster(|body| body["properties"]["agentPoolProfiles"][0]["name"] = json!("other"));
     assert_refused(&new, 400, "BadRequest", "A new agent pool was introduced");
     let one = script.put_cluster(|body| {

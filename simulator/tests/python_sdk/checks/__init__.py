@@ -1,0 +1,1 @@
+"""What Azure's own SDK must be able to do with the simulator."""

@@ -1,0 +1,42 @@
+"""Runs all functions `check_…` of the modules that are named, side by side, and says what became of each."""
+
+import importlib
+import sys
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+# Most of a check's time is spent waiting for an operation.
+AT_ONCE = 8
+
+
+def main(modules):
+    checks = [check for name in modules for check in checks_of(name)]
+    if not checks:
+        sys.exit(f"no checks in {modules}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        failed = [name for name, error in pool.map(run, checks) if error]
+    print(f"{len(checks) - len(failed)} of {len(checks)} checks hold")
+    if failed:
+        sys.exit("failed: " + ", ".join(failed))
+
+
+def checks_of(module):
+    functions = vars(importlib.import_module(f"checks.{module}"))
+    return [(f"{module}.{name}", function) for name, function in functions.items() if name.startswith("check_")]
+
+
+def run(named):
+    name, function = named
+    start = time.monotonic()
+    try:
+        function()
+        error = ""
+    except Exception:  # Whatever goes wrong in a check is its failure.
+        error = traceback.format_exc()
+    verdict = "FAILED" if error else "ok"
+    print(f"{verdict:6} {name} ({time.monotonic() - start:.1f} s)\n{error}", end="", flush=True)
+    return name, error
+
+
+main(sys.argv[1:])
