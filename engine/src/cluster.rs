@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::version::KubernetesVersion;
+use crate::{offers::LONG_TERM_SUPPORT, version::KubernetesVersion};
 
 /// One AKS cluster, observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +31,18 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub auto_upgrade_channel: Option<String>,
+    /// The channel on which Azure refreshes node images, when one is on (`None` counts as off).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub node_os_upgrade_channel: Option<String>,
+    /// `KubernetesOfficial` or `AKSLongTermSupport`; Azure's default when absent is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub support_plan: Option<String>,
+    /// The pricing tier: `Free`, `Standard` or `Premium`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub tier: Option<String>,
     /// The node pools, by name.
     #[schemars(length(max = 100))]
     pub pools: Vec<NodePool>,
@@ -73,6 +85,12 @@ impl Cluster {
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&NodePool> {
         self.pools.iter().find(|pool| pool.name == name)
+    }
+
+    /// Whether it is on the long-term-support plan.
+    #[must_use]
+    pub fn is_long_term(&self) -> bool {
+        self.support_plan.as_deref().is_some_and(|plan| plan.eq_ignore_ascii_case(LONG_TERM_SUPPORT))
     }
 
     /// What the cluster is busy with: its own operation or one of a pool. The cluster's

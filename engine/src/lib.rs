@@ -13,6 +13,7 @@ mod image;
 mod ledger;
 mod observation;
 mod offers;
+mod on_offer;
 mod os_sku;
 mod path;
 mod plan;
@@ -20,6 +21,7 @@ mod policy;
 mod ports;
 mod refusal;
 mod step;
+mod support;
 mod target;
 #[cfg(test)]
 mod testing;
@@ -33,16 +35,19 @@ pub use decide::{Decision, Request, View, accepted, decide, offers_needed, refus
 pub use executor::{Progress, advance};
 pub use failure::{Blocker, Failure, FailureClass};
 pub use gates::{LARGEST_BASELINE, Verdict, judge_nodes, judge_workloads, take_baseline};
-pub use image::published;
+pub use image::{age_in_days, published};
 pub use ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState};
 pub use observation::{Node, Observation, OperationReport, Reading, Unreadable, Workload};
-pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion};
+pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion, SupportPlans};
+pub use on_offer::{Hindrance, OnOffer, newest_of_each_minor};
+pub use os_sku::{last_minor, warning as os_sku_warning};
 pub use path::control_plane_path;
 pub use plan::{LeftAlone, Plan, PlannedStep, plan};
 pub use policy::{OrderRule, Policy, PoolMatch};
 pub use ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads};
 pub use refusal::Refusal;
 pub use step::{Step, StepKind};
+pub use support::{End, Month, Over, Support, support};
 pub use target::{
     Channel, KubernetesRequest, NodeImagePolicy, Scope, Target, Unresolvable, common_to_all, resolve,
 };

@@ -74,11 +74,55 @@ pub struct RegionVersion {
     /// Whether Azure calls it a preview.
     #[serde(default)]
     pub preview: bool,
+    /// The support plans under which the region has it, when Azure says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_plans: Option<SupportPlans>,
     /// Where a control plane may go from here.
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub upgrades: Vec<KubernetesVersion>,
 }
+
+/// Support plans of a version, in the words of Azure's `capabilities.supportPlan`; one word for
+/// both, because a status holds it for every version of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SupportPlans {
+    #[expect(missing_docs, reason = "community support only")]
+    KubernetesOfficial,
+    #[expect(missing_docs, reason = "long-term support only")]
+    AKSLongTermSupport,
+    #[expect(missing_docs, reason = "says all there is")]
+    Both,
+}
+
+impl SupportPlans {
+    /// What Azure lists; plans that are not known yet are left out.
+    #[must_use]
+    pub fn named<S: AsRef<str>>(plans: &[S]) -> Option<Self> {
+        let has = |name: &str| plans.iter().any(|plan| plan.as_ref().eq_ignore_ascii_case(name));
+        match (has("KubernetesOfficial"), has(LONG_TERM_SUPPORT)) {
+            (true, true) => Some(Self::Both),
+            (true, false) => Some(Self::KubernetesOfficial),
+            (false, true) => Some(Self::AKSLongTermSupport),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether community support is among them.
+    #[must_use]
+    pub fn community(self) -> bool {
+        self != Self::AKSLongTermSupport
+    }
+
+    /// Whether long-term support is among them.
+    #[must_use]
+    pub fn long_term(self) -> bool {
+        self != Self::KubernetesOfficial
+    }
+}
+
+/// Azure's name for the long-term-support plan.
+pub(crate) const LONG_TERM_SUPPORT: &str = "AKSLongTermSupport";
 
 impl Offers {
     /// The newest stable patch of a minor in this region.
@@ -111,5 +155,19 @@ impl Offers {
 
     fn stable(&self) -> impl Iterator<Item = &KubernetesVersion> {
         self.region.iter().filter(|entry| !entry.preview).map(|entry| &entry.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn support_plans_are_read_without_regard_to_case_or_company() {
+        assert_eq!(SupportPlans::named(&["kubernetesofficial"]), Some(SupportPlans::KubernetesOfficial));
+        let both = ["AKSLongTermSupport", "Later", "KubernetesOfficial"];
+        assert_eq!(SupportPlans::named(&both), Some(SupportPlans::Both));
+        assert_eq!(SupportPlans::named(&["AKSLongTermSupport"]), Some(SupportPlans::AKSLongTermSupport));
+        assert_eq!(SupportPlans::named(&["Later"]), None);
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::{
     cluster::NodePool,
+    offers::Offers,
     version::{KubernetesVersion, Minor},
 };
 
@@ -14,7 +15,8 @@ const LAST: &[(&str, u64)] =
 const UBUNTU_2404: Minor = Minor { major: 1, minor: 35 };
 
 /// The last minor on which an OS SKU runs, where that is known.
-pub(crate) fn last_minor(os_sku: &str) -> Option<Minor> {
+#[must_use]
+pub fn last_minor(os_sku: &str) -> Option<Minor> {
     let (_, minor) = LAST.iter().find(|(name, _)| name.eq_ignore_ascii_case(os_sku))?;
     Some(Minor { major: 1, minor: *minor })
 }
@@ -33,4 +35,37 @@ pub(crate) fn change(pool: &NodePool, wanted: &KubernetesVersion) -> Option<Stri
     let crosses = pool.version.minor() < UBUNTU_2404 && wanted.minor() >= UBUNTU_2404;
     (pool.os_sku.eq_ignore_ascii_case("Ubuntu") && crosses)
         .then(|| format!("pool {} runs Ubuntu, which becomes 24.04 with Kubernetes {UBUNTU_2404}", pool.name))
+}
+
+/// What a person should know of a pool whose OS SKU has no future: its region already has a minor
+/// on which the SKU does not run.
+#[must_use]
+pub fn warning(pool: &NodePool, offers: &Offers) -> Option<String> {
+    let last = last_minor(&pool.os_sku)?;
+    let newest = offers.stable_minors().into_iter().next()?;
+    (newest > last).then(|| {
+        let NodePool { name, os_sku, os_type, .. } = pool;
+        format!("pool {name} runs {os_sku}, which ends with Kubernetes {last}: {}", way_out(os_type))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{offers, pool};
+
+    #[test]
+    fn warns_when_the_region_has_gone_past_the_last_minor() {
+        let mut windows = pool("win1", "Windows", "User", "1.35.2", "");
+        let mut region = offers("1.35.2");
+        // 1.37 is a preview there: 1.36 is the newest, on which the SKU still runs.
+        assert_eq!(warning(&windows, &region), None);
+        region.region.iter_mut().for_each(|entry| entry.preview = false);
+        assert_eq!(
+            warning(&windows, &region).unwrap(),
+            "pool win1 runs Windows2022, which ends with Kubernetes 1.36: a Windows pool cannot change its OS SKU, so move its workloads to a new pool"
+        );
+        windows.os_sku = "Windows2025".to_owned();
+        assert_eq!(warning(&windows, &region), None);
+    }
 }

@@ -266,11 +266,12 @@ fn image_verdict<'a>(
     if pool.node_image == *newest {
         return Err("its version and image are what is wanted".to_owned());
     }
-    if let (Some(max_age), Some(published)) = (max_age, image::published(&pool.node_image)) {
-        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let days = i64::from((today - published).get_days());
+    let image = &pool.node_image;
+    if let (Some(max_age), Some(published), Some(days)) =
+        (max_age, image::published(image), image::age_in_days(image, now))
+    {
         let allowed = max_age.as_secs() / 86_400;
-        if u64::try_from(days).unwrap_or(0) <= allowed {
+        if u64::from(days) <= allowed {
             return Err(format!("its image is of {published}, younger than maxImageAge ({allowed} days)"));
         }
     }

@@ -37,7 +37,12 @@ pub(crate) fn offers(from: &str) -> Offers {
         region: VERSIONS
             .iter()
             .map(|text| version(text))
-            .map(|version| RegionVersion { preview: preview(&version), upgrades: next(&version), version })
+            .map(|version| RegionVersion {
+                preview: preview(&version),
+                support_plans: None,
+                upgrades: next(&version),
+                version,
+            })
             .collect(),
         images: [("system", NEW_LINUX), ("linux1", NEW_LINUX), ("linux2", NEW_LINUX), ("win1", NEW_WINDOWS)]
             .map(|(pool, image)| (pool.to_owned(), image.to_owned()))
@@ -69,6 +74,9 @@ pub(crate) fn cluster(at: &str) -> Cluster {
         power: Power::Running,
         automatic: false,
         auto_upgrade_channel: None,
+        node_os_upgrade_channel: None,
+        support_plan: None,
+        tier: None,
         pools: vec![
             pool("linux1", "Linux", "User", at, OLD_LINUX),
             pool("linux2", "Linux", "User", at, OLD_LINUX),

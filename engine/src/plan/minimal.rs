@@ -62,7 +62,12 @@ fn one_minor_at_a_time(from: u64, goal: u64) -> Offers {
             .map(|version| OfferedVersion { version, preview: false })
             .collect(),
         region: (FIRST..=goal)
-            .map(|minor| RegionVersion { version: at(minor), preview: false, upgrades: next(minor) })
+            .map(|minor| RegionVersion {
+                version: at(minor),
+                preview: false,
+                support_plans: None,
+                upgrades: next(minor),
+            })
             .collect(),
         ..Offers::default()
     }

@@ -6,7 +6,7 @@ use azure_mgmt_containerservice::{
 };
 use engine::{
     Cluster, Failure, KubernetesVersion, NodePool, OfferedVersion, OperationReport, Power, RegionVersion,
-    Unreadable,
+    SupportPlans, Unreadable,
 };
 
 /// The engine's cluster.
@@ -21,7 +21,7 @@ pub(super) fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
     )?;
     let mut pools = view.agent_pool_profiles.iter().map(pool).collect::<Result<Vec<_>, _>>()?;
     pools.sort_by(|a, b| a.name.cmp(&b.name));
-    let channel = view.auto_upgrade_profile.upgrade_channel.clone();
+    let on = |channel: &Option<String>| channel.clone().filter(|name| !name.eq_ignore_ascii_case("none"));
     Ok(Cluster {
         name,
         location: view.location.clone().unwrap_or_default().replace(' ', "").to_lowercase(),
@@ -29,7 +29,10 @@ pub(super) fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
         provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
         power: power(view.is_stopped()),
         automatic: view.is_automatic(),
-        auto_upgrade_channel: channel.filter(|channel| !channel.eq_ignore_ascii_case("none")),
+        auto_upgrade_channel: on(&view.auto_upgrade_profile.upgrade_channel),
+        node_os_upgrade_channel: on(&view.auto_upgrade_profile.node_os_upgrade_channel),
+        support_plan: view.support_plan.clone(),
+        tier: view.sku.tier.clone(),
         pools,
     })
 }
@@ -91,6 +94,7 @@ pub(super) fn region(versions: &KubernetesVersions) -> Vec<RegionVersion> {
             Some(RegionVersion {
                 version: version.parse().ok()?,
                 preview: minor.is_preview,
+                support_plans: SupportPlans::named(&minor.support_plans),
                 upgrades: patch.upgrades.iter().filter_map(|upgrade| upgrade.parse().ok()).collect(),
             })
         })
@@ -135,4 +139,54 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_mgmt_containerservice::View as _;
+    use serde_json::{Value, json};
+
+    fn read(properties: &Value, sku: &Value) -> Cluster {
+        let document =
+            json!({"name": "weu-1", "location": "West Europe", "sku": sku, "properties": properties});
+        cluster(&ManagedCluster::read(&document)).unwrap()
+    }
+
+    #[test]
+    fn keeps_what_the_inventory_tells() {
+        let channels = json!({"upgradeChannel": "none", "nodeOSUpgradeChannel": "NodeImage"});
+        let properties = json!({"currentKubernetesVersion": "1.34.4", "supportPlan": "AKSLongTermSupport",
+            "autoUpgradeProfile": channels});
+        let cluster = read(&properties, &json!({"name": "Base", "tier": "Premium"}));
+        assert!(cluster.is_long_term());
+        assert_eq!(cluster.tier.as_deref(), Some("Premium"));
+        assert_eq!(cluster.auto_upgrade_channel, None, "none counts as off");
+        assert_eq!(cluster.node_os_upgrade_channel.as_deref(), Some("NodeImage"));
+        let bare = read(&json!({"kubernetesVersion": "1.34.4"}), &Value::Null);
+        assert!(!bare.is_long_term() && bare.tier.is_none() && bare.node_os_upgrade_channel.is_none());
+    }
+
+    #[test]
+    fn each_patch_of_a_region_has_the_support_plans_of_its_minor() {
+        let answer = json!({"values": [
+            {"version": "1.37", "isPreview": true, "patchVersions": {"1.37.0": {"upgrades": null}}},
+            {"version": "1.34", "capabilities": {"supportPlan": ["KubernetesOfficial", "AKSLongTermSupport"]},
+                "patchVersions": {"1.34.4": {"upgrades": ["1.35.1"]}, "1.34.2": {}}},
+            {"version": "1.33", "capabilities": {"supportPlan": ["AKSLongTermSupport"]},
+                "patchVersions": {"1.33.100": {}}},
+        ]});
+        let region = region(&KubernetesVersions::read(&answer));
+        let told: Vec<String> = region
+            .iter()
+            .map(|entry| format!("{} {:?} {}", entry.version, entry.support_plans, entry.preview))
+            .collect();
+        let expected = [
+            "1.33.100 Some(AKSLongTermSupport) false",
+            "1.34.2 Some(Both) false",
+            "1.34.4 Some(Both) false",
+            "1.37.0 None true",
+        ];
+        assert_eq!(told, expected);
+    }
 }

@@ -1,0 +1,206 @@
+//! What one control plane or node pool can go to now, and what stands in its way.
+//!
+//! For people who look; plans decide by the same facts in `path.rs` and `refusal.rs`.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::{
+    cluster::{Cluster, NodePool, Power},
+    offers::{OfferedVersion, Offers, SupportPlans},
+    version::KubernetesVersion,
+};
+
+/// What is on offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnOffer {
+    /// The versions, oldest first.
+    pub versions: Vec<OfferedVersion>,
+    /// Why there are none, or why none of them can be taken now.
+    pub hindrance: Option<Hindrance>,
+}
+
+/// What stands between a control plane or pool and a newer version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// The cluster is stopped.
+    ClusterStopped,
+    /// The pool is stopped.
+    PoolStopped,
+    /// AKS Automatic upgrades itself.
+    Automatic,
+    /// An auto-upgrade channel is on.
+    AutoUpgrade(String),
+    /// The versions of the region are not known.
+    RegionUnknown,
+    /// It has the newest version that the region has.
+    Newest,
+    /// The region has newer versions, to none of which Azure offers a way.
+    NoWay {
+        /// The newest version of the region.
+        newest: KubernetesVersion,
+        /// Whether the region still has the present version.
+        listed: bool,
+    },
+    /// The pool has the version of its control plane, which it cannot pass.
+    AtControlPlane,
+}
+
+impl OnOffer {
+    /// What Azure offers the control plane.
+    #[must_use]
+    pub fn to_control_plane(cluster: &Cluster, offers: &Offers) -> Self {
+        let versions = offers.control_plane.clone();
+        let hindrance = of_cluster(cluster)
+            .or_else(|| cluster.auto_upgrade_channel.clone().map(Hindrance::AutoUpgrade))
+            .or_else(|| versions.is_empty().then(|| why_none(&cluster.version, offers)));
+        Self { versions, hindrance }
+    }
+
+    /// Where the pool can go: to the version of its control plane, or to one of the region's in
+    /// between. Source: "Upgrade options for AKS clusters", node pools may skip minors.
+    #[must_use]
+    pub fn to_pool(pool: &NodePool, cluster: &Cluster, offers: &Offers) -> Self {
+        let ceiling =
+            OfferedVersion { version: cluster.version.clone(), preview: offers.is_preview(&cluster.version) };
+        let between = offers.region.iter().filter(|entry| {
+            let long_term_only = entry.support_plans == Some(SupportPlans::AKSLongTermSupport);
+            entry.version < cluster.version && (cluster.is_long_term() || !long_term_only)
+        });
+        let mut versions: Vec<OfferedVersion> = between
+            .map(|entry| OfferedVersion { version: entry.version.clone(), preview: entry.preview })
+            .chain([ceiling])
+            .filter(|offer| offer.version > pool.version)
+            .collect();
+        versions.sort_by(|a, b| a.version.cmp(&b.version));
+        let hindrance = of_cluster(cluster)
+            .or((pool.power == Power::Stopped).then_some(Hindrance::PoolStopped))
+            .or(versions.is_empty().then_some(Hindrance::AtControlPlane));
+        Self { versions, hindrance }
+    }
+}
+
+/// What hinders control plane and pools alike.
+fn of_cluster(cluster: &Cluster) -> Option<Hindrance> {
+    if cluster.power == Power::Stopped {
+        return Some(Hindrance::ClusterStopped);
+    }
+    cluster.automatic.then_some(Hindrance::Automatic)
+}
+
+fn why_none(current: &KubernetesVersion, offers: &Offers) -> Hindrance {
+    let stable = offers.region.iter().filter(|entry| !entry.preview).map(|entry| &entry.version);
+    match stable.max() {
+        None => Hindrance::RegionUnknown,
+        Some(newest) if newest <= current => Hindrance::Newest,
+        Some(newest) => Hindrance::NoWay { newest: newest.clone(), listed: offers.has(current) },
+    }
+}
+
+/// The newest stable patch and the newest preview of each minor, oldest minor first.
+#[must_use]
+pub fn newest_of_each_minor(versions: &[OfferedVersion]) -> Vec<OfferedVersion> {
+    let mut newest = BTreeMap::new();
+    for offer in versions {
+        let slot =
+            newest.entry((offer.version.minor(), offer.preview)).or_insert_with(|| offer.version.clone());
+        if *slot < offer.version {
+            slot.clone_from(&offer.version);
+        }
+    }
+    newest.into_iter().map(|((_, preview), version)| OfferedVersion { version, preview }).collect()
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClusterStopped => f.write_str("the cluster is stopped"),
+            Self::PoolStopped => f.write_str("the pool is stopped, and follows when it is started"),
+            Self::Automatic => f.write_str("AKS Automatic upgrades itself"),
+            Self::AutoUpgrade(channel) => write!(f, "Azure upgrades it by itself, channel {channel}"),
+            Self::RegionUnknown => f.write_str("the versions of its region are not known"),
+            Self::Newest => f.write_str("it has the newest version of its region"),
+            Self::NoWay { newest, listed: true } => {
+                write!(f, "its region has {newest}, to which Azure offers it no way")
+            }
+            Self::NoWay { newest, listed: false } => write!(
+                f,
+                "its region has {newest} and no longer its own version, from which Azure offers no way"
+            ),
+            Self::AtControlPlane => f.write_str("it has the version of its control plane"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{cluster, offers, version};
+
+    fn words(versions: &[OfferedVersion]) -> String {
+        let word = |offer: &OfferedVersion| {
+            format!("{}{}", offer.version, if offer.preview { " preview" } else { "" })
+        };
+        versions.iter().map(word).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn the_newest_patch_of_each_minor_stands_for_it() {
+        let offered = offers("1.36.0").control_plane;
+        assert_eq!(words(&newest_of_each_minor(&offered)), "1.36.2, 1.37.0 preview");
+        let mut mixed = offered;
+        mixed.push(OfferedVersion { version: version("1.37.1"), preview: false });
+        mixed.push(OfferedVersion { version: version("1.36.100"), preview: false });
+        assert_eq!(words(&newest_of_each_minor(&mixed)), "1.36.100, 1.37.1, 1.37.0 preview");
+    }
+
+    #[test]
+    fn a_control_plane_is_told_what_stands_in_its_way() {
+        let told = |at: &str, change: &dyn Fn(&mut Cluster, &mut Offers)| {
+            let (mut cluster, mut offers) = (cluster(at), offers(at));
+            change(&mut cluster, &mut offers);
+            let on_offer = OnOffer::to_control_plane(&cluster, &offers);
+            let hindrance = on_offer.hindrance.map(|hindrance| hindrance.to_string());
+            (on_offer.versions.len(), hindrance.unwrap_or_default())
+        };
+        let none = |_: &mut Cluster, _: &mut Offers| {};
+        assert_eq!(told("1.33.0", &none), (3, String::new()));
+        assert_eq!(told("1.37.0", &none).1, "it has the newest version of its region");
+        let stopped = |cluster: &mut Cluster, _: &mut Offers| cluster.power = Power::Stopped;
+        assert_eq!(told("1.33.0", &stopped), (3, "the cluster is stopped".to_owned()));
+        let automatic = |cluster: &mut Cluster, _: &mut Offers| cluster.automatic = true;
+        assert_eq!(told("1.33.0", &automatic).1, "AKS Automatic upgrades itself");
+        let channel = |cluster: &mut Cluster, _: &mut Offers| {
+            cluster.auto_upgrade_channel = Some("patch".to_owned());
+        };
+        assert_eq!(told("1.33.0", &channel).1, "Azure upgrades it by itself, channel patch");
+        let empty = |_: &mut Cluster, offers: &mut Offers| *offers = Offers::default();
+        assert_eq!(told("1.33.0", &empty).1, "the versions of its region are not known");
+        let no_way = |_: &mut Cluster, offers: &mut Offers| offers.control_plane.clear();
+        assert!(told("1.33.0", &no_way).1.starts_with("its region has 1.36.2, to which"));
+        assert!(told("1.31.4", &no_way).1.starts_with("its region has 1.36.2 and no longer its own"));
+    }
+
+    #[test]
+    fn a_pool_may_go_up_to_its_control_plane() {
+        let (mut cluster, mut offers) = (cluster("1.35.2"), offers("1.35.2"));
+        cluster.pools[0].version = version("1.34.2");
+        let told = |cluster: &Cluster, offers: &Offers| {
+            let on_offer = OnOffer::to_pool(&cluster.pools[0], cluster, offers);
+            let hindrance = on_offer.hindrance.map(|hindrance| hindrance.to_string());
+            (words(&on_offer.versions), hindrance.unwrap_or_default())
+        };
+        assert_eq!(told(&cluster, &offers), ("1.34.4, 1.35.0, 1.35.2".to_owned(), String::new()));
+        // Its control plane's own version is there even when the region has dropped it.
+        offers.region.retain(|entry| entry.version != version("1.35.2"));
+        offers.region[3].support_plans = Some(SupportPlans::AKSLongTermSupport);
+        assert_eq!(told(&cluster, &offers).0, "1.35.0, 1.35.2", "1.34.4 is for long-term support only");
+        cluster.support_plan = Some("AKSLongTermSupport".to_owned());
+        assert_eq!(told(&cluster, &offers).0, "1.34.4, 1.35.0, 1.35.2");
+        cluster.pools[0].power = Power::Stopped;
+        assert_eq!(told(&cluster, &offers).1, "the pool is stopped, and follows when it is started");
+        cluster.pools[0].power = Power::Running;
+        cluster.pools[0].version = version("1.35.2");
+        let at_it = (String::new(), "it has the version of its control plane".to_owned());
+        assert_eq!(told(&cluster, &offers), at_it);
+    }
+}
