@@ -185,7 +185,10 @@ impl Client {
             return self.transfer(request).await.0;
         };
         governor.admit(&call).await?;
-        let (answer, answered) = self.transfer(request).await;
+        let sent = tokio::time::Instant::now();
+        let (answer, mut answered) = self.transfer(request).await;
+        answered.took = sent.elapsed();
+        answered.code = answer.as_ref().err().and_then(|error| error.api()?.code.clone());
         governor.answered(&call, &answered);
         answer
     }

@@ -67,6 +67,10 @@ pub struct HeldBack {
 pub struct Answered {
     /// The HTTP status; absent when no answer came.
     pub status: Option<u16>,
+    /// The code of an error: it tells whose limit it was that refused.
+    pub code: Option<String>,
+    /// How long it took, signing in included where that was due.
+    pub took: Duration,
     /// How long Azure asks to wait.
     pub retry_after: Option<Duration>,
     /// How many reads Azure Resource Manager would still answer now.
@@ -155,6 +159,8 @@ impl Answered {
         let number = |name| headers::text(headers, name)?.parse().ok();
         Self {
             status: Some(status),
+            code: None,
+            took: Duration::ZERO,
             retry_after: headers::retry_after(headers),
             remaining_reads: number("x-ms-ratelimit-remaining-subscription-reads"),
             remaining_writes: number("x-ms-ratelimit-remaining-subscription-writes"),

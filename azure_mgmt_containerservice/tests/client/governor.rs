@@ -29,7 +29,8 @@ impl Governor for Turnstile {
     }
 
     fn answered(&self, call: &Call, answer: &Answered) {
-        self.notes.lock().expect("no panic").push((call.clone(), answer.clone()));
+        let answer = Answered { took: Duration::ZERO, ..answer.clone() };
+        self.notes.lock().expect("no panic").push((call.clone(), answer));
     }
 }
 
@@ -65,4 +66,5 @@ async fn a_refusal_is_learned_with_its_retry_after() {
     let (call, answer) = turnstile.notes.lock().unwrap()[0].clone();
     assert_eq!(call.scope, format!("{}/agentpools/apps", CLUSTER.to_lowercase()));
     assert_eq!((answer.status, answer.retry_after), (Some(429), Some(Duration::from_secs(17))));
+    assert_eq!(answer.code.as_deref(), Some("Throttled"));
 }

@@ -3,6 +3,7 @@
 mod cache;
 mod convert;
 mod fleet;
+mod limits;
 mod settings;
 mod steady;
 mod sweep;
