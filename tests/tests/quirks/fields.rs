@@ -45,10 +45,10 @@ fn compare(path: &str, before: &Value, after: &Value, lost: &mut Vec<String>) {
 
 /// The same whether Azure writes `"1"` or `1`, and whatever the case of an id.
 fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.starts_with("/subscriptions/") => text.to_lowercase(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    match value.as_str() {
+        Some(text) if text.starts_with("/subscriptions/") => text.to_lowercase(),
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
     }
 }
 
