@@ -1,6 +1,9 @@
 //! One cluster in Azure, through the management client.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use azure_mgmt_containerservice::{
     Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationUrl, writes,
@@ -9,14 +12,10 @@ use engine::{
     Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
     Reading, RegionVersion, Rejection, Step, StepKind, Unreadable,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::{ObjectName, OfferCache, Sweeper, convert, steady};
 use crate::{clock::WallClock, telemetry::Metrics};
-
-/// So many upgrade profiles of one cluster are asked for at once.
-const CONCURRENT_READS: usize = 8;
 
 /// One cluster in Azure.
 pub(crate) struct AzureFleet {
@@ -78,22 +77,26 @@ impl AzureFleet {
         Ok(offered)
     }
 
-    /// The pool's name and its newest image, if Azure names one.
-    async fn latest_image(&self, pool: NodePool) -> Result<Option<(String, String)>, Unreadable> {
+    /// The newest image of a pool, if Azure names one.
+    ///
+    /// Azure releases images by region and family: pools that run the same version on the same family
+    /// have the same newest one, so one of them is asked for all.
+    async fn latest_image(&self, location: &str, pool: &NodePool) -> Reading<Option<String>> {
         let NodePool { name, version, node_image, .. } = pool;
-        let (key, now) = (format!("{}/{name}@{version}@{node_image}", self.key()), self.clock.now());
-        let known = self.offers.images.get(&key, now);
-        let image = match known {
-            Some(image) => image,
-            None => {
-                let answer = self.client.agent_pools().upgrade_profile(&self.id, &name).await;
-                let profile = self.counted("agentPools/upgradeProfiles", answer)?;
-                let image = profile.view().latest_node_image_version.clone();
-                self.offers.images.put(key, now, image.clone());
-                image
-            }
+        let whose = match node_image.rsplit_once('-') {
+            Some((family, _)) => format!("{}/{location}/{family}", self.id.subscription().to_lowercase()),
+            None => format!("{}/{name}", self.key()),
         };
-        Ok(image.map(|image| (name, image)))
+        let (key, now) = (format!("{whose}@{version}"), self.clock.now());
+        let known = self.offers.images.get(&key, now);
+        if let Some(image) = known {
+            return Ok(image);
+        }
+        let answer = self.client.agent_pools().upgrade_profile(&self.id, name).await;
+        let profile = self.counted("agentPools/upgradeProfiles", answer)?;
+        let image = profile.view().latest_node_image_version.clone();
+        self.offers.images.put(key, now, image.clone());
+        Ok(image)
     }
 
     /// ARM ids differ in case between calls.
@@ -191,13 +194,14 @@ impl Fleet for AzureFleet {
         let control_plane =
             if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
         let region = self.region(&cluster.location).await?;
-        let pools = cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)).cloned();
-        let images = stream::iter(pools.collect::<Vec<_>>())
-            .map(|pool| self.latest_image(pool))
-            .buffered(CONCURRENT_READS)
-            .try_collect::<Vec<_>>()
-            .await?;
-        Ok(Offers { control_plane, region, images: images.into_iter().flatten().collect() })
+        let mut images = BTreeMap::new();
+        // One after the other: the first of a family answers for the rest.
+        for pool in cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)) {
+            if let Some(image) = self.latest_image(&cluster.location, pool).await? {
+                images.insert(pool.name.clone(), image);
+            }
+        }
+        Ok(Offers { control_plane, region, images })
     }
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
