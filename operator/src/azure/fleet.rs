@@ -15,7 +15,7 @@ use engine::{
 use jiff::Timestamp;
 
 use super::{ObjectName, OfferCache, Sweeper, convert, steady};
-use crate::{clock::WallClock, telemetry::Metrics};
+use crate::clock::WallClock;
 
 /// One cluster in Azure.
 pub(crate) struct AzureFleet {
@@ -23,7 +23,6 @@ pub(crate) struct AzureFleet {
     id: ClusterId,
     offers: Arc<OfferCache>,
     clock: WallClock,
-    metrics: Metrics,
     watch: Option<Watch>,
     /// The document of what the next step changes, as read right before it is sent.
     held: Mutex<Option<Held>>,
@@ -49,10 +48,9 @@ impl AzureFleet {
         id: ClusterId,
         offers: Arc<OfferCache>,
         clock: WallClock,
-        metrics: Metrics,
         watch: Option<Watch>,
     ) -> Self {
-        Self { client, id, offers, clock, metrics, watch, held: Mutex::default() }
+        Self { client, id, offers, clock, watch, held: Mutex::default() }
     }
 
     async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Unreadable> {
@@ -61,7 +59,7 @@ impl AzureFleet {
             return Ok(versions);
         }
         let answer = self.client.locations().kubernetes_versions(self.id.subscription(), location).await;
-        let versions = convert::region(&self.counted("kubernetesVersions", answer)?);
+        let versions = convert::region(&answer.map_err(unreadable)?);
         self.offers.regions.put(key, now, versions.clone());
         Ok(versions)
     }
@@ -72,7 +70,7 @@ impl AzureFleet {
             return Ok(offered);
         }
         let answer = self.client.managed_clusters().upgrade_profile(&self.id).await;
-        let offered = convert::offered(self.counted("managedClusters/upgradeProfiles", answer)?.view());
+        let offered = convert::offered(answer.map_err(unreadable)?.view());
         self.offers.control_planes.put(key, now, offered.clone());
         Ok(offered)
     }
@@ -93,7 +91,7 @@ impl AzureFleet {
             return Ok(image);
         }
         let answer = self.client.agent_pools().upgrade_profile(&self.id, name).await;
-        let profile = self.counted("agentPools/upgradeProfiles", answer)?;
+        let profile = answer.map_err(unreadable)?;
         let image = profile.view().latest_node_image_version.clone();
         self.offers.images.put(key, now, image.clone());
         Ok(image)
@@ -141,12 +139,10 @@ impl AzureFleet {
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Counts a call, and puts its error into words.
-    fn counted<T>(&self, call: &'static str, answer: Result<T, Error>) -> Result<T, Unreadable> {
-        self.metrics.azure_call(call, answer.as_ref().err().map(|error| error.status().unwrap_or(0)));
-        answer.map_err(|error| Unreadable(steady(&describe(&error))))
-    }
+fn unreadable(error: Error) -> Unreadable {
+    Unreadable(steady(&describe(&error)))
 }
 
 fn describe(error: &Error) -> String {
@@ -168,11 +164,11 @@ impl Fleet for AzureFleet {
 
     async fn cluster(&self) -> Reading<Cluster> {
         let answer = self.client.managed_clusters().get(&self.id).await;
-        convert::cluster(self.counted("managedClusters", answer)?.view())
+        convert::cluster(answer.map_err(unreadable)?.view())
     }
 
     async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
-        let held = self.counted("recheck", self.read(step).await)?;
+        let held = self.read(step).await.map_err(unreadable)?;
         let cluster = match &held {
             Held::Cluster(read) => convert::cluster(read.view())?,
             Held::Pool(_, read) => {
@@ -206,7 +202,6 @@ impl Fleet for AzureFleet {
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
         let answer = self.send(step).await;
-        self.metrics.azure_call("submit", answer.as_ref().err().map(|error| error.status().unwrap_or(0)));
         match answer {
             Ok(accepted) => Ok(accepted.async_operation.map(|url| url.expose().to_owned())),
             Err(error) => {
@@ -221,7 +216,7 @@ impl Fleet for AzureFleet {
         match answer {
             // Azure forgets operations after some time; the resource itself tells the rest.
             Err(error) if error.is_not_found() => Ok(OperationReport { running: false, failure: None }),
-            answer => Ok(convert::report(&self.counted("operations", answer)?)),
+            answer => Ok(convert::report(&answer.map_err(unreadable)?)),
         }
     }
 }

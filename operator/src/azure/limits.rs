@@ -8,6 +8,8 @@
 mod bucket;
 mod lines;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod simulated;
 mod table;
 #[cfg(test)]
