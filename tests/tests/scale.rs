@@ -99,7 +99,6 @@ fn scenario() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the inventory of upgraded clusters costs 1.2 reads a step more"]
 async fn forty_of_two_hundred_at_once_cost_two_reads_a_step_and_quiet_ones_nothing() -> Result<()> {
     let setup = Setup::new("scale", &scenario()).without_api_servers().rate(RATE);
     Stage::run(setup, async |stage| {

@@ -17,7 +17,7 @@ pub(crate) struct OfferCache {
     pub(super) regions: Cache<Vec<RegionVersion>>,
     /// Upgrades of a control plane, by cluster and its version.
     pub(super) control_planes: Cache<Vec<OfferedVersion>>,
-    /// The newest image of a pool, by cluster, pool, version and image.
+    /// The newest image, by subscription, location, family and Kubernetes version.
     pub(super) images: Cache<Option<String>>,
 }
 
