@@ -113,6 +113,11 @@ impl ControlPlaneUpgrade {
         }
     }
 
+    /// Whether the new control plane is ready to take the place of the old one.
+    pub(crate) fn is_about_to_restart(&self, now: Timestamp) -> bool {
+        matches!((self.phase, self.waiting), (Phase::Provisioning, Waiting::Until(at)) if at <= now)
+    }
+
     /// The error that AKS gets over.
     pub(crate) fn hitch(&self) -> Option<Value> {
         self.fault.as_ref().and_then(Fault::passing).map(failure::scripted)

@@ -14,6 +14,7 @@ mod document;
 mod failure;
 mod ids;
 mod job;
+mod oddities;
 mod operation;
 mod outbox;
 mod pool;
@@ -250,12 +251,16 @@ impl World {
     }
 
     fn progress(&mut self, now: Timestamp) {
-        let Self { clusters, busy, outbox, operations, ids, .. } = self;
+        let Self { clusters, busy, outbox, operations, ids, quirks, .. } = self;
         busy.retain(|key| {
-            clusters.get_mut(key).is_some_and(|cluster| {
+            let Some(cluster) = clusters.get_mut(key) else {
+                return false;
+            };
+            let stuck = cluster.work.as_mut().is_some_and(|work| work.is_stuck(now, quirks, key));
+            if !stuck {
                 cluster.progress(now, outbox, operations, ids);
-                cluster.work.is_some()
-            })
+            }
+            cluster.work.is_some()
         });
     }
 

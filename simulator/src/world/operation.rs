@@ -20,6 +20,10 @@ pub(crate) struct Operation {
     /// An error that AKS has met on the way and is dealing with: it stays in the body, also when
     /// the operation succeeds (recorded).
     pub(crate) hitch: Option<Value>,
+    /// An error that is in the body only when it has succeeded.
+    pub(crate) afterthought: Option<Value>,
+    /// When it stops being found, sooner than others.
+    pub(crate) forgotten_at: Option<Timestamp>,
 }
 
 /// How an operation stands.
@@ -75,7 +79,7 @@ impl Operations {
     /// Takes a new operation up, and forgets those that are over for too long.
     pub(crate) fn add(&mut self, operation: Operation) {
         let (now, kept_for) = (operation.started, self.kept_for);
-        self.all.retain(|_, old| !old.is_forgotten(now, kept_for));
+        self.all.retain(|_, old| old.ended.is_none() || !old.is_forgotten(now, kept_for));
         self.all.insert(operation.id.clone(), operation);
     }
 
@@ -137,7 +141,7 @@ impl Operations {
 
     /// The status body; AKS gives no percentage.
     pub(crate) fn render(&self, operation: &Operation) -> Value {
-        let Operation { id, subscription: _, location: _, started, ended, state, hitch } = operation;
+        let Operation { id, started, ended, state, hitch, .. } = operation;
         let status = state.text();
         let name = if self.mixed_endian_names { mixed_endian(id) } else { id.clone() };
         let mut body = json!({ "name": name, "status": status, "startTime": started.to_string() });
@@ -149,7 +153,8 @@ impl Operations {
             OperationState::Canceled => {
                 Some(json!({ "code": "Canceled", "message": "Operation is being canceled by user" }))
             }
-            OperationState::Running(_) | OperationState::Succeeded => hitch.clone(),
+            OperationState::Running(_) => hitch.clone(),
+            OperationState::Succeeded => hitch.clone().or_else(|| operation.afterthought.clone()),
         };
         if let Some(error) = error {
             body["error"] = error;
@@ -161,6 +166,7 @@ impl Operations {
 impl Operation {
     fn is_forgotten(&self, now: Timestamp, kept_for: SignedDuration) -> bool {
         self.ended.is_some_and(|ended| now.duration_since(ended) > kept_for)
+            || self.forgotten_at.is_some_and(|at| now >= at)
     }
 }
 
@@ -194,6 +200,8 @@ mod tests {
             ended: None,
             state: OperationState::Running("InProgress".into()),
             hitch: None,
+            afterthought: None,
+            forgotten_at: None,
         });
         operations
     }

@@ -15,8 +15,10 @@ use super::{
     rollout::{Progress, Rollout, Terms},
     work::{Current, Follower, Task, Work},
 };
+use crate::scenario::Durations;
 
 /// How an operation ended.
+#[derive(Debug, PartialEq)]
 enum End {
     Succeeded,
     Canceled,
@@ -35,7 +37,17 @@ impl Cluster {
         let Some(mut work) = self.work.take() else {
             return;
         };
-        let end = self.work_on(&mut work, now, outbox, ids);
+        let preempted = work.odd.preempted && work.is_done_in_part(now);
+        let end = if preempted {
+            let mut site = Site { now, cluster: &self.key, driver: self.driver, outbox };
+            work.stop(&mut self.pools, &mut site);
+            Some(End::Succeeded)
+        } else {
+            self.work_on(&mut work, now, outbox, ids)
+        };
+        if preempted || (work.odd.preempted && end == Some(End::Succeeded)) {
+            operations.preempt(now, &work.operation);
+        }
         work.text = work.status(now);
         operations.report(&work.operation, work.text.clone(), work.hitch());
         let Some(end) = end else {
@@ -83,12 +95,15 @@ impl Cluster {
     }
 
     fn begin(&mut self, task: Task, work: &mut Work, now: Timestamp) -> Current {
+        let durations = work.odd.slow_all(&self.durations);
         match task {
-            Task::Pause(length) => Current::Pause { until: later(now, length) },
-            Task::Reconcile(length) => Current::Reconcile { began: now, until: later(now, length) },
+            Task::Pause(length) => Current::Pause { until: later(now, work.odd.slow(length)) },
+            Task::Reconcile(length) => {
+                Current::Reconcile { began: now, until: later(now, work.odd.slow(length)) }
+            }
             Task::ControlPlane(version) => {
                 let fault = self.fault(None, self.upgrades);
-                let upgrade = ControlPlaneUpgrade::new(now, version, self.durations.control_plane, fault);
+                let upgrade = ControlPlaneUpgrade::new(now, version, durations.control_plane, fault);
                 work.hitch = upgrade.hitch();
                 Current::ControlPlane(Box::new(upgrade))
             }
@@ -97,7 +112,7 @@ impl Cluster {
                     return Current::Nothing;
                 };
                 let terms = Terms {
-                    durations: self.durations,
+                    durations,
                     fault: self.fault(Some(&name), pool.upgrades),
                     force: work.force,
                     subnet: self.constraints.subnet.clone(),
@@ -105,13 +120,12 @@ impl Cluster {
                 };
                 Current::Pool(Box::new(Rollout::new(pool, version, image, terms)))
             }
-            Task::Scale { pool } => self.begin_scale(pool),
+            Task::Scale { pool } => self.begin_scale(pool, durations),
             Task::Cancel => Current::Nothing,
         }
     }
 
-    fn begin_scale(&mut self, name: String) -> Current {
-        let durations = self.durations;
+    fn begin_scale(&mut self, name: String, durations: Durations) -> Current {
         let Some(pool) = self.pools.get_mut(&name) else {
             return Current::Nothing;
         };

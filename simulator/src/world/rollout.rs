@@ -272,6 +272,11 @@ impl Rollout {
         }
     }
 
+    /// Whether some nodes are done and others are not; with one node, whether its turn has come.
+    pub(crate) fn is_done_in_part(&self) -> bool {
+        self.phase == Phase::Rolling && (self.total == 1 || self.pending.len() + self.jobs.len() < self.total)
+    }
+
     /// The error that AKS gets over.
     pub(crate) const fn hitch(&self) -> Option<&Value> {
         self.hitch.as_ref()

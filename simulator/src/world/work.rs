@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     control_plane::ControlPlaneUpgrade,
     job::{Goal, Job, Site},
+    oddities::Oddities,
     pool::Pool,
     rollout::Rollout,
 };
@@ -42,6 +43,7 @@ pub(crate) struct Work {
     pub(crate) aborts: Option<String>,
     /// What the operation's status said last.
     pub(crate) text: String,
+    pub(crate) odd: Oddities,
 }
 
 /// A pool of a cluster as a whole of which an operation is about (recorded: the pools show the
@@ -99,6 +101,9 @@ impl Work {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        if let Some(until) = self.odd.stuck_until() {
+            return until;
+        }
         match &self.current {
             Current::Nothing => None,
             Current::Pause { until } | Current::Reconcile { until, .. } => Some(*until),
@@ -118,6 +123,17 @@ impl Work {
             Current::ControlPlane(upgrade) => upgrade.status(now).to_owned(),
             Current::Reconcile { began, until } => reconciling(*began, *until, now).to_owned(),
             Current::Nothing | Current::Pause { .. } | Current::Scale { .. } => IN_PROGRESS.to_owned(),
+        }
+    }
+
+    /// Whether a part of it is done, and a part is not.
+    pub(crate) fn is_done_in_part(&self, now: Timestamp) -> bool {
+        match &self.current {
+            Current::Pool(rollout) => rollout.is_done_in_part(),
+            Current::ControlPlane(upgrade) => upgrade.is_about_to_restart(now),
+            Current::Nothing | Current::Pause { .. } | Current::Reconcile { .. } | Current::Scale { .. } => {
+                false
+            }
         }
     }
 

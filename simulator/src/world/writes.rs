@@ -9,6 +9,7 @@ use super::{
     World,
     call::{Answer, PoolKey, Refusal, Started},
     cluster::Cluster,
+    oddities::Oddities,
     operation::{Operation, OperationState},
     pool::{Pool, Recent},
     put_cluster, put_pool,
@@ -220,6 +221,9 @@ impl World {
         with_result: bool,
     ) -> Started {
         let id = self.ids.next();
+        // An abort comes to its end whatever happens.
+        let odd =
+            if verb == "abort" { Oddities::default() } else { Oddities::draw(now, &mut self.quirks, key) };
         let cluster = self.clusters.get_mut(key).expect("callers have looked the cluster up");
         cluster.set_state(pool, state);
         cluster.touch(pool, &mut self.ids);
@@ -233,6 +237,7 @@ impl World {
         }
         let (subscription, location) = (cluster.subscription.clone(), cluster.location.clone());
         self.busy.insert(key.clone());
+        let (afterthought, forgotten_at) = (odd.afterthought.clone(), odd.forgotten_at);
         cluster.work = Some(Work {
             operation: id.clone(),
             pool: pool.map(str::to_owned),
@@ -245,6 +250,7 @@ impl World {
             hitch: None,
             aborts: None,
             text: "InProgress".to_owned(),
+            odd,
         });
         self.operations.add(Operation {
             id: id.clone(),
@@ -254,6 +260,8 @@ impl World {
             ended: None,
             state: OperationState::Running("InProgress".to_owned()),
             hitch: None,
+            afterthought,
+            forgotten_at,
         });
         Started { id, location, with_result }
     }

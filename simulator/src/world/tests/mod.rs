@@ -3,6 +3,7 @@
 mod aborts;
 mod busy;
 mod force;
+mod oddities;
 mod operations;
 mod outside;
 mod pools;
