@@ -173,6 +173,13 @@ pub(crate) const CASES: &[Case] = &[
         ..VERSIONS
     },
     Case {
+        name: "preempted-control-plane",
+        rules: &["{quirk: preemption, calls: [putCluster], times: 1}"],
+        again: &["PUT cluster"],
+        actor: Actor::RetriesAt("NodesNotUpdated"),
+        ..VERSIONS
+    },
+    Case {
         name: "expired-operations",
         rules: &["{quirk: expiredOperations}"],
         cluster: FAILS_ONCE,
@@ -224,6 +231,12 @@ pub(crate) const CASES: &[Case] = &[
         name: "images-throttled",
         rules: &["{quirk: throttled, calls: [upgradeNodeImage, poolUpgradeProfile], seconds: 30, times: 4}"],
         refused: &[429],
+        ..IMAGES
+    },
+    Case {
+        name: "images-preemption",
+        rules: &["{quirk: preemption, times: 1}"],
+        again: &["POST pool apps upgradeNodeImageVersion"],
         ..IMAGES
     },
     Case { name: "images-busy", rules: &["{quirk: busy, times: 4}"], refused: &[409], ..IMAGES },

@@ -82,7 +82,6 @@ fn every_quirk_of_the_simulator_has_a_cluster_here() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "until the world has its own quirks"]
 async fn every_cluster_ends_right_under_its_quirk() -> Result<()> {
     let setup = Setup::new("quirks", &scenario()).without_api_servers();
     Stage::run(setup, async |stage| {
