@@ -91,12 +91,15 @@ impl Hub {
             (Api::namespaced(self.client.clone(), &self.namespace), format!("namespace {}", self.namespace))
         };
         let params = labels.map_or_else(ListParams::default, |labels| ListParams::default().labels(labels));
-        let found = api.list(&params).await.with_context(|| match labels {
-            Some(labels) => {
-                format!("the AKSClusters of {place} with --selector {labels:?} cannot be listed")
+        let found = match (api.list(&params).await, labels) {
+            (Err(kube::Error::Api(refused)), Some(labels)) if refused.code == 400 => {
+                anyhow::bail!(
+                    "--selector {labels:?}: {}: write it like ring=canary,tier!=free",
+                    refused.message
+                )
             }
-            None => format!("the AKSClusters of {place} cannot be listed"),
-        })?;
+            (found, _) => found.with_context(|| format!("the AKSClusters of {place} cannot be listed"))?,
+        };
         let mut found: Vec<Found> = found.items.into_iter().map(Found::new).collect();
         found.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         Ok(found)

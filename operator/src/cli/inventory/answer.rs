@@ -71,7 +71,7 @@ pub(super) struct PoolAnswer {
     pub(super) power: Power,
     pub(super) provisioning_state: ProvisioningState,
     pub(super) image: Option<ImageAnswer>,
-    /// It has its control plane's version and the newest image; `None` when Azure names no newest.
+    /// It is settled, and has its control plane's version and the newest image; `None` when Azure names no newest.
     pub(super) up_to_date: Option<bool>,
 }
 
@@ -121,6 +121,8 @@ fn observed(cluster: &AKSCluster, now: Timestamp) -> Option<Observed> {
 fn answer(pool: &NodePool, cluster: &Cluster, offers: &Offers, now: Timestamp) -> PoolAnswer {
     let image = ImageAnswer::new(&pool.node_image, offers.images.get(&pool.name), now);
     let behind = image.as_ref().and_then(|image| image.behind);
+    // Azure shows the target's version from acceptance on, also after a failure.
+    let settled = pool.provisioning_state == ProvisioningState::Succeeded;
     PoolAnswer {
         name: pool.name.clone(),
         mode: pool.mode.clone(),
@@ -132,7 +134,11 @@ fn answer(pool: &NodePool, cluster: &Cluster, offers: &Offers, now: Timestamp) -
         power: pool.power,
         provisioning_state: pool.provisioning_state.clone(),
         image,
-        up_to_date: if pool.version == cluster.version { behind.map(|behind| !behind) } else { Some(false) },
+        up_to_date: if settled && pool.version == cluster.version {
+            behind.map(|behind| !behind)
+        } else {
+            Some(false)
+        },
     }
 }
 

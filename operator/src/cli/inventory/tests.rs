@@ -119,3 +119,19 @@ fn many_warnings_are_counted() {
     assert_eq!(lines.len(), 11);
     assert_eq!(lines[10], "warning: and 2 more: tidegate inventory -o wide shows them");
 }
+
+#[test]
+fn a_pool_is_up_to_date_only_when_it_is_settled() {
+    let told = |change: fn(&mut engine::NodePool)| {
+        let mut found = fixtures::fleet().remove(1);
+        let status = found.cluster.as_mut().unwrap().status.as_mut().unwrap();
+        change(&mut status.cluster.as_mut().unwrap().pools[0]);
+        let answer = ClusterAnswer::of(&found, fixtures::now()).observed.unwrap();
+        (answer.pools[0].up_to_date, answer.pools_up_to_date)
+    };
+    assert_eq!(told(|_| {}), (Some(true), 1));
+    assert_eq!(told(|pool| pool.provisioning_state = "Failed".to_owned().into()), (Some(false), 0));
+    assert_eq!(told(|pool| pool.version = "1.36.2".parse().unwrap()), (Some(false), 0));
+    assert_eq!(told(|pool| pool.node_image.push('1')), (Some(false), 0));
+    assert_eq!(told(|pool| pool.name = "other".to_owned()), (None, 0), "no newest image is known for it");
+}
