@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     hub::HubArgs,
-    output::{Format, local, print},
+    output::{Format, local, print, without_wide},
     status::members,
 };
 
@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[command(flatten)]
     hub: HubArgs,
     /// How the answer looks.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_parser = without_wide(), default_value = "table")]
     output: Format,
 }
 
