@@ -77,7 +77,8 @@ pub enum OperationResult {
 /// What an operation's status says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperationStatus {
-    /// The operation's id.
+    /// The operation's id. Recorded before 2024: the bytes of its first three groups in another order
+    /// than in the URL.
     pub name: Option<String>,
     /// How far the operation is.
     pub state: OperationState,
