@@ -33,7 +33,7 @@ pub mod writes;
 
 pub use accepted::{Accepted, OperationUrl};
 pub use agent_pools::AgentPools;
-pub use api_error::ApiError;
+pub use api_error::{ApiError, PolicyViolation};
 pub use authorization::Authorization;
 pub use client::Client;
 pub use cluster_id::{ClusterId, InvalidClusterId};

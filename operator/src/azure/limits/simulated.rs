@@ -58,7 +58,8 @@ fn world() -> World {
 fn request(kind: CallKind, index: usize, pool: usize) -> (Call, AzureCall) {
     let (subscription, location) = REGIONS[index % REGIONS.len()];
     let whole = format!("/subscriptions/{subscription}");
-    let id = format!("{whole}/resourcegroups/g/providers/microsoft.containerservice/managedclusters/c{index}");
+    let id =
+        format!("{whole}/resourcegroups/g/providers/microsoft.containerservice/managedclusters/c{index}");
     let (cluster, location) = (ClusterKey(id.clone()), location.to_owned());
     let pool = PoolKey { cluster: cluster.clone(), name: format!("p{pool}") };
     let of_pool = format!("{id}/agentpools/{}", pool.name);

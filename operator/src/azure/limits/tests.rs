@@ -87,7 +87,11 @@ fn each_limit_is_spent_to_seventy_per_cent_and_half_of_that_by_inventory() {
                     Err(wait) => break wait,
                 }
             };
-            assert_eq!((usize::try_from(made).unwrap(), wait.limit), (expected, limit), "{kind:?} {urgency:?}");
+            assert_eq!(
+                (usize::try_from(made).unwrap(), wait.limit),
+                (expected, limit),
+                "{kind:?} {urgency:?}"
+            );
             limits.ask(wait.until - 1.millisecond(), &call(kind, 0, pool), urgency).unwrap_err();
             limits.ask(wait.until, &call(kind, 0, pool), urgency).unwrap();
         }
@@ -176,7 +180,11 @@ fn the_budget_is_the_lowest_of_each_kind_and_what_azure_reported_lately() {
     assert!((share(&limits, Limit::ArmWrites, 0) - 132.0 / 140.0).abs() < 1e-9);
     assert!((share(&limits, Limit::PutPool, 600_000) - 1.0).abs() < 1e-6);
     let reads = |left| Answered { remaining_reads: Some(left), ..Answered::default() };
-    limits.answered(START, &Call { kind: CallKind::GetCluster, scope: "/subscriptions/t".to_owned() }, &reads(249));
+    limits.answered(
+        START,
+        &Call { kind: CallKind::GetCluster, scope: "/subscriptions/t".to_owned() },
+        &reads(249),
+    );
     limits.answered(START, &call(CallKind::GetCluster, 0, 0), &reads(16_499));
     assert_eq!((limits.budget(at(1000)).arm_reads, limits.budget(at(1000)).arm_writes), (Some(249), None));
     assert_eq!(limits.budget(at(300_000)).arm_reads, None);
@@ -210,10 +218,12 @@ fn urgency() -> impl Strategy<Value = Urgency> {
 /// Bursts of calls of few kinds, so that buckets run empty, with pauses from none to minutes.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let pass = prop_oneof![8 => 0..200_i64, 2 => 0..5_000_i64, 1 => 0..200_000_i64].prop_map(Event::Pass);
-    let ask = (select(&KINDS[..]), 0..3_usize, 0..2_usize, urgency(), 1..60_usize)
-        .prop_map(|(kind, cluster, pool, urgency, times)| vec![Event::Ask(kind, cluster, pool, urgency); times]);
-    let refuse = (select(&KINDS[..]), 0..3_usize, any::<bool>(), 0..200_u64)
-        .prop_map(|(kind, cluster, by_aks, seconds)| Event::Refuse { call: (kind, cluster), by_aks, seconds });
+    let ask = (select(&KINDS[..]), 0..3_usize, 0..2_usize, urgency(), 1..60_usize).prop_map(
+        |(kind, cluster, pool, urgency, times)| vec![Event::Ask(kind, cluster, pool, urgency); times],
+    );
+    let refuse = (select(&KINDS[..]), 0..3_usize, any::<bool>(), 0..200_u64).prop_map(
+        |(kind, cluster, by_aks, seconds)| Event::Refuse { call: (kind, cluster), by_aks, seconds },
+    );
     let remaining = (select(&KINDS[..]), 0..300_u32).prop_map(|(kind, left)| Event::Remaining(kind, left));
     let one = |event: Event| vec![event];
     let burst = prop_oneof![
