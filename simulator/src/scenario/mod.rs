@@ -6,6 +6,8 @@
 #![doc = concat!("```yaml\n", include_str!("example.yaml"), "```")]
 
 mod cluster;
+mod constraints;
+mod faults;
 mod quirks;
 mod region;
 pub mod workloads;
@@ -15,7 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{BlockedBy, ClusterSpec, Fault, FaultError, PoolSpec, Sku};
+pub use cluster::{ClusterSpec, PoolSpec, Sku};
+pub use constraints::{
+    AbortOfNothing, Constraints, DenyPolicy, DeprecatedApi, Lock, LockLevel, LockScope, OperationSpec, Quota,
+    Subnet, WhenBusy,
+};
+pub use faults::{BlockedBy, Fault, FaultError, RefuseSpec};
 pub use quirks::{CallName, QuirkName, QuirkRule};
 pub use region::{RegionSpec, VersionSpec};
 
@@ -50,6 +57,12 @@ pub struct Scenario {
     /// How long things take, in simulated time.
     #[serde(default)]
     pub durations: DurationSpec,
+    /// How long operations can be asked for, and under which names.
+    #[serde(default)]
+    pub operations: OperationSpec,
+    /// How many virtual CPUs subscriptions may use; without limit where none is given.
+    #[serde(default)]
+    pub quotas: Vec<Quota>,
     /// The clusters.
     #[serde(default)]
     pub clusters: Vec<ClusterSpec>,
@@ -214,6 +227,10 @@ impl Scenario {
             return Err(invalid("clock.rate", format!("{} is not a number of at least 1", clock.rate)));
         }
         check_durations("durations", &self.durations)?;
+        self.operations.check()?;
+        for (index, quota) in self.quotas.iter().enumerate() {
+            quota.check(&format!("quotas[{index}]"))?;
+        }
         for (name, region) in &self.regions {
             region.check(&format!("regions.{name}"))?;
         }

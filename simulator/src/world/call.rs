@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::quirks::Delivery;
-use crate::effects::ClusterKey;
+use crate::{effects::ClusterKey, scenario::RefuseSpec};
 
 /// One call on the management plane.
 #[derive(Clone, Debug, PartialEq)]
@@ -270,6 +270,16 @@ impl Refusal {
     pub(crate) fn arm(status: u16, code: &str, message: impl Into<String>) -> Self {
         let message: String = message.into();
         Self { status, body: json!({ "error": { "code": code, "message": message } }) }
+    }
+
+    /// An error that the scenario asks for.
+    pub(crate) fn scripted(spec: &RefuseSpec) -> Self {
+        let RefuseSpec { status, code, subcode, message, resource_manager } = spec;
+        if *resource_manager {
+            Self::arm(*status, code, message)
+        } else {
+            Self::aks(*status, code, subcode, message)
+        }
     }
 
     pub(crate) fn bad_request(code: &str, message: impl Into<String>) -> Self {
