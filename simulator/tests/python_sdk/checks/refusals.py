@@ -72,13 +72,6 @@ def check_a_cluster_that_is_not_there():
     )
 
 
-def check_a_resource_group_that_is_not_there():
-    expect_error(
-        lambda: client().managed_clusters.get("nowhere", "weu"),
-        ResourceNotFoundError, 404, "ResourceGroupNotFound", "nowhere",
-    )
-
-
 def check_a_pool_that_is_not_there():
     expect_error(
         lambda: client().agent_pools.get(GROUP, "refusing", "nowhere"),
