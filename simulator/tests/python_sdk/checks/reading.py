@@ -75,11 +75,11 @@ def check_the_upgrades_of_a_pool():
 
 def check_the_versions_of_a_region():
     minors = {minor.version: minor for minor in client().managed_clusters.list_kubernetes_versions("westeurope").values_property}
-    expect("minors", sorted(minors), ["1.33", "1.34", "1.35", "1.36", "1.37"])
+    expect("minors", sorted(minors), ["1.33", "1.34", "1.35", "1.36", "1.37", "1.38"])
     expect("patches of 1.35", sorted(minors["1.35"].patch_versions), ["1.35.1", "1.35.3"])
     expect("upgrades of 1.35.3", minors["1.35"].patch_versions["1.35.3"].upgrades, ["1.36.2"])
     expect("the default", [name for name, minor in minors.items() if minor.is_default], ["1.35"])
-    expect("previews", [name for name, minor in minors.items() if minor.is_preview], ["1.37"])
+    expect("previews", [name for name, minor in minors.items() if minor.is_preview], ["1.38"])
     expect("long-term support", "AKSLongTermSupport" in minors["1.33"].capabilities.support_plan, True)
 
 
