@@ -4,7 +4,7 @@ use crate::CallKind;
 
 impl CallKind {
     /// All calls that the client can make.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 23] = [
         Self::ListClusters,
         Self::GetCluster,
         Self::PutCluster,
@@ -17,8 +17,17 @@ impl CallKind {
         Self::PoolUpgradeProfile,
         Self::UpgradeNodeImage,
         Self::AbortPool,
+        Self::AvailablePoolVersions,
+        Self::ListMachines,
+        Self::GetMachine,
+        Self::ListMaintenanceConfigurations,
+        Self::GetMaintenanceConfiguration,
         Self::KubernetesVersions,
+        Self::NodeImageVersions,
         Self::OperationStatus,
+        Self::OperationResult,
+        Self::ListPermissions,
+        Self::ListLocks,
     ];
 
     /// The action of Azure's role-based access control that the call needs ("Azure permissions for
@@ -42,8 +51,21 @@ impl CallKind {
                 "Microsoft.ContainerService/managedClusters/agentPools/upgradeNodeImageVersion/action"
             }
             Self::AbortPool => "Microsoft.ContainerService/managedClusters/agentPools/abort/action",
+            Self::AvailablePoolVersions => {
+                "Microsoft.ContainerService/managedClusters/availableAgentPoolVersions/read"
+            }
+            Self::ListMachines | Self::GetMachine => {
+                "Microsoft.ContainerService/managedClusters/agentPools/machines/read"
+            }
+            Self::ListMaintenanceConfigurations | Self::GetMaintenanceConfiguration => {
+                "Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read"
+            }
             Self::KubernetesVersions => "Microsoft.ContainerService/locations/kubernetesVersions/read",
+            Self::NodeImageVersions => "Microsoft.ContainerService/locations/nodeImageVersions/read",
             Self::OperationStatus => "Microsoft.ContainerService/locations/operations/read",
+            Self::OperationResult => "Microsoft.ContainerService/locations/operationresults/read",
+            Self::ListPermissions => "Microsoft.Authorization/permissions/read",
+            Self::ListLocks => "Microsoft.Authorization/locks/read",
         }
     }
 }
