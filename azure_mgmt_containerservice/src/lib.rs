@@ -8,6 +8,7 @@
 //! May touch: the management endpoint, the identity endpoint, and the federated token file.
 
 mod accepted;
+mod actions;
 mod agent_pools;
 mod api_error;
 mod authorization;
