@@ -5,6 +5,8 @@ mod convert;
 mod fleet;
 mod limiter;
 mod limits;
+#[cfg(test)]
+mod role;
 mod settings;
 mod steady;
 mod sweep;
