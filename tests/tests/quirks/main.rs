@@ -4,6 +4,7 @@
 //! One hub, one operator, one cluster per quirk (`cases.rs`), all upgraded at the same time.
 
 mod cases;
+mod docs;
 mod fields;
 
 use std::{
