@@ -10,6 +10,7 @@ mod constraints;
 mod faults;
 mod quirks;
 mod region;
+mod releases;
 pub mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,8 @@ pub use constraints::{
 pub use faults::{BlockedBy, Fault, FaultError, RefuseSpec};
 pub use quirks::{CallName, QuirkName, QuirkRule};
 pub use region::{RegionSpec, VersionSpec};
+pub(crate) use releases::minor_or_version;
+pub use releases::{ReleaseAt, ReleaseSpec};
 
 /// Everything that a simulation starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
