@@ -6,6 +6,8 @@
 #![doc = concat!("```yaml\n", include_str!("example.yaml"), "```")]
 
 mod cluster;
+mod identity;
+mod manager;
 mod quirks;
 mod region;
 pub mod workloads;
@@ -16,6 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{BlockedBy, ClusterSpec, Fault, FaultError, PoolSpec, Sku};
+pub use identity::{Federated, Identity, Role};
+pub use manager::{GroupSpec, LockLevel, LockSpec, SubscriptionSpec};
 pub use quirks::{CallName, QuirkName, QuirkRule};
 pub use region::{RegionSpec, VersionSpec};
 
@@ -44,6 +48,12 @@ pub struct Scenario {
     /// Who may ask for tokens.
     #[serde(default)]
     pub identities: Vec<Identity>,
+    /// What there is to say about subscriptions; those of the clusters exist anyway.
+    #[serde(default)]
+    pub subscriptions: Vec<SubscriptionSpec>,
+    /// Management locks at the start.
+    #[serde(default)]
+    pub locks: Vec<LockSpec>,
     /// What differs from the built-in regions, by the region's name.
     #[serde(default)]
     pub regions: BTreeMap<String, RegionSpec>,
@@ -64,38 +74,6 @@ pub struct ClockSpec {
     /// Simulated seconds in a real second; at least 1.
     #[serde(default = "default_rate")]
     pub rate: f64,
-}
-
-/// An application or managed identity of the tenant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Identity {
-    /// The application's (client) id.
-    pub client_id: String,
-    /// The object id of its service principal: claim `oid`.
-    pub object_id: String,
-    /// A secret that it may present.
-    #[serde(default)]
-    pub secret: Option<String>,
-    /// A federated credential that it may present.
-    #[serde(default)]
-    pub federated: Option<Federated>,
-    /// Object ids of its groups: claim `groups`.
-    #[serde(default)]
-    pub groups: Vec<String>,
-}
-
-/// Whose tokens are accepted in place of a secret.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Federated {
-    /// Claim `iss` of the token.
-    pub issuer: String,
-    /// Claim `sub` of the token, for example `system:serviceaccount:tidegate:tidegate`.
-    pub subject: String,
-    /// Claim `aud` of the token.
-    #[serde(default = "default_audience")]
-    pub audience: String,
 }
 
 /// How long things take; what is absent falls back to the scenario's, then to the built-in value.
@@ -229,6 +207,15 @@ impl Scenario {
                 ));
             }
         }
+        for (index, identity) in self.identities.iter().enumerate() {
+            identity.check(&format!("identities[{index}]"))?;
+        }
+        for (index, subscription) in self.subscriptions.iter().enumerate() {
+            subscription.check(&format!("subscriptions[{index}]"))?;
+        }
+        for (index, lock) in self.locks.iter().enumerate() {
+            lock.check(&format!("locks[{index}]"))?;
+        }
         for (index, rule) in self.quirks.iter().enumerate() {
             rule.check(&format!("quirks[{index}]"), ids.iter())?;
         }
@@ -254,10 +241,6 @@ const fn default_page_size() -> usize {
 
 const fn default_rate() -> f64 {
     1.0
-}
-
-fn default_audience() -> String {
-    "api://AzureADTokenExchange".to_owned()
 }
 
 #[cfg(test)]

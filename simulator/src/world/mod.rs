@@ -12,6 +12,7 @@ mod document;
 mod failure;
 mod ids;
 mod job;
+mod manager;
 mod operation;
 mod outbox;
 mod pool;
@@ -36,16 +37,19 @@ use serde_json::Value;
 
 pub use call::{Answer, Call, PoolKey, Remaining, Started};
 pub use cluster::Endpoint;
+pub use manager::{GroupKey, ManagerCall, ResourceFilter, Scope};
 pub use operation::OperationView;
 pub use pool::WorldNode;
 pub use quirks::{Delivery, QuirkView};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
 pub(crate) use call::Refusal;
+pub(crate) use manager::{Known, Namespace, ResourceType};
 
 use catalog::Catalog;
 use cluster::Cluster;
 use ids::Ids;
+use manager::Manager;
 use operation::Operation;
 use outbox::{Driver, Outbox};
 use quirks::Quirks;
@@ -71,6 +75,7 @@ pub struct World {
     /// Where the API servers are that nobody outside plays.
     api_servers: Option<Endpoint>,
     quirks: Quirks,
+    manager: Manager,
 }
 
 impl World {
@@ -87,6 +92,7 @@ impl World {
                 .or_insert_with(|| Catalog::new(&RegionSpec::default()));
             clusters.insert(spec.key(), Cluster::new(spec, &scenario.durations, catalog, &mut ids));
         }
+        let manager = Manager::new(scenario, &clusters);
         Self {
             clusters,
             busy: BTreeSet::new(),
@@ -98,6 +104,7 @@ impl World {
             throttle: scenario.throttling.then(Throttle::default),
             api_servers: None,
             quirks: Quirks::new(scenario),
+            manager,
         }
     }
 
@@ -280,6 +287,7 @@ impl World {
             Call::KubernetesVersions { location, .. } => Ok(self.kubernetes_versions(&location)),
             Call::Operation { location, id, .. } => self.operation(&location, &id),
             Call::OperationResult { location, id, .. } => self.operation_result(&location, &id),
+            Call::Manager(call) => self.manage(call),
         }
     }
 
