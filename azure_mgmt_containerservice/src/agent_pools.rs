@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     Accepted, AgentPool, AgentPoolUpgradeProfile, Call, CallKind, Client, ClusterId, Document, ETag, Error,
-    managed_clusters::{abort, list},
+    Machine, managed_clusters::abort, paging::list,
 };
 
 /// Calls on node pools; see [`Client::agent_pools`].
@@ -83,6 +83,30 @@ impl AgentPools<'_> {
     pub async fn abort(&self, cluster: &ClusterId, pool: &str) -> Result<Option<Accepted>, Error> {
         let call = Call::of_pool(CallKind::AbortPool, cluster, pool);
         abort(self.client, call, self.url(cluster, pool, &["abort"])).await
+    }
+
+    /// Lists the pool's machines, which are its nodes as Azure sees them.
+    ///
+    /// # Errors
+    /// See [`AgentPools`]; also when a page links to another origin, or in circles.
+    pub async fn machines(&self, cluster: &ClusterId, pool: &str) -> Result<Vec<Document<Machine>>, Error> {
+        let call = Call::of_pool(CallKind::ListMachines, cluster, pool);
+        list(self.client, call, self.url(cluster, pool, &["machines"]), "listing machines").await
+    }
+
+    /// Reads one machine, by the name of its node.
+    ///
+    /// # Errors
+    /// See [`AgentPools`].
+    pub async fn machine(
+        &self,
+        cluster: &ClusterId,
+        pool: &str,
+        name: &str,
+    ) -> Result<Document<Machine>, Error> {
+        let call = Call::of_pool(CallKind::GetMachine, cluster, pool);
+        let answer = self.client.get(call, self.url(cluster, pool, &["machines", name])).await?;
+        Ok(Document::from_response(answer.object("reading a machine")?, &answer.headers))
     }
 
     fn url(&self, cluster: &ClusterId, pool: &str, below: &[&str]) -> url::Url {

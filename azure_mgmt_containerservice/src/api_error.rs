@@ -14,6 +14,8 @@ const SUMMARY_LIMIT: usize = 1024;
 /// How deep, and how many, nested details are kept.
 const DEPTH_LIMIT: usize = 4;
 const DETAILS_LIMIT: usize = 16;
+/// How long the name of a policy may be, in characters; Azure allows 128.
+const NAME_LIMIT: usize = 256;
 
 /// An error as Azure described it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,17 @@ pub struct ApiError {
     pub target: Option<String>,
     /// Causes below this error; bounded in depth and number.
     pub details: Vec<ApiError>,
+    /// The policies that refused, which newer answers name only beside the message; bounded in number.
+    pub policies: Vec<PolicyViolation>,
+}
+
+/// A policy that refuses a request: its names, out of an error's `additionalInfo`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyViolation {
+    /// The assignment.
+    pub assignment: String,
+    /// The definition that is assigned; empty when Azure does not name it.
+    pub definition: String,
 }
 
 impl ApiError {
@@ -81,17 +94,33 @@ impl ApiError {
                 .filter(|detail| detail.is_object())
                 .map(|detail| Self::read(detail, depth + 1))
                 .collect(),
+            policies: violations(body),
         }
     }
 
-    /// The message with the messages of all details, in one text of at most 1,024 characters.
+    /// The message with the policies and the messages of all details, in one text of at most 1,024
+    /// characters.
     ///
     /// A cause often stands only in the details ("preempted by"), so classify by this text.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut text = self.message.clone();
+        self.append_policies(&mut text);
         self.append_details(&mut text);
         bound(&text, SUMMARY_LIMIT)
+    }
+
+    fn append_policies(&self, text: &mut String) {
+        for PolicyViolation { assignment, definition } in &self.policies {
+            let mut words = format!("policy assignment '{assignment}'");
+            if !definition.is_empty() {
+                words.push_str(&format!(", definition '{definition}'"));
+            }
+            if !text.contains(&words) {
+                text.push_str(if text.is_empty() { "" } else { "; " });
+                text.push_str(&words);
+            }
+        }
     }
 
     fn append_details(&self, text: &mut String) {
@@ -104,9 +133,39 @@ impl ApiError {
                 }
                 text.push_str(&detail.message);
             }
+            detail.append_policies(text);
             detail.append_details(text);
         }
     }
+}
+
+/// The policies in `additionalInfo`: the names if there are some, else the ends of the ids.
+///
+/// Source: Microsoft Learn, "RequestDisallowedByPolicy error with Azure resource policy".
+fn violations(error: &Value) -> Vec<PolicyViolation> {
+    let name = |info: &Value, names: [&str; 3]| {
+        let text =
+            names.into_iter().find_map(|name| info.get(name)?.as_str().filter(|text| !text.is_empty()));
+        let text = text.map_or("", |text| text.rsplit('/').next().unwrap_or(text));
+        bound(text, NAME_LIMIT).replace('\'', "")
+    };
+    let infos = error.get("additionalInfo").and_then(Value::as_array).into_iter().flatten();
+    infos
+        .filter(|info| info.get("type").and_then(Value::as_str) == Some("PolicyViolation"))
+        .filter_map(|info| info.get("info"))
+        .map(|info| PolicyViolation {
+            assignment: name(
+                info,
+                ["policyAssignmentDisplayName", "policyAssignmentName", "policyAssignmentId"],
+            ),
+            definition: name(
+                info,
+                ["policyDefinitionDisplayName", "policyDefinitionName", "policyDefinitionId"],
+            ),
+        })
+        .filter(|policy| !policy.assignment.is_empty())
+        .take(DETAILS_LIMIT)
+        .collect()
 }
 
 /// What a body is that is not JSON, without its contents.
@@ -161,6 +220,25 @@ mod tests {
         assert_eq!((error.code.as_deref(), error.subcode, error.message.as_str()), (Some("C"), None, "m"));
         let entra = json!({"error": "invalid_client", "error_description": "wrong secret"});
         assert_eq!(ApiError::from_value(&entra).to_string(), "invalid_client: wrong secret");
+    }
+
+    #[test]
+    fn policies_beside_the_message_become_part_of_the_summary() {
+        let body = json!({"error": {"code": "InvalidTemplateDeployment", "message": "refused", "details": [{
+        "code": "RequestDisallowedByPolicy", "message": "disallowed by policy. Reasons: 'no tag'.",
+        "additionalInfo": [
+            {"type": "PolicyViolation", "info": {
+                "policyAssignmentDisplayName": "Tags of ours", "policyAssignmentName": "0a1b",
+                "policyDefinitionId": "/providers/Microsoft.Authorization/policyDefinitions/tags"}},
+            {"type": "PolicyViolation", "info": {"policyAssignmentName": "it's"}},
+            {"type": "PolicyViolation", "info": {}},
+            {"type": "SomethingElse", "info": {"policyAssignmentName": "no"}},
+            null,
+        ]}]}});
+        let summary = ApiError::from_value(&body).summary();
+        let expected = "refused; RequestDisallowedByPolicy: disallowed by policy. Reasons: 'no tag'.; \
+            policy assignment 'Tags of ours', definition 'tags'; policy assignment 'its'";
+        assert_eq!(summary, expected);
     }
 
     #[test]

@@ -14,8 +14,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    Accepted, AgentPools, Answered, ApiError, Call, ClientOptions, ClusterId, ETag, Error, Governor,
-    Locations, ManagedClusters, Operations, headers, transport,
+    Accepted, AgentPools, Answered, ApiError, Authorization, Call, ClientOptions, Cloud, ClusterId, ETag,
+    Error, Governor, Locations, MaintenanceConfigurations, ManagedClusters, Operations, Scope, headers,
+    links, transport,
 };
 
 /// The longest application id that the SDK accepts.
@@ -47,14 +48,20 @@ impl Client {
     /// A client that authenticates with `credential`.
     ///
     /// # Errors
-    /// [`Error::Configuration`] when the endpoint is not https, the application id is too long, or
-    /// the extra certificates cannot be read.
+    /// [`Error::Configuration`] when the endpoint is not https, the audience is empty, the application
+    /// id is too long, or the extra certificates cannot be read.
     pub fn new(options: ClientOptions, credential: Arc<dyn TokenCredential>) -> Result<Self, Error> {
-        let ClientOptions { endpoint, api_version, extra_ca_pem, timeout, application_id } = options;
+        let ClientOptions { endpoint, audience, api_version, extra_ca_pem, timeout, application_id } =
+            options;
         if endpoint.scheme() != "https" || endpoint.host_str().is_none() {
             return Err(Error::Configuration(format!(
                 "the management endpoint {endpoint} is not an https URL"
             )));
+        }
+        if audience.as_deref().is_some_and(|audience| audience.trim().is_empty()) {
+            return Err(Error::Configuration(
+                "the audience is empty; leave it out for the endpoint's own".to_owned(),
+            ));
         }
         if application_id.as_ref().is_some_and(|id| id.len() > APPLICATION_ID_LIMIT) {
             return Err(Error::Configuration(format!(
@@ -67,7 +74,8 @@ impl Client {
             user_agent: UserAgentOptions { application_id },
             ..CoreOptions::default()
         };
-        let bearer = BearerTokenAuthorizationPolicy::new(credential, [scope(&endpoint)]);
+        let bearer =
+            BearerTokenAuthorizationPolicy::new(credential, [token_scope(&endpoint, audience.as_deref())]);
         let pipeline = Pipeline::new(
             option_env!("CARGO_PKG_NAME"),
             option_env!("CARGO_PKG_VERSION"),
@@ -97,6 +105,18 @@ impl Client {
         AgentPools { client: self }
     }
 
+    /// Calls on clusters' own maintenance windows.
+    #[must_use]
+    pub fn maintenance_configurations(&self) -> MaintenanceConfigurations<'_> {
+        MaintenanceConfigurations { client: self }
+    }
+
+    /// Calls on permissions and locks.
+    #[must_use]
+    pub fn authorization(&self) -> Authorization<'_> {
+        Authorization { client: self }
+    }
+
     /// Calls on regions.
     #[must_use]
     pub fn locations(&self) -> Locations<'_> {
@@ -115,45 +135,29 @@ impl Client {
         &self.inner.endpoint
     }
 
-    /// The URL of a path, with the api-version.
+    /// The URL of a path, with the configured api-version.
     pub(crate) fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        self.url_at(&self.inner.api_version, segments)
+    }
+
+    /// The URL of a path, with an api-version of its own: of another provider, or of a preview.
+    pub(crate) fn url_at<'a>(&self, api_version: &str, segments: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.inner.endpoint.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }
-        url.query_pairs_mut().append_pair("api-version", &self.inner.api_version);
+        url.query_pairs_mut().append_pair("api-version", api_version);
         url
     }
 
     /// The URL of a cluster, or of something below it.
     pub(crate) fn cluster_url(&self, id: &ClusterId, below: &[&str]) -> Url {
-        let cluster = [
-            "subscriptions",
-            id.subscription(),
-            "resourceGroups",
-            id.resource_group(),
-            "providers",
-            "Microsoft.ContainerService",
-            "managedClusters",
-            id.name(),
-        ];
-        self.url(cluster.into_iter().chain(below.iter().copied()))
+        self.url(Scope::Cluster(id).segments().into_iter().chain(below.iter().copied()))
     }
 
-    /// A link from an answer, verbatim, if it stays at our origin.
+    /// A link from an answer, verbatim, if our token may go there.
     pub(crate) fn link(&self, link: &str) -> Result<Url, Error> {
-        let expected = self.inner.endpoint.origin();
-        let url = Url::parse(link).map_err(|error| Error::Decode {
-            what: "a link",
-            problem: format!("it is not a URL: {error}"),
-        })?;
-        if url.origin() != expected {
-            return Err(Error::ForeignOrigin {
-                expected: expected.ascii_serialization(),
-                found: url.origin().ascii_serialization(),
-            });
-        }
-        Ok(url)
+        links::follow(&self.inner.endpoint, link)
     }
 
     pub(crate) async fn get(&self, call: Call, url: Url) -> Result<Answer, Error> {
@@ -251,7 +255,40 @@ impl Answer {
     }
 }
 
-/// The token scope of a management endpoint: its origin and `/.default`.
-fn scope(endpoint: &Url) -> String {
-    format!("{}/.default", endpoint.origin().ascii_serialization())
+/// The token scope of a management endpoint: what is configured, or the cloud's, or its own origin.
+///
+/// A regional host (`westeurope.management.azure.com`) is no audience of its own.
+fn token_scope(endpoint: &Url, audience: Option<&str>) -> String {
+    let audience = match (audience, Cloud::of_endpoint(endpoint)) {
+        (Some(audience), _) => audience.to_owned(),
+        (None, Some(cloud)) => cloud.endpoint().origin().ascii_serialization(),
+        (None, None) => endpoint.origin().ascii_serialization(),
+    };
+    if audience.ends_with("/.default") { audience } else { format!("{audience}/.default") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cloud_has_its_own_token_scope() {
+        let table = [
+            ("https://management.azure.com/", None, "https://management.azure.com/.default"),
+            ("https://westeurope.management.azure.com/", None, "https://management.azure.com/.default"),
+            ("https://management.usgovcloudapi.net/", None, "https://management.usgovcloudapi.net/.default"),
+            ("https://management.chinacloudapi.cn/", None, "https://management.chinacloudapi.cn/.default"),
+            ("https://arm.corp.example:8443/x", None, "https://arm.corp.example:8443/.default"),
+            ("https://management.azure.com.example/", None, "https://management.azure.com.example/.default"),
+            (
+                "https://arm.corp.example/",
+                Some("https://management.azure.com"),
+                "https://management.azure.com/.default",
+            ),
+            ("https://arm.corp.example/", Some("api://arm/.default"), "api://arm/.default"),
+        ];
+        for (endpoint, audience, scope) in table {
+            assert_eq!(token_scope(&endpoint.parse().unwrap(), audience), scope);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use azure_core::http::headers::Headers;
 
-use crate::{ClusterId, headers};
+use crate::{ClusterId, Scope, headers};
 
 /// Decides when requests may be sent, and learns what came of them.
 #[async_trait::async_trait]
@@ -48,8 +48,17 @@ pub enum CallKind {
     PoolUpgradeProfile,
     UpgradeNodeImage,
     AbortPool,
+    AvailablePoolVersions,
+    ListMachines,
+    GetMachine,
+    ListMaintenanceConfigurations,
+    GetMaintenanceConfiguration,
     KubernetesVersions,
+    NodeImageVersions,
     OperationStatus,
+    OperationResult,
+    ListPermissions,
+    ListLocks,
 }
 
 /// A call that was not sent.
@@ -73,10 +82,15 @@ pub struct Answered {
     pub took: Duration,
     /// How long Azure asks to wait.
     pub retry_after: Option<Duration>,
-    /// How many reads Azure Resource Manager would still answer now.
+    /// How many reads Azure Resource Manager would still answer this identity now, in the subscription.
     pub remaining_reads: Option<u32>,
-    /// How many writes it would still answer now.
+    /// How many writes it would still answer this identity now.
     pub remaining_writes: Option<u32>,
+    /// How many reads it would still answer all identities of the subscription together; some answers
+    /// have only this number.
+    pub remaining_global_reads: Option<u32>,
+    /// How many writes it would still answer all of them.
+    pub remaining_global_writes: Option<u32>,
 }
 
 impl CallKind {
@@ -96,8 +110,17 @@ impl CallKind {
             Self::PoolUpgradeProfile => "agentPools/upgradeProfiles",
             Self::UpgradeNodeImage => "agentPools/upgradeNodeImageVersion",
             Self::AbortPool => "agentPools/abort",
+            Self::AvailablePoolVersions => "managedClusters/availableAgentPoolVersions",
+            Self::ListMachines => "machines/list",
+            Self::GetMachine => "machines/get",
+            Self::ListMaintenanceConfigurations => "maintenanceConfigurations/list",
+            Self::GetMaintenanceConfiguration => "maintenanceConfigurations/get",
             Self::KubernetesVersions => "locations/kubernetesVersions",
+            Self::NodeImageVersions => "locations/nodeImageVersions",
             Self::OperationStatus => "locations/operations",
+            Self::OperationResult => "locations/operationResults",
+            Self::ListPermissions => "permissions/list",
+            Self::ListLocks => "locks/list",
         }
     }
 
@@ -117,8 +140,17 @@ impl CallKind {
             | Self::ListPools
             | Self::GetPool
             | Self::PoolUpgradeProfile
+            | Self::AvailablePoolVersions
+            | Self::ListMachines
+            | Self::GetMachine
+            | Self::ListMaintenanceConfigurations
+            | Self::GetMaintenanceConfiguration
             | Self::KubernetesVersions
-            | Self::OperationStatus => false,
+            | Self::NodeImageVersions
+            | Self::OperationStatus
+            | Self::OperationResult
+            | Self::ListPermissions
+            | Self::ListLocks => false,
         }
     }
 }
@@ -132,6 +164,10 @@ impl Call {
 
     pub(crate) fn of_subscription(kind: CallKind, subscription: &str) -> Self {
         Self { kind, scope: format!("/subscriptions/{}", subscription.to_lowercase()) }
+    }
+
+    pub(crate) fn of_scope(kind: CallKind, scope: &Scope<'_>) -> Self {
+        Self { kind, scope: scope.to_string().to_lowercase() }
     }
 
     pub(crate) fn of_cluster(kind: CallKind, cluster: &ClusterId) -> Self {
@@ -164,6 +200,8 @@ impl Answered {
             retry_after: headers::retry_after(headers),
             remaining_reads: number("x-ms-ratelimit-remaining-subscription-reads"),
             remaining_writes: number("x-ms-ratelimit-remaining-subscription-writes"),
+            remaining_global_reads: number("x-ms-ratelimit-remaining-subscription-global-reads"),
+            remaining_global_writes: number("x-ms-ratelimit-remaining-subscription-global-writes"),
         }
     }
 }

@@ -1,16 +1,11 @@
 //! Calls on clusters.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::{
-    Accepted, Call, CallKind, Client, ClusterId, ClusterUpgradeProfile, Document, ETag, Error, Kubeconfig,
-    ManagedCluster, View,
+    Accepted, AvailableAgentPoolVersions, Call, CallKind, Client, ClusterId, ClusterUpgradeProfile, Document,
+    ETag, Error, Kubeconfig, ManagedCluster, Scope, paging::list,
 };
-
-/// More pages than any subscription has: a link that leads in circles ends here.
-const PAGE_LIMIT: usize = 1000;
 
 /// Calls on clusters; see [`Client::managed_clusters`].
 ///
@@ -41,10 +36,25 @@ impl ManagedClusters<'_> {
     /// # Errors
     /// See [`ManagedClusters`]; also when a page links to another origin, or in circles.
     pub async fn list(&self, subscription: &str) -> Result<Vec<Document<ManagedCluster>>, Error> {
-        let path =
-            ["subscriptions", subscription, "providers", "Microsoft.ContainerService", "managedClusters"];
-        let call = Call::of_subscription(CallKind::ListClusters, subscription);
-        list(self.client, call, self.client.url(path), "listing clusters").await
+        self.list_in(&Scope::Subscription(subscription)).await
+    }
+
+    /// Lists every cluster of a resource group, like [`Self::list`]; another, smaller limit applies.
+    ///
+    /// # Errors
+    /// See [`Self::list`].
+    pub async fn list_by_resource_group(
+        &self,
+        subscription: &str,
+        resource_group: &str,
+    ) -> Result<Vec<Document<ManagedCluster>>, Error> {
+        self.list_in(&Scope::ResourceGroup { subscription, name: resource_group }).await
+    }
+
+    async fn list_in(&self, scope: &Scope<'_>) -> Result<Vec<Document<ManagedCluster>>, Error> {
+        let path = ["providers", "Microsoft.ContainerService", "managedClusters"];
+        let url = self.client.url(scope.segments().into_iter().chain(path));
+        list(self.client, Call::of_scope(CallKind::ListClusters, scope), url, "listing clusters").await
     }
 
     /// Writes a cluster; `body` comes from [`crate::writes`].
@@ -70,6 +80,21 @@ impl ManagedClusters<'_> {
         let call = Call::of_cluster(CallKind::ClusterUpgradeProfile, id);
         let answer = self.client.get(call, url).await?;
         Ok(Document::from_response(answer.object("reading a cluster's upgrade profile")?, &answer.headers))
+    }
+
+    /// Reads which versions new node pools of the cluster can have: never newer than its control plane.
+    ///
+    /// # Errors
+    /// See [`ManagedClusters`].
+    pub async fn available_agent_pool_versions(
+        &self,
+        id: &ClusterId,
+    ) -> Result<Document<AvailableAgentPoolVersions>, Error> {
+        let url = self.client.cluster_url(id, &["availableAgentPoolVersions"]);
+        let call = Call::of_cluster(CallKind::AvailablePoolVersions, id);
+        let answer = self.client.get(call, url).await?;
+        let value = answer.object("reading the versions for node pools")?;
+        Ok(Document::from_response(value, &answer.headers))
     }
 
     /// Reads where the cluster's API server is, and its certificate authority.
@@ -110,35 +135,4 @@ pub(crate) async fn abort(client: &Client, call: Call, url: url::Url) -> Result<
         }
         Err(error) => Err(error),
     }
-}
-
-/// Reads a list to its end: `value` of each page, then its `nextLink`.
-pub(crate) async fn list<V: View>(
-    client: &Client,
-    call: Call,
-    first: url::Url,
-    what: &'static str,
-) -> Result<Vec<Document<V>>, Error> {
-    let mut documents = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut next = Some(first);
-    while let Some(url) = next {
-        if seen.len() >= PAGE_LIMIT || !seen.insert(url.to_string()) {
-            return Err(Error::Decode { what, problem: "its pages do not end".to_owned() });
-        }
-        let mut page = client.get(call.clone(), url).await?.object(what)?;
-        next = match page.get("nextLink").and_then(Value::as_str) {
-            None | Some("") => None,
-            Some(link) => Some(client.link(link)?),
-        };
-        let items = match page.get_mut("value").map(Value::take) {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(items)) if items.iter().all(Value::is_object) => items,
-            Some(_) => {
-                return Err(Error::Decode { what, problem: "'value' is not a list of objects".to_owned() });
-            }
-        };
-        documents.extend(items.into_iter().map(Document::from_value));
-    }
-    Ok(documents)
 }

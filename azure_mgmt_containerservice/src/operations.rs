@@ -1,9 +1,13 @@
-//! Reads the status of a running operation.
+//! Reads the status of a running operation, and its result.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{ApiError, Call, CallKind, Client, Error, OperationUrl};
+
+/// The api-version of operations that are asked for by id: that of AKS's own links, whatever the
+/// version of the call that started the operation (recorded since 2024).
+const OPERATIONS_API_VERSION: &str = "2025-03-01";
 
 /// Calls on running operations; see [`Client::operations`].
 #[derive(Debug)]
@@ -23,11 +27,59 @@ impl Operations<'_> {
         let answer = self.client.get(Call::of_link(CallKind::OperationStatus, &url), url).await?;
         Ok(OperationStatus::from_value(&answer.object("reading an operation's status")?))
     }
+
+    /// Reads an operation's status by its id (the last segment of its URL), when the URL is not at hand.
+    ///
+    /// Needs `Microsoft.ContainerService/locations/operations/read`: the signature in a URL does without.
+    ///
+    /// # Errors
+    /// See [`Self::status`]; 404 when Azure has forgotten the operation.
+    pub async fn status_by_id(
+        &self,
+        subscription: &str,
+        location: &str,
+        id: &str,
+    ) -> Result<OperationStatus, Error> {
+        let provider = "Microsoft.ContainerService";
+        let path =
+            ["subscriptions", subscription, "providers", provider, "locations", location, "operations", id];
+        let call = Call::of_subscription(CallKind::OperationStatus, subscription);
+        let answer = self.client.get(call, self.client.url_at(OPERATIONS_API_VERSION, path)).await?;
+        Ok(OperationStatus::from_value(&answer.object("reading an operation's status")?))
+    }
+
+    /// Reads an operation's result from its URL (`Location`), verbatim.
+    ///
+    /// Source: Microsoft Learn, "Track asynchronous Azure operations".
+    ///
+    /// # Errors
+    /// See [`Self::status`]; [`Error::Api`] also with the error of an operation that failed.
+    pub async fn result(&self, url: &OperationUrl) -> Result<OperationResult, Error> {
+        let url = self.client.link(url.expose())?;
+        let answer = self.client.get(Call::of_link(CallKind::OperationResult, &url), url).await?;
+        match answer.status {
+            202 => Ok(OperationResult::Running),
+            _ if answer.body.trim_ascii().is_empty() => Ok(OperationResult::Done(None)),
+            _ => answer.object("reading an operation's result").map(Some).map(OperationResult::Done),
+        }
+    }
+}
+
+/// What an operation's result says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OperationResult {
+    /// Not there yet (202).
+    Running,
+    /// It ended well, with the resource if the operation has one (200), else with nothing (204).
+    Done(Option<Value>),
 }
 
 /// What an operation's status says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperationStatus {
+    /// The operation's id. Recorded before 2024: the bytes of its first three groups in another order
+    /// than in the URL.
+    pub name: Option<String>,
     /// How far the operation is.
     pub state: OperationState,
     /// An error in the body. Not a failure by itself: running and succeeded operations carry
@@ -78,6 +130,7 @@ impl OperationStatus {
     pub fn from_value(value: &Value) -> Self {
         let time = |name| value.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok());
         Self {
+            name: value.get("name").and_then(Value::as_str).map(str::to_owned),
             state: OperationState::from_text(value.get("status").and_then(Value::as_str).unwrap_or_default()),
             error: value.get("error").filter(|error| error.is_object()).map(ApiError::from_value),
             start_time: time("startTime"),

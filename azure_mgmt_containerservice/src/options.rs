@@ -48,6 +48,25 @@ impl Cloud {
         };
         Url::parse(text).expect("the constant is a URL")
     }
+
+    /// The cloud whose Resource Manager answers at `endpoint`: at its own host, or at the host of one of
+    /// its regions, one label in front of it (`westeurope.management.azure.com`).
+    pub(crate) fn of_endpoint(endpoint: &Url) -> Option<Self> {
+        if endpoint.scheme() != "https" || endpoint.port().is_some() {
+            return None;
+        }
+        let host = endpoint.domain()?;
+        [Self::Public, Self::UsGovernment, Self::China].into_iter().find(|cloud| {
+            let global = cloud.endpoint();
+            let Some(region) = global.domain().and_then(|global| host.strip_suffix(global)) else {
+                return false;
+            };
+            match region.strip_suffix('.') {
+                None => region.is_empty(),
+                Some(region) => !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            }
+        })
+    }
 }
 
 impl fmt::Display for Cloud {
@@ -78,6 +97,9 @@ impl FromStr for Cloud {
 pub struct ClientOptions {
     /// The management endpoint; must be https.
     pub endpoint: Url,
+    /// For whom tokens are asked, without `/.default`. Absent: the cloud's own endpoint, or the origin of
+    /// an endpoint that is no cloud's. Needed where an endpoint of your own stands in front of a cloud's.
+    pub audience: Option<String>,
     /// The `api-version` of every call but those to operation URLs, which carry their own.
     pub api_version: String,
     /// Certificates (PEM, one or more) to trust in addition to those of the system.
@@ -94,6 +116,7 @@ impl ClientOptions {
     pub fn new(cloud: Cloud) -> Self {
         Self {
             endpoint: cloud.endpoint(),
+            audience: None,
             api_version: DEFAULT_API_VERSION.to_owned(),
             extra_ca_pem: None,
             timeout: DEFAULT_TIMEOUT,
@@ -104,9 +127,10 @@ impl ClientOptions {
 
 impl fmt::Debug for ClientOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { endpoint, api_version, extra_ca_pem, timeout, application_id } = self;
+        let Self { endpoint, audience, api_version, extra_ca_pem, timeout, application_id } = self;
         f.debug_struct("ClientOptions")
             .field("endpoint", &endpoint.as_str())
+            .field("audience", audience)
             .field("api_version", api_version)
             .field("extra_ca_pem", &extra_ca_pem.as_ref().map(|pem| format!("{} bytes", pem.len())))
             .field("timeout", timeout)

@@ -109,7 +109,7 @@ pub struct AKSClusterStatus {
     /// The upgrades that Azure offers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offers: Option<engine::Offers>,
-    /// When the offers were read; absent when the cluster has changed since.
+    /// When the offers were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offers_read_at: Option<jiff::Timestamp>,
     /// `Ready`: Azure and the cluster's Kubernetes API can be read.

@@ -8,7 +8,11 @@
 //! Manager's common deployment errors, and recorded answers.
 
 mod blocker;
+#[cfg(test)]
+mod blockers_tests;
 mod parse;
+#[cfg(test)]
+mod recorded_tests;
 #[cfg(test)]
 mod tests;
 
@@ -75,8 +79,8 @@ impl Failure {
             return FailureClass::Transient;
         }
         let class_of = |code: &Option<String>| {
-            let code = code.as_deref()?.trim_start_matches("ErrCode_");
-            class_of_code(code, self.status, &message)
+            let code = code.as_deref()?;
+            class_of_code(code.strip_prefix("ErrCode_").unwrap_or(code), self.status, &message)
         };
         let class = match (class_of(&self.subcode), class_of(&self.code)) {
             // The finer code knows better, but what has failed is an attempt, whatever the cause.
@@ -110,17 +114,21 @@ impl Failure {
         found
     }
 
-    /// Whether one of the codes is `code`.
-    fn has_code(&self, code: &str) -> bool {
-        [&self.code, &self.subcode].into_iter().flatten().any(|found| found == code)
+    /// Whether one of the codes is `code`, or the message names it, as wrapped errors do.
+    fn says(&self, code: &str) -> bool {
+        let is_code =
+            |found: &String| found.strip_prefix("ErrCode_").unwrap_or(found).eq_ignore_ascii_case(code);
+        [&self.code, &self.subcode].into_iter().flatten().any(is_code) || self.message.contains(code)
     }
 }
 
-/// Codes that say enough by themselves.
+/// Codes that say enough by themselves, in Azure's spelling; compared regardless of case, which varies.
 const CODES: &[(FailureClass, &[&str])] = &[
     (
         FailureClass::Transient,
         &[
+            "AKSCapacityError",
+            "AksCapacityHeavyUsage",
             "AllocationFailed",
             "BadGatewayConnection",
             "ContextDeadlineExceeded",
@@ -135,45 +143,62 @@ const CODES: &[(FailureClass, &[&str])] = &[
             "OverlaymgrReconcileError",
             "ReconcileControlPlaneCertificatesError",
             "ReconcilePortalDNSError",
+            "ReferencedResourceNotProvisioned",
+            "RetryableError",
             "ServerTimeout",
             "ServiceUnavailable",
             "SubscriptionRequestsThrottled",
             "Throttled",
             "TooManyRequests",
+            "TooManyRequestsReceived",
+            "VirtualNetworkNotInSucceededState",
             "ZonalAllocationFailed",
         ],
     ),
     (
         FailureClass::Busy,
         &[
+            "AKSOperationPreempted",
+            "AKSOperationPreemptedByDelete",
             "AnotherOperationInProgress",
             "ConditionNotMet",
             "EtagMismatch",
             "NotLatestOperation",
             "OperationPreempted",
             "OriginalEtagNotExpect",
-            "PreconditionFailed",
         ],
     ),
     (
         FailureClass::Blocked,
         &[
             "AuthorizationFailed",
+            "AvailabilityZoneNotSupported",
+            "CustomPrivateDNSZoneMissingPermissionError",
+            "DenyAssignmentAuthorizationFailed",
             "DisabledSubscription",
             "InsufficientSubnetSize",
             "InsufficientVCPUQuota",
+            "InvalidApiVersionParameter",
+            "InvalidClientSecret",
+            "InvalidLoadBalancerProfileAllocatedOutboundPorts",
+            "InvalidResourceReference",
             "LinkedAuthorizationFailed",
             "MissingSubscriptionRegistration",
+            "NoRegisteredProviderFound",
             "NotAllAgentPoolOrchestratorVersionSpecifiedAndUnchanged",
             "PrincipalNotFound",
             "PublicIPCountLimitReached",
             "QuotaExceeded",
             "ReadOnlyDisabledSubscription",
+            "RequestDisallowedByAzure",
             "RequestDisallowedByPolicy",
             "ScopeLocked",
             "ServicePrincipalNotFound",
+            "ServicePrincipalValidationClientError",
             "SkuNotAvailable",
+            "SubnetIsDelegated",
             "SubnetIsFull",
+            "SubnetWithExternalResourcesCannotBeUsedByOtherResources",
             "UnsatisfiablePDB",
             "UpgradeBlockedOnDeprecatedAPIUsage",
         ],
@@ -182,9 +207,6 @@ const CODES: &[(FailureClass, &[&str])] = &[
         FailureClass::Bug,
         &[
             "AgentPoolK8sVersionNotSupported",
-            "BadRequest",
-            "InvalidParameter",
-            "InvalidRequestContent",
             "K8sVersionNotSupported",
             "NodePoolMcVersionIncompatible",
             "PropertyChangeNotAllowed",
@@ -192,26 +214,41 @@ const CODES: &[(FailureClass, &[&str])] = &[
     ),
 ];
 
+/// Codes for anything: AKS wraps refusals of other services in them, so the message comes first.
+const GENERIC: &[(FailureClass, &[&str])] = &[
+    (FailureClass::Bug, &["BadRequest", "InvalidParameter", "InvalidRequestContent"]),
+    (FailureClass::Busy, &["PreconditionFailed"]),
+];
+
 fn class_of_code(code: &str, status: Option<u16>, message: &str) -> Option<FailureClass> {
+    let class_in = |table: &[(FailureClass, &[&str])]| {
+        let has_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
+        table.iter().find(|(_, codes)| has_code(codes)).map(|(class, _)| *class)
+    };
     match code {
         "OperationNotAllowed" => Some(operation_not_allowed(status, message)),
         "UpgradeFailed" | "PodDrainFailure" => Some(drain_failure(message)),
-        _ => CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class),
+        _ => class_in(CODES)
+            .or_else(|| class_in(GENERIC).map(|class| class_of_message(message).unwrap_or(class))),
     }
 }
 
-/// One code for: busy, not offered, stopped, and (from the compute service) out of quota.
+/// One code for: busy, not offered, stopped, and (from the compute and network services) out of quota.
 fn operation_not_allowed(status: Option<u16>, message: &str) -> FailureClass {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&["quota"]) {
-        FailureClass::Blocked
-    } else if says(&["available upgrades", "upgrading kubernetes version", "downgrad"]) {
+        return FailureClass::Blocked;
+    }
+    if let Some(class) = class_of_message(message) {
+        return class;
+    }
+    if says(&["available upgrades", "upgrading kubernetes version", "downgrad"]) {
         FailureClass::Bug
-    } else if says(&["another operation", "in progress", "being upgrad", "deletion was issued"]) {
-        FailureClass::Busy
-    } else if says(&["stopped"]) {
+    } else if says(&["not currently running", "power state(stopped)", "stopped"]) {
         FailureClass::Blocked
-    } else if status == Some(409) {
+    } else if says(&["in progress", "being upgrad", "deletion was issued", "in provisioning state("])
+        || status == Some(409)
+    {
         FailureClass::Busy
     } else {
         FailureClass::Failed
@@ -230,24 +267,45 @@ fn drain_failure(message: &str) -> FailureClass {
 }
 
 /// What a message says whose code says nothing: AKS wraps errors of other services in its own.
+///
+/// The AADSTS numbers are those of an identity that is set up wrongly, and of an expired or wrong
+/// secret: that of the cluster's service principal, or our own. Others pass by themselves.
 fn class_of_message(message: &str) -> Option<FailureClass> {
     const WORDS: &[(FailureClass, &[&str])] = &[
-        (FailureClass::Busy, &["preempted by", "another operation is in progress", "etag mismatch"]),
+        (
+            FailureClass::Busy,
+            &["preempted by", "another operation", "another agentpool operation", "etag mismatch"],
+        ),
         (
             FailureClass::Blocked,
             &[
                 "exceeding approved",
+                "exceeding quota limits",
                 "quotaexceeded",
                 "insufficient vcpu quota",
+                "publicipcountlimitreached",
                 "subnetisfull",
                 "does not have enough capacity for",
+                "doesn't have enough capacity for",
+                "pre-allocated ips",
                 "requestdisallowedbypolicy",
                 "disallowed by policy",
                 "scope(s) are locked",
+                "is locked, please remove lock",
                 "does not have authorization to perform action",
+                "does not have permission to perform action",
+                "because of the deny assignment",
+                "aadsts700016",
+                "aadsts70021",
+                "aadsts7000215",
+                "aadsts7000222",
+                "aadsts90002",
             ],
         ),
-        (FailureClass::Transient, &["allocationfailed", "overconstrained"]),
+        (
+            FailureClass::Transient,
+            &["allocationfailed", "overconstrained", "akscapacity", "request limit has been exceeded"],
+        ),
     ];
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     WORDS.iter().find(|(_, words)| says(words)).map(|(class, _)| *class)

@@ -40,14 +40,14 @@ pub use ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepS
 pub use observation::{Node, Observation, OperationReport, Reading, Unreadable, Workload};
 pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion, SupportPlans};
 pub use on_offer::{Hindrance, OnOffer, newest_of_each_minor};
-pub use os_sku::{last_minor, warning as os_sku_warning};
+pub use os_sku::last_minor;
 pub use path::control_plane_path;
 pub use plan::{LeftAlone, Plan, PlannedStep, plan};
 pub use policy::{OrderRule, Policy, PoolMatch};
 pub use ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads};
 pub use refusal::Refusal;
 pub use step::{Step, StepKind};
-pub use support::{End, Month, Over, Support, support};
+pub use support::{End, Month, Over, Support, outlook, support};
 pub use target::{
     Channel, KubernetesRequest, NodeImagePolicy, Scope, Target, Unresolvable, common_to_all, resolve,
 };

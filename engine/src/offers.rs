@@ -153,6 +153,18 @@ impl Offers {
             || self.region.iter().any(|entry| entry.version == *version && entry.preview)
     }
 
+    /// What is known of the offers once the control plane has gone to `version`: the region tells
+    /// where it may go from there, until its own upgrade profile is read.
+    #[must_use]
+    pub fn after(&self, version: &KubernetesVersion) -> Self {
+        let here = self.region.iter().filter(|entry| entry.version == *version);
+        let control_plane = here.flat_map(|entry| &entry.upgrades).filter(|upgrade| *upgrade > version);
+        let control_plane = control_plane
+            .map(|upgrade| OfferedVersion { version: upgrade.clone(), preview: self.is_preview(upgrade) })
+            .collect();
+        Self { control_plane, ..self.clone() }
+    }
+
     fn stable(&self) -> impl Iterator<Item = &KubernetesVersion> {
         self.region.iter().filter(|entry| !entry.preview).map(|entry| &entry.version)
     }

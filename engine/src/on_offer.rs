@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, fmt};
 use crate::{
     cluster::{Cluster, NodePool, Power},
     offers::{OfferedVersion, Offers, SupportPlans},
-    version::KubernetesVersion,
+    os_sku,
+    version::{KubernetesVersion, Minor},
 };
 
 /// What is on offer.
@@ -43,6 +44,13 @@ pub enum Hindrance {
     },
     /// The pool has the version of its control plane, which it cannot pass.
     AtControlPlane,
+    /// The pool's operating system does not run on anything newer.
+    OsSkuEnds {
+        /// The OS SKU.
+        os_sku: String,
+        /// The last minor on which it runs.
+        last: Minor,
+    },
 }
 
 impl OnOffer {
@@ -66,15 +74,22 @@ impl OnOffer {
             let long_term_only = entry.support_plans == Some(SupportPlans::AKSLongTermSupport);
             entry.version < cluster.version && (cluster.is_long_term() || !long_term_only)
         });
-        let mut versions: Vec<OfferedVersion> = between
+        let last = os_sku::last_minor(&pool.os_sku);
+        let runs = |offer: &OfferedVersion| last.is_none_or(|last| offer.version.minor() <= last);
+        let (mut versions, beyond): (Vec<_>, Vec<_>) = between
             .map(|entry| OfferedVersion { version: entry.version.clone(), preview: entry.preview })
             .chain([ceiling])
             .filter(|offer| offer.version > pool.version)
-            .collect();
+            .partition(runs);
         versions.sort_by(|a, b| a.version.cmp(&b.version));
         let hindrance = of_cluster(cluster)
             .or((pool.power == Power::Stopped).then_some(Hindrance::PoolStopped))
-            .or(versions.is_empty().then_some(Hindrance::AtControlPlane));
+            .or(versions.is_empty().then(|| match last {
+                Some(last) if !beyond.is_empty() => {
+                    Hindrance::OsSkuEnds { os_sku: pool.os_sku.clone(), last }
+                }
+                Some(_) | None => Hindrance::AtControlPlane,
+            }));
         Self { versions, hindrance }
     }
 }
@@ -127,6 +142,7 @@ impl fmt::Display for Hindrance {
                 "its region has {newest} and no longer its own version, from which Azure offers no way"
             ),
             Self::AtControlPlane => f.write_str("it has the version of its control plane"),
+            Self::OsSkuEnds { os_sku, last } => write!(f, "{os_sku} ends with Kubernetes {last}"),
         }
     }
 }
@@ -202,5 +218,19 @@ mod tests {
         cluster.pools[0].version = version("1.35.2");
         let at_it = (String::new(), "it has the version of its control plane".to_owned());
         assert_eq!(told(&cluster, &offers), at_it);
+    }
+
+    #[test]
+    fn a_pool_goes_no_further_than_its_operating_system() {
+        let (mut cluster, offers) = (cluster("1.37.0"), offers("1.37.0"));
+        cluster.pools[3].version = version("1.36.0");
+        let told = |cluster: &Cluster| OnOffer::to_pool(&cluster.pools[3], cluster, &offers);
+        assert_eq!(words(&told(&cluster).versions), "1.36.2", "1.37.0 is beyond Windows Server 2022");
+        cluster.pools[3].version = version("1.36.2");
+        let nothing = told(&cluster);
+        assert!(nothing.versions.is_empty());
+        assert_eq!(nothing.hindrance.unwrap().to_string(), "Windows2022 ends with Kubernetes 1.36");
+        cluster.pools[3].os_sku = "Windows2025".to_owned();
+        assert_eq!(words(&told(&cluster).versions), "1.37.0 preview");
     }
 }

@@ -39,8 +39,7 @@ pub(crate) fn change(pool: &NodePool, wanted: &KubernetesVersion) -> Option<Stri
 
 /// What a person should know of a pool whose OS SKU has no future: its region already has a minor
 /// on which the SKU does not run.
-#[must_use]
-pub fn warning(pool: &NodePool, offers: &Offers) -> Option<String> {
+pub(crate) fn warning(pool: &NodePool, offers: &Offers) -> Option<String> {
     let last = last_minor(&pool.os_sku)?;
     let newest = offers.stable_minors().into_iter().next()?;
     (newest > last).then(|| {

@@ -11,7 +11,9 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Serialize, Serializer};
 
 use crate::{
+    cluster::Cluster,
     offers::{Offers, SupportPlans},
+    os_sku,
     version::Minor,
 };
 
@@ -98,6 +100,17 @@ pub fn support(minor: Minor, long_term: bool, offers: &Offers, now: Timestamp) -
         (false, false) if !listed.is_empty() => Support::Unknown,
         (false, _) => over(minor, long_term, long, offers, &calendar),
     }
+}
+
+/// What a person should know of a cluster's future: support of its version, and operating systems of
+/// its pools that end.
+#[must_use]
+pub fn outlook(cluster: &Cluster, offers: &Offers, now: Timestamp) -> Vec<String> {
+    let minor = cluster.version.minor();
+    let support = support(minor, cluster.is_long_term(), offers, now);
+    let support = support.explanation().map(|words| format!("Kubernetes {minor}: {words}"));
+    let os_skus = cluster.pools.iter().filter_map(|pool| os_sku::warning(pool, offers));
+    support.into_iter().chain(os_skus).collect()
 }
 
 /// A minor without community support: how far behind the newest one is it?

@@ -22,9 +22,15 @@ impl WallClock {
     /// The present, in whole seconds: what is recorded needs no more, and compares better.
     #[must_use]
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.scale.at(real_now());
+        let now = self.exact();
         now.round(jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Trunc))
             .unwrap_or(now)
+    }
+
+    /// The present to the nanosecond: for limits, which count fractions of a second.
+    #[must_use]
+    pub(crate) fn exact(&self) -> Timestamp {
+        self.scale.at(real_now())
     }
 
     /// How long to wait really.

@@ -26,8 +26,10 @@ pub(crate) struct Context {
     pub hub: Client,
     /// The same cluster, without a timeout for answers: for watches.
     pub watches: Client,
-    /// Azure Resource Manager.
+    /// Azure Resource Manager, for clusters that are being upgraded.
     pub azure: AzureClient,
+    /// The same, for everything else: it leaves half of what Azure's limits allow to upgrades.
+    pub inventory: AzureClient,
     /// The listings that all upgrades share.
     pub sweeper: Sweeper,
     /// What Azure offers, as last read.
@@ -55,11 +57,11 @@ impl Context {
     /// The cluster in Azure, as the inventory looks at it.
     #[must_use]
     pub(crate) fn inventory(&self, id: &ClusterId) -> AzureFleet {
-        self.azure_fleet(self.azure.clone(), id, None)
+        self.azure_fleet(self.inventory.clone(), id, None)
     }
 
     fn azure_fleet(&self, client: AzureClient, id: &ClusterId, watch: Option<Watch>) -> AzureFleet {
-        AzureFleet::new(client, id.clone(), self.offers.clone(), self.clock, self.metrics.clone(), watch)
+        AzureFleet::new(client, id.clone(), self.offers.clone(), self.clock, watch)
     }
 
     /// The cluster's own API. A cluster that cannot be reached is one that cannot be read,

@@ -12,7 +12,7 @@ use kube::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    azure::{AzureArgs, OfferCache, Sweeper, WakeUps, connect},
+    azure::{AzureArgs, Limiter, OfferCache, Sweeper, Urgency, WakeUps, connect},
     clock::WallClock,
     context::Context,
     controller::{FIELD_MANAGER, aks_cluster, cluster_upgrade, upgrade_plan},
@@ -125,6 +125,9 @@ fn work(
     stop: CancellationToken,
 ) -> anyhow::Result<impl FnOnce(Leadership) -> futures::future::BoxFuture<'static, ()>> {
     let (azure, credential) = connect(&args.azure)?;
+    let limiter = Limiter::new(clock, metrics.azure.clone());
+    let inventory = azure.with_governor(limiter.governor(Urgency::Inventory));
+    let azure = azure.with_governor(limiter.governor(Urgency::Upgrade));
     Ok(move |leadership| {
         let Hubs { hub, watches } = hubs;
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: args.replica };
@@ -137,6 +140,7 @@ fn work(
             hub,
             watches,
             azure,
+            inventory,
             clock,
             leadership,
             metrics,

@@ -36,6 +36,13 @@ pub enum Effect {
         node: String,
         /// Instant (of the simulated clock) at which a blocked drain is given up.
         deadline: Timestamp,
+        /// Pods that a disruption budget protects are deleted instead.
+        force: bool,
+    },
+    /// A drain of the node that is still trying gives up; the node stays as it is.
+    StopDrain {
+        /// Name of the node.
+        node: String,
     },
     /// The node comes back under its own name with these properties, Ready.
     ReimageNode(Node),

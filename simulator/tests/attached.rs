@@ -217,7 +217,10 @@ async fn a_budget_fails_an_upgrade_which_then_goes_on(client: &Client, kube: &ku
         (&json!("Failed"), &json!("UnsatisfiablePDB"))
     );
     let message = status["error"]["message"].as_str().unwrap();
-    assert!(message.contains("blocked by pdb default/db"), "{message}");
+    assert!(
+        message.contains("blocked by pdb db") && message.contains("PDB debug info: default/"),
+        "{message}"
+    );
     assert!(nodes(kube).await.len() > 2, "the surge node stays");
 
     budgets.delete("db", &DeleteParams::default()).await.unwrap();

@@ -98,7 +98,7 @@ fn scenario() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "fails until the fleet is swept by LIST and limited: 52 reads a step"]
+
 async fn forty_of_two_hundred_at_once_cost_two_reads_a_step_and_quiet_ones_nothing() -> Result<()> {
     let setup = Setup::new("scale", &scenario()).without_api_servers().rate(RATE);
     Stage::run(setup, async |stage| {

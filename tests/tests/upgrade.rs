@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use crds::AKSCluster;
+use engine::{NodePool, ProvisioningState};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use kube::Api;
+use serde_json::{Value, json};
 use tests::stage::{Setup, Stage, check_done, when};
 
 const SCENARIO: &str = "
@@ -97,6 +100,7 @@ async fn from_1_33_to_1_36_with_every_pool_moved_once() -> Result<()> {
     Stage::run(setup, async |stage| {
         run_workloads(stage).await?;
         stage.register("fleet", "weu-1", &[]).await?;
+        check_what_is_offered(stage).await?;
         stage.apply(PLAN).await?;
 
         let plan = stage.plan_reaches("fleet", "autumn", "Succeeded").await?;
@@ -116,7 +120,8 @@ async fn from_1_33_to_1_36_with_every_pool_moved_once() -> Result<()> {
             ],
             "each change once, and none refused because another was under way"
         );
-        check_endpoints(stage).await
+        check_endpoints(stage).await?;
+        check_inventory(stage).await
     })
     .await
 }
@@ -135,6 +140,48 @@ async fn run_workloads(stage: &Stage) -> Result<()> {
     let everywhere =
         |agent: &DaemonSet| agent.status.as_ref().is_some_and(|status| status.number_available == Some(5));
     when(&agents, "agent", "on all Linux nodes", everywhere).await.map(drop)
+}
+
+/// Before: the next minor, pools that wait for their control plane, and images that are behind.
+async fn check_what_is_offered(stage: &Stage) -> Result<()> {
+    let all = stage.tidegate(&["get-upgrades", "-n", "fleet"]).await?;
+    let weu = &all[0];
+    let versions: Vec<&Value> = weu["controlPlane"]["offered"]
+        .as_array()
+        .context("what is offered")?
+        .iter()
+        .map(|offer| &offer["version"])
+        .collect();
+    assert_eq!(versions, ["1.34.2", "1.34.4"]);
+    assert_eq!(weu["controlPlane"]["support"]["until"], "2026-07", "the region names the plan");
+    let win = weu["pools"].as_array().and_then(|pools| pools.iter().find(|pool| pool["name"] == "win"));
+    let win = win.context("the pool win")?;
+    assert_eq!(win["hindrance"], "it has the version of its control plane");
+    assert_eq!(win["image"]["newest"], "AKSWindows-2022-containerd-20348.4405.261112");
+    assert_eq!(win["image"]["published"], "2025-09-02");
+    assert_eq!(win["image"]["behind"], true);
+    Ok(())
+}
+
+/// After: everything is up to date, as the inventory sees it.
+async fn check_inventory(stage: &Stage) -> Result<()> {
+    let up_to_date = |cluster: &AKSCluster| {
+        let seen = cluster.status.as_ref().and_then(|status| status.cluster.as_ref());
+        let new = |pool: &NodePool| {
+            pool.version.to_string() == "1.36.2" && pool.provisioning_state == ProvisioningState::Succeeded
+        };
+        seen.is_some_and(|seen| seen.pools.iter().all(new))
+    };
+    when(&stage.clusters("fleet"), "weu-1", "observed after its upgrade", up_to_date).await?;
+    let found = stage.tidegate(&["inventory", "-A", "weu-1"]).await?;
+    let weu = &found[0];
+    assert_eq!((&weu["version"], &weu["location"]), (&json!("1.36.2"), &json!("westeurope")));
+    assert_eq!((&weu["poolsUpToDate"], &weu["poolsTotal"], &weu["nodes"]), (&json!(4), &json!(4), &json!(6)));
+    assert_eq!((&weu["ready"]["status"], &weu["resourceGroup"]), (&json!("True"), &json!("shop")));
+    let offered = stage.tidegate(&["get-upgrades", "weu-1", "-n", "fleet"]).await?;
+    let hindrance = &offered[0]["controlPlane"]["hindrance"];
+    assert_eq!(hindrance, "it has the newest version of its region");
+    Ok(())
 }
 
 async fn check_steps(stage: &Stage) -> Result<()> {

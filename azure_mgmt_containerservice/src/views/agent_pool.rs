@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::{boolean, integer, text, text_or_number};
-use crate::View;
+use super::{boolean, error, integer, text, text_or_number};
+use crate::{ApiError, View};
 
 /// A node pool: what is read of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub struct AgentPool {
     pub etag: Option<String>,
     /// `VirtualMachineScaleSets`, `AvailabilitySet` or `VirtualMachines`.
     pub type_: Option<String>,
+    /// The snapshot that pins its image, by its id: a normal upgrade takes the pool off it.
+    pub snapshot_id: Option<String>,
+    /// Why the last operation failed, while the pool is in that state.
+    pub provisioning_error: Option<ApiError>,
 }
 
 /// How a pool's nodes are replaced. Absent fields mean the service's defaults.
@@ -56,6 +60,8 @@ pub struct UpgradeSettings {
     pub node_soak_duration_in_minutes: Option<i64>,
     /// `Schedule` (the upgrade fails) or `Cordon` (the node is left aside).
     pub undrainable_node_behavior: Option<String>,
+    /// With `Cordon`, how many nodes may be left aside: a number or a percentage. Shown by previews only.
+    pub max_blocked_nodes: Option<String>,
 }
 
 impl AgentPool {
@@ -80,10 +86,13 @@ impl AgentPool {
                 drain_timeout_in_minutes: integer(profile, "/upgradeSettings/drainTimeoutInMinutes"),
                 node_soak_duration_in_minutes: integer(profile, "/upgradeSettings/nodeSoakDurationInMinutes"),
                 undrainable_node_behavior: text(profile, "/upgradeSettings/undrainableNodeBehavior"),
+                max_blocked_nodes: text_or_number(profile, "/upgradeSettings/maxBlockedNodes"),
             },
             enable_auto_scaling: boolean(profile, "/enableAutoScaling"),
             etag: text(profile, "/eTag"),
             type_: text(profile, "/type"),
+            snapshot_id: text(profile, "/creationData/sourceResourceId"),
+            provisioning_error: error(profile, "/status/provisioningError"),
         }
     }
 

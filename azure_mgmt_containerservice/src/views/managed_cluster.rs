@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{AgentPool, boolean, objects, text};
-use crate::View;
+use super::{AgentPool, boolean, error, objects, parsed, text};
+use crate::{ApiError, View};
 
 /// A cluster: what is read of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +33,14 @@ pub struct ManagedCluster {
     pub auto_upgrade_profile: AutoUpgradeProfile,
     /// `KubernetesOfficial` or `AKSLongTermSupport`.
     pub support_plan: Option<String>,
+    /// Which of AKS's checks an upgrade passes over.
+    pub override_settings: OverrideSettings,
+    /// Why the last operation failed, while the cluster is in that state.
+    pub provisioning_error: Option<ApiError>,
     /// `Auto` when Karpenter makes the nodes.
     pub node_provisioning_mode: Option<String>,
+    /// `Auto` or `None`: whether AKS made Karpenter's default pools.
+    pub node_provisioning_default_pools: Option<String>,
     /// The resource group of the nodes.
     pub node_resource_group: Option<String>,
     /// Whether certificates and static tokens are off.
@@ -60,6 +67,15 @@ pub struct AutoUpgradeProfile {
     pub upgrade_channel: Option<String>,
     /// `None`, `Unmanaged`, `SecurityPatch` or `NodeImage`.
     pub node_os_upgrade_channel: Option<String>,
+}
+
+/// Which of AKS's checks an upgrade passes over: deprecated APIs, and disruption budgets too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OverrideSettings {
+    /// Whether it does.
+    pub force_upgrade: Option<bool>,
+    /// Until when an upgrade must have begun to do so.
+    pub until: Option<Timestamp>,
 }
 
 impl ManagedCluster {
@@ -104,7 +120,16 @@ impl View for ManagedCluster {
                 ),
             },
             support_plan: text(document, "/properties/supportPlan"),
+            override_settings: OverrideSettings {
+                force_upgrade: boolean(document, "/properties/upgradeSettings/overrideSettings/forceUpgrade"),
+                until: parsed(document, "/properties/upgradeSettings/overrideSettings/until"),
+            },
+            provisioning_error: error(document, "/properties/status/provisioningError"),
             node_provisioning_mode: text(document, "/properties/nodeProvisioningProfile/mode"),
+            node_provisioning_default_pools: text(
+                document,
+                "/properties/nodeProvisioningProfile/defaultNodePools",
+            ),
             node_resource_group: text(document, "/properties/nodeResourceGroup"),
             disable_local_accounts: boolean(document, "/properties/disableLocalAccounts"),
             has_aad_profile: document.pointer("/properties/aadProfile").is_some_and(Value::is_object),

@@ -1,10 +1,11 @@
 //! Every field from a document that has them all, and nothing from documents that have none.
 
+use jiff::civil::{Weekday, date, time};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Document, ETag, View};
+use crate::{ApiError, Document, ETag, View};
 
 fn pool() -> Value {
     json!({
@@ -13,7 +14,9 @@ fn pool() -> Value {
         "vmSize": "Standard_D4d_v5", "provisioningState": "Upgrading", "powerState": {"code": "Stopped"},
         "enableAutoScaling": true, "eTag": "two", "type": "VirtualMachineScaleSets",
         "upgradeSettings": {"maxSurge": 1, "maxUnavailable": "0", "drainTimeoutInMinutes": 45,
-            "nodeSoakDurationInMinutes": 5, "undrainableNodeBehavior": "Cordon"},
+            "nodeSoakDurationInMinutes": 5, "undrainableNodeBehavior": "Cordon", "maxBlockedNodes": "10%"},
+        "creationData": {"sourceResourceId": "/snapshots/s"},
+        "status": {"provisioningError": {"code": "UpgradeFailed", "message": "a drain"}},
     })
 }
 
@@ -38,10 +41,17 @@ fn expected_pool() -> AgentPool {
             drain_timeout_in_minutes: Some(45),
             node_soak_duration_in_minutes: Some(5),
             undrainable_node_behavior: text("Cordon"),
+            max_blocked_nodes: text("10%"),
         },
         enable_auto_scaling: Some(true),
         etag: text("two"),
         type_: text("VirtualMachineScaleSets"),
+        snapshot_id: text("/snapshots/s"),
+        provisioning_error: Some(ApiError {
+            code: text("UpgradeFailed"),
+            message: "a drain".to_owned(),
+            ..ApiError::default()
+        }),
     }
 }
 
@@ -54,7 +64,9 @@ fn a_cluster_shows_its_fields_and_its_pools() {
             "powerState": {"code": "Stopped"}, "provisioningState": "Succeeded", "kubernetesVersion": "1.33",
             "currentKubernetesVersion": "1.33.8", "supportPlan": "AKSLongTermSupport", "nodeResourceGroup": "MC_x",
             "autoUpgradeProfile": {"upgradeChannel": "patch", "nodeOSUpgradeChannel": "NodeImage"},
-            "nodeProvisioningProfile": {"mode": "Auto"}, "disableLocalAccounts": true, "aadProfile": {},
+            "nodeProvisioningProfile": {"mode": "Auto", "defaultNodePools": "None"},
+            "upgradeSettings": {"overrideSettings": {"forceUpgrade": true, "until": "2026-11-22T18:00:00Z"}},
+            "status": {"provisioningError": {}}, "disableLocalAccounts": true, "aadProfile": {},
             "agentPoolProfiles": [pool()],
         },
     }));
@@ -63,6 +75,10 @@ fn a_cluster_shows_its_fields_and_its_pools() {
     assert_eq!(cluster.auto_upgrade_profile.upgrade_channel.as_deref(), Some("patch"));
     assert_eq!(cluster.auto_upgrade_profile.node_os_upgrade_channel.as_deref(), Some("NodeImage"));
     assert_eq!(cluster.node_provisioning_mode.as_deref(), Some("Auto"));
+    assert_eq!(cluster.node_provisioning_default_pools.as_deref(), Some("None"));
+    let until = Some("2026-11-22T18:00:00Z".parse().unwrap());
+    assert_eq!(cluster.override_settings, OverrideSettings { force_upgrade: Some(true), until });
+    assert_eq!(cluster.provisioning_error, None);
     assert_eq!(cluster.support_plan.as_deref(), Some("AKSLongTermSupport"));
     assert_eq!(cluster.node_resource_group.as_deref(), Some("MC_x"));
     assert_eq!(cluster.disable_local_accounts, Some(true));
@@ -92,7 +108,85 @@ fn what_is_missing_null_or_odd_is_not_known() {
         assert_eq!(ClusterUpgradeProfile::read(&document), ClusterUpgradeProfile::default());
         assert_eq!(AgentPoolUpgradeProfile::read(&document), AgentPoolUpgradeProfile::default());
         assert_eq!(KubernetesVersions::read(&document), KubernetesVersions::default());
+        assert_eq!(AvailableAgentPoolVersions::read(&document).versions, []);
+        assert_eq!(MaintenanceConfiguration::read(&document), MaintenanceConfiguration::default());
+        assert_eq!(NodeImageVersion::read(&document), NodeImageVersion::default());
+        assert_eq!(Permission::read(&document), Permission::default());
+        assert_eq!(Machine::read(&document), Machine::default());
+        assert_eq!(Lock { id: None, ..Lock::read(&document) }, Lock::default());
     }
+}
+
+#[test]
+fn a_window_in_each_of_its_four_forms() {
+    let table = [
+        (json!({"daily": {"intervalDays": 3}}), Some(Schedule::Daily { interval_days: Some(3) })),
+        (
+            json!({"weekly": {"intervalWeeks": 2, "dayOfWeek": "Friday"}}),
+            Some(Schedule::Weekly { interval_weeks: Some(2), day_of_week: Some(Weekday::Friday) }),
+        ),
+        (
+            json!({"weekly": null, "absoluteMonthly": {"intervalMonths": 3, "dayOfMonth": 31}}),
+            Some(Schedule::AbsoluteMonthly { interval_months: Some(3), day_of_month: Some(31) }),
+        ),
+        (
+            json!({"relativeMonthly": {"intervalMonths": 1, "weekIndex": "Last", "dayOfWeek": "tuesday"}}),
+            Some(Schedule::RelativeMonthly {
+                interval_months: Some(1),
+                week_index: Some("Last".to_owned()),
+                day_of_week: Some(Weekday::Tuesday),
+            }),
+        ),
+        (json!({"daily": {}}), Some(Schedule::Daily { interval_days: None })),
+        (
+            json!({"weekly": {"intervalWeeks": 1, "dayOfWeek": "Someday"}}),
+            Some(Schedule::Weekly { interval_weeks: Some(1), day_of_week: None }),
+        ),
+        (json!({"yearly": {"intervalYears": 1}}), None),
+        (json!(null), None),
+    ];
+    for (schedule, expected) in table {
+        let document =
+            json!({"name": "default", "properties": {"maintenanceWindow": {"schedule": schedule}}});
+        let configuration = MaintenanceConfiguration::read(&document);
+        assert_eq!(configuration.maintenance_window.unwrap().schedule, expected, "{document}");
+    }
+}
+
+#[test]
+fn a_window_says_when_it_is_open_and_what_is_odd_is_not_known() {
+    let document = json!({"name": "aksManagedAutoUpgradeSchedule", "properties": {"maintenanceWindow": {
+        "schedule": {"daily": {"intervalDays": 1}}, "durationHours": 8, "utcOffset": "-03:30",
+        "startDate": "2026-11-22", "startTime": "21:05",
+        "notAllowedDates": [{"start": "2026-12-23", "end": "2027-01-05"}, {"start": "Christmas"}, 7]}}});
+    let window = MaintenanceConfiguration::read(&document).maintenance_window.unwrap();
+    assert_eq!((window.duration_hours, window.start_date), (Some(8), Some(date(2026, 11, 22))));
+    assert_eq!(window.start_time, Some(time(21, 5, 0, 0)));
+    assert_eq!(window.utc_offset.map(|offset| offset.seconds()), Some(-(3 * 3600 + 1800)));
+    let holidays = DateSpan { start: Some(date(2026, 12, 23)), end: Some(date(2027, 1, 5)) };
+    assert_eq!(window.not_allowed_dates, [holidays, DateSpan::default()]);
+    for (offset, known) in [(json!(null), Some(0)), (json!("+00:00"), Some(0)), (json!("Berlin"), None)] {
+        let document =
+            json!({"properties": {"maintenanceWindow": {"utcOffset": offset, "startTime": "25:00"}}});
+        let window = MaintenanceConfiguration::read(&document).maintenance_window.unwrap();
+        assert_eq!((window.utc_offset.map(|offset| offset.seconds()), window.start_time), (known, None));
+    }
+}
+
+#[test]
+fn the_legacy_window_is_hours_of_the_week_and_spans_without() {
+    let document = json!({"name": "default", "properties": {
+        "timeInWeek": [{"day": "Monday", "hourSlots": [1, 2, 24, -1, "3"]}, {"day": null}],
+        "notAllowedTime": [{"start": "2026-05-26T03:00:00Z", "end": "2026-05-30T12:00:00Z"}, {"end": ""}]}});
+    let configuration = MaintenanceConfiguration::read(&document);
+    assert_eq!(configuration.maintenance_window, None);
+    let monday = HourSlots { day: Some(Weekday::Monday), hour_slots: vec![1, 2] };
+    assert_eq!(configuration.time_in_week, [monday, HourSlots::default()]);
+    let [span, empty] = configuration.not_allowed_time.try_into().unwrap();
+    assert_eq!(span.end.unwrap().duration_since(span.start.unwrap()).as_hours(), 105);
+    assert_eq!(empty, TimeSpan::default());
+    let linked = json!({"properties": {"maintenanceWindowId": "/windows/w"}});
+    assert_eq!(MaintenanceConfiguration::read(&linked).maintenance_window_id.as_deref(), Some("/windows/w"));
 }
 
 /// Turns one member somewhere in `document` into `replacement`.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{boolean, objects, text};
+use super::{boolean, objects, parsed, text};
 use crate::View;
 
 /// What Azure offers a control plane. The offer is the authority on what can be asked for.
@@ -12,6 +12,21 @@ pub struct ClusterUpgradeProfile {
     /// The version now.
     pub kubernetes_version: Option<String>,
     /// The versions on offer, unsorted as Azure gave them; empty when there are none.
+    pub upgrades: Vec<OfferedUpgrade>,
+    /// What Azure offers its node pools; empty when Azure says nothing about them, as it often does.
+    pub agent_pools: Vec<PoolUpgrades>,
+}
+
+/// What a cluster's upgrade profile says of one node pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PoolUpgrades {
+    /// The pool's name.
+    pub name: Option<String>,
+    /// `Linux` or `Windows`.
+    pub os_type: Option<String>,
+    /// The version now.
+    pub kubernetes_version: Option<String>,
+    /// The versions on offer, unsorted; often missing, so its absence means nothing.
     pub upgrades: Vec<OfferedUpgrade>,
 }
 
@@ -55,6 +70,7 @@ impl View for ClusterUpgradeProfile {
         Self {
             kubernetes_version: text(document, "/properties/controlPlaneProfile/kubernetesVersion"),
             upgrades: upgrades(document, "/properties/controlPlaneProfile/upgrades"),
+            agent_pools: objects(document, "/properties/agentPoolProfiles").map(pool).collect(),
         }
     }
 }
@@ -64,7 +80,7 @@ impl View for AgentPoolUpgradeProfile {
         let recent = |item: &Value| RecentlyUsedVersion {
             orchestrator_version: text(item, "/orchestratorVersion"),
             node_image_version: text(item, "/nodeImageVersion"),
-            timestamp: text(item, "/timestamp").and_then(|at| at.parse().ok()),
+            timestamp: parsed(item, "/timestamp"),
         };
         Self {
             kubernetes_version: text(document, "/properties/kubernetesVersion"),
@@ -75,6 +91,15 @@ impl View for AgentPoolUpgradeProfile {
                 .map(recent)
                 .collect(),
         }
+    }
+}
+
+fn pool(item: &Value) -> PoolUpgrades {
+    PoolUpgrades {
+        name: text(item, "/name"),
+        os_type: text(item, "/osType"),
+        kubernetes_version: text(item, "/kubernetesVersion"),
+        upgrades: upgrades(item, "/upgrades"),
     }
 }
 

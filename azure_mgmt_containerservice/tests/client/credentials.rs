@@ -62,6 +62,21 @@ async fn a_client_secret_gets_a_token_for_the_endpoint() {
 }
 
 #[tokio::test]
+async fn a_configured_audience_is_asked_for_instead() {
+    let arm = authority().await;
+    let credential = secret(&arm).build(Some(&arm.ca_pem)).unwrap();
+    let options = ClientOptions {
+        endpoint: arm.url.clone(),
+        audience: Some("https://management.azure.com".to_owned()),
+        extra_ca_pem: Some(arm.ca_pem.clone()),
+        ..ClientOptions::default()
+    };
+    Client::new(options, credential).unwrap().managed_clusters().get(&cluster()).await.unwrap();
+    let scope = field(&arm.seen()[0].body, "scope");
+    assert_eq!(scope.as_deref(), Some("https://management.azure.com/.default"));
+}
+
+#[tokio::test]
 async fn a_federated_token_is_read_at_each_exchange() {
     let arm = authority().await;
     let folder = tempfile::tempdir().unwrap();

@@ -125,7 +125,8 @@ type Change = fn(&mut ClientOptions);
 
 #[test]
 fn a_client_needs_sane_options() {
-    let table: [(&str, Change); 4] = [
+    let table: [(&str, Change); 5] = [
+        ("audience is empty", |options| options.audience = Some(" ".to_owned())),
         ("https", |options| options.endpoint = "http://management.azure.com/".parse().unwrap()),
         ("24 characters", |options| options.application_id = Some("x".repeat(25))),
         ("PEM", |options| {

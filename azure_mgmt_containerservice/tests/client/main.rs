@@ -4,6 +4,7 @@ mod calls;
 mod credentials;
 mod failures;
 mod governor;
+mod more_calls;
 mod operations;
 mod recordings;
 mod support;

@@ -17,7 +17,7 @@ use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     time::{Duration as TokenLife, OffsetDateTime},
 };
-use azure_mgmt_containerservice::{Client, ClientOptions, ClusterId};
+use azure_mgmt_containerservice::{Answered, Call, Client, ClientOptions, ClusterId, Governor, HeldBack};
 use serde_json::Value;
 use url::Url;
 
@@ -160,4 +160,30 @@ impl TokenCredential for Token {
     ) -> azure_core::Result<AccessToken> {
         Ok(AccessToken::new("secret-token", OffsetDateTime::now_utc() + TokenLife::hours(1)))
     }
+}
+
+/// Notes which calls passed; clones share the notes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes(Arc<Mutex<Vec<Call>>>);
+
+impl Notes {
+    /// A governor that lets everything pass.
+    pub(crate) fn governor(&self) -> Arc<dyn Governor> {
+        Arc::new(self.clone())
+    }
+
+    /// The calls so far.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Governor for Notes {
+    async fn admit(&self, call: &Call) -> Result<(), HeldBack> {
+        self.0.lock().expect("no panic").push(call.clone());
+        Ok(())
+    }
+
+    fn answered(&self, _: &Call, _: &Answered) {}
 }

@@ -48,13 +48,22 @@ pub enum Blocker {
         /// How much more is needed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requested: Option<i64>,
+        /// How much is left, where Azure says that instead of limit and use.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remaining: Option<i64>,
     },
     /// Too few addresses in a subnet.
     Subnet {
-        /// Its name; empty when Azure does not name it.
+        /// Its name, id or address range; empty when Azure does not name it.
         #[schemars(length(max = 253))]
         name: String,
-        /// How many are missing, in Azure's words.
+        /// How many addresses are needed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        needed: Option<i64>,
+        /// How many there are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        available: Option<i64>,
+        /// What Azure says.
         #[schemars(length(max = 1024))]
         message: String,
     },
@@ -74,15 +83,23 @@ pub enum Blocker {
     },
     /// A lock on the cluster, its resource group or its subscription.
     Lock {
-        /// The lock's resource id, or the locked scope.
+        /// The locked scope: a resource id, or the name of a resource group.
         #[schemars(length(max = 1024))]
         scope: String,
+        /// The lock's name; Azure's refusals rarely have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 253))]
+        name: Option<String>,
     },
     /// An Azure Policy that refuses the change.
     Policy {
         /// The assignment; empty when Azure does not name it.
         #[schemars(length(max = 253))]
         name: String,
+        /// The definition that is assigned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 253))]
+        definition: Option<String>,
         /// What it says.
         #[schemars(length(max = 1024))]
         message: String,
@@ -95,6 +112,10 @@ pub enum Blocker {
         /// Where it is needed.
         #[schemars(length(max = 1024))]
         scope: String,
+        /// Who lacks it: the object id of Tidegate's identity, or of the cluster's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 253))]
+        identity: Option<String>,
     },
     /// Something that only Azure's message describes.
     Other {
@@ -102,6 +123,34 @@ pub enum Blocker {
         #[schemars(length(max = 1024))]
         message: String,
     },
+}
+
+impl Blocker {
+    /// What a person can do about it, in one sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Pod { .. } => {
+                "find out why the pod does not end (finalizers, a long grace period, a webhook)"
+            }
+            Self::DisruptionBudget { .. } => {
+                "let the budget allow one eviction: more ready replicas, a higher maxUnavailable or a lower minAvailable"
+            }
+            Self::Quota { .. } => {
+                "raise the quota in the region, or lower maxSurge so that fewer nodes are added"
+            }
+            Self::Subnet { .. } => {
+                "free or add addresses in the subnet, or lower maxSurge or maxPods so that fewer are needed"
+            }
+            Self::DeprecatedApi { .. } => {
+                "move whoever uses the API to a newer version of it; Azure looks at the last twelve hours"
+            }
+            Self::Lock { .. } => "remove the lock, or wait until it is removed",
+            Self::Policy { .. } => "change the resource so that the policy allows it, or add an exemption",
+            Self::Authorization { .. } => "give the identity a role with this action at this scope",
+            Self::Other { .. } => "do what the message asks for",
+        }
+    }
 }
 
 impl fmt::Display for Blocker {
@@ -114,16 +163,17 @@ impl fmt::Display for Blocker {
             Self::DisruptionBudget { namespace, name, message } => {
                 write!(f, "disruption budget {} ({message})", qualified(namespace, name))
             }
-            Self::Quota { name, limit, current, requested } => {
-                write!(f, "quota {name}")?;
-                for (label, number) in [("limit", limit), ("used", current), ("needed", requested)] {
-                    if let Some(number) = number {
-                        write!(f, ", {label} {number}")?;
-                    }
-                }
-                Ok(())
+            Self::Quota { name, limit, current, requested, remaining } => {
+                write!(f, "quota{}", after_space(name))?;
+                numbers(f, [("limit", limit), ("used", current), ("left", remaining), ("needed", requested)])
             }
-            Self::Subnet { name, message } => write!(f, "subnet {name}: {message}"),
+            Self::Subnet { name, needed, available, message } => {
+                write!(f, "subnet{}", after_space(name))?;
+                if needed.is_none() || available.is_none() {
+                    return write!(f, ": {message}");
+                }
+                numbers(f, [("addresses needed", needed), ("available", available)])
+            }
             Self::DeprecatedApi { api, removed_in, last_seen } => {
                 write!(f, "deprecated API {api}")?;
                 if let Some(version) = removed_in {
@@ -131,12 +181,29 @@ impl fmt::Display for Blocker {
                 }
                 last_seen.as_ref().map_or(Ok(()), |at| write!(f, ", last used {at}"))
             }
-            Self::Lock { scope } => write!(f, "lock {scope}"),
-            Self::Policy { name, message } => write!(f, "policy {name}: {message}"),
-            Self::Authorization { action, scope } => write!(f, "missing permission {action} on {scope}"),
+            Self::Lock { scope, name } => {
+                write!(f, "lock{} on {scope}", after_space(name.as_deref().unwrap_or_default()))
+            }
+            Self::Policy { name, definition, message } => match definition {
+                Some(definition) => write!(f, "policy {name} (definition {definition})"),
+                None => write!(f, "policy{}: {message}", after_space(name)),
+            },
+            Self::Authorization { action, scope, identity } => {
+                write!(f, "missing permission {action} on {scope}")?;
+                identity.as_ref().map_or(Ok(()), |identity| write!(f, " for identity {identity}"))
+            }
             Self::Other { message } => f.write_str(message),
         }
     }
+}
+
+fn numbers<const N: usize>(f: &mut fmt::Formatter<'_>, known: [(&str, &Option<i64>); N]) -> fmt::Result {
+    let mut known = known.into_iter().filter_map(|(label, number)| Some((label, (*number)?)));
+    known.try_for_each(|(label, number)| write!(f, ", {label} {number}"))
+}
+
+fn after_space(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" {name}") }
 }
 
 fn qualified(namespace: &str, name: &str) -> String {

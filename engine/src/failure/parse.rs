@@ -15,8 +15,8 @@ pub(super) fn blockers(failure: &Failure) -> Vec<Blocker> {
     deprecated_apis(message, &mut found);
     found.extend(quota(failure));
     found.extend(subnet(failure));
-    found.extend(lock(failure));
-    found.extend(policy(failure));
+    locks(failure, &mut found);
+    policies(failure, &mut found);
     found.extend(authorization(message));
     let mut unique = Vec::new();
     for blocker in found {
@@ -105,66 +105,133 @@ fn deprecated_apis(message: &str, found: &mut Vec<Blocker>) {
     }
 }
 
-/// The compute service's `exceeding approved Q quota ... Current Limit: 10, ...`, and AKS's own
-/// `Insufficient vcpu quota requested 8, remaining 4 for family F for region R`.
+/// The compute service's `exceeding approved Q quota ... Current Limit: 10, ...`, AKS's own `exceeding
+/// quota limits of Q. Maximum allowed: 10, ...` and `Insufficient vcpu quota requested 8, remaining 4 for
+/// family F for region R`, and the network service's `Cannot create more than 10 public IP addresses`.
 fn quota(failure: &Failure) -> Option<Blocker> {
     let message = failure.message.as_str();
-    let is_quota = ["QuotaExceeded", "InsufficientVCPUQuota", "ErrCode_InsufficientVCPUQuota"]
-        .into_iter()
-        .any(|code| failure.has_code(code) || message.contains(code));
-    let approved = between(message, "exceeding approved ", " quota").map(str::to_owned);
-    let family = between(message, "for family ", " ").map(|family| format!("vCPUs of {family}"));
-    if !is_quota && approved.is_none() && !message.contains("Insufficient vcpu quota") {
+    let addresses = number(message, "Cannot create more than ").filter(|_| message.contains("public IP"));
+    let named = between(message, "exceeding approved ", " quota")
+        .or_else(|| between(message, "exceeding quota limits of ", "."))
+        .map(str::to_owned)
+        .or_else(|| between(message, "for family ", " ").map(|family| format!("vCPUs of {family}")))
+        .or_else(|| failure.says("PublicIPCountLimitReached").then(|| "public IP addresses".to_owned()));
+    let codes = ["QuotaExceeded", "InsufficientVCPUQuota", "PublicIPCountLimitReached"];
+    if !codes.into_iter().any(|code| failure.says(code))
+        && !message.contains("exceeding approved ")
+        && !message.contains("exceeding quota limits of ")
+        && !message.contains("Insufficient vcpu quota")
+    {
         return None;
     }
+    let first = |labels: &[&str]| labels.iter().find_map(|label| number(message, label));
     Some(Blocker::Quota {
-        name: cut(&approved.or(family).unwrap_or_default(), 253),
-        limit: number(message, "Current Limit: "),
-        current: number(message, "Current Usage: "),
-        requested: number(message, "Additional Required: ").or_else(|| number(message, "quota requested ")),
+        name: cut(&named.unwrap_or_default(), 253),
+        limit: first(&["Current Limit: ", "Maximum allowed: "]).or(addresses),
+        current: first(&["Current Usage: ", "Current in use: "]),
+        requested: first(&["Additional Required: ", "Additional requested: ", "quota requested "]),
+        remaining: number(message, "remaining "),
     })
 }
 
-/// `Subnet S with address prefix P does not have enough capacity for N IP addresses`.
+/// `Subnet S with address prefix P does not have enough capacity for N IP addresses`, and before anything
+/// begins, `Pre-allocated IPs 276 exceeds IPs available 251 in Subnet Cidr P, Subnet Name S`.
 fn subnet(failure: &Failure) -> Option<Blocker> {
     let message = failure.message.as_str();
-    let is_subnet = failure.has_code("SubnetIsFull")
-        || failure.has_code("InsufficientSubnetSize")
-        || message.contains("SubnetIsFull")
-        || message.contains("does not have enough capacity for");
-    let name = ["Subnet Name ", "Subnet ", "subnet "]
+    let capacity = ["does not have enough capacity for ", "doesn't have enough capacity for "];
+    let is_subnet = failure.says("SubnetIsFull")
+        || failure.says("InsufficientSubnetSize")
+        || message.contains("Pre-allocated IPs ")
+        || capacity.into_iter().any(|words| message.contains(words));
+    let before_prefix = message.split_once(" with address prefix ");
+    let name = ["Subnet Name ", "Subnet Cidr "]
         .into_iter()
-        .find_map(|marker| message.split_once(marker).and_then(|(_, rest)| word(rest)));
-    is_subnet
-        .then(|| Blocker::Subnet { name: cut(name.unwrap_or_default(), 253), message: message.to_owned() })
+        .find_map(|marker| word(message.split_once(marker)?.1))
+        .or_else(|| word(before_prefix?.0.rsplit(char::is_whitespace).next()?))
+        .map(|name| name.strip_prefix("Message='").unwrap_or(name))
+        .or_else(|| word(message.split_once("ubnet ")?.1));
+    is_subnet.then(|| Blocker::Subnet {
+        name: cut(name.unwrap_or_default(), 253),
+        needed: number(message, "Pre-allocated IPs ")
+            .or_else(|| capacity.into_iter().find_map(|words| number(message, words))),
+        available: number(message, "IPs available ").or_else(|| number(message, "IPs available in Subnet ")),
+        message: message.to_owned(),
+    })
 }
 
-/// `because following scope(s) are locked: 'ID'`.
-fn lock(failure: &Failure) -> Option<Blocker> {
-    let named = between(&failure.message, "scope(s) are locked: '", "'");
-    let scope = named.or_else(|| failure.has_code("ScopeLocked").then_some(failure.message.as_str()))?;
-    Some(Blocker::Lock { scope: cut(scope, 1024) })
-}
-
-/// `... was disallowed by policy. Policy identifiers: '[{"policyAssignment":{"name":"N",...`.
-fn policy(failure: &Failure) -> Option<Blocker> {
+/// `because following scope(s) are locked: 'ID,ID'`, and AKS's `Resource group 'G' under subscription: 'S'
+/// is locked`.
+fn locks(failure: &Failure, found: &mut Vec<Blocker>) {
+    const PROVIDER: &str = "/providers/microsoft.authorization/locks/";
     let message = failure.message.as_str();
-    let is_policy = failure.has_code("RequestDisallowedByPolicy") || message.contains("disallowed by policy");
-    let name = message
-        .split_once("\"policyAssignment\":")
-        .and_then(|(_, rest)| between(rest, "\"name\":\"", "\""))
-        .unwrap_or_default();
-    is_policy.then(|| Blocker::Policy { name: cut(name, 253), message: message.to_owned() })
+    let group = message.contains(" is locked").then(|| between(message, "Resource group '", "'")).flatten();
+    let named = between(message, "scope(s) are locked: '", "'").or(group);
+    let Some(scopes) = named.or_else(|| failure.says("ScopeLocked").then_some(message)) else { return };
+    let scopes: Vec<&str> = if named.is_some() { scopes.split(',').collect() } else { vec![scopes] };
+    for scope in scopes.into_iter().map(str::trim).filter(|scope| !scope.is_empty()).take(BLOCKERS_LIMIT) {
+        // Some answers name the lock itself, which is an extension of what it locks.
+        let parts =
+            scope.to_ascii_lowercase().find(PROVIDER).map(|at| (&scope[..at], &scope[at + PROVIDER.len()..]));
+        let (scope, name) = parts.map_or((scope, None), |(scope, name)| (scope, Some(cut(name, 253))));
+        found.push(Blocker::Lock { scope: cut(scope, 1024), name });
+    }
 }
 
-/// `does not have authorization to perform action 'A' over scope 'S'`, and the same for linked scopes.
+/// `... was disallowed by policy. Policy identifiers: '[{"policyAssignment":{"name":"N",...},
+/// "policyDefinition":{"name":"D",...}}]'`, the same with ids only, or, where Azure gives the names beside the
+/// message, `policy assignment 'N', definition 'D'`, as our client adds them.
+fn policies(failure: &Failure, found: &mut Vec<Blocker>) {
+    if !failure.says("RequestDisallowedByPolicy") && !failure.message.contains("disallowed by policy") {
+        return;
+    }
+    // Wrapped in another error, the quotes are escaped once or twice.
+    let text = failure.message.replace('\\', "");
+    let blocker = |name: &str, definition: Option<&str>| Blocker::Policy {
+        name: cut(name, 253),
+        definition: definition.filter(|name| !name.is_empty()).map(|name| cut(name, 253)),
+        message: failure.message.clone(),
+    };
+    let before = found.len();
+    for part in text.split("\"policyAssignment\":").skip(1) {
+        let definition =
+            part.split_once("\"policyDefinition\":").and_then(|(_, rest)| between(rest, "\"name\":\"", "\""));
+        found.extend(between(part, "\"name\":\"", "\"").map(|name| blocker(name, definition)));
+    }
+    for part in text.split('{').filter(|part| part.contains("\"policyAssignmentId\":\"")) {
+        let last = |id: &str| id.rsplit('/').next().unwrap_or_default().to_owned();
+        let name = between(part, "\"policyAssignmentId\":\"", "\"").map(last).unwrap_or_default();
+        let definition = between(part, "\"policyDefinitionId\":\"", "\"").map(last);
+        found.push(blocker(&name, definition.as_deref()));
+    }
+    for part in text.split("policy assignment '").skip(1) {
+        let name = part.split_once('\'').map_or(part, |(name, _)| name);
+        let definition = part.split_once("', definition '").filter(|(before, _)| !before.contains('\''));
+        found.push(blocker(name, definition.and_then(|(_, rest)| Some(rest.split_once('\'')?.0))));
+    }
+    if found.len() == before {
+        found.push(blocker("", None));
+    }
+}
+
+/// `The client 'C' with object id 'O' does not have authorization to perform action 'A' over scope 'S'`, and
+/// the same for linked scopes and for deny assignments.
 fn authorization(message: &str) -> Option<Blocker> {
     let missing =
         ["does not have authorization to perform action '", "does not have permission to perform action '"];
-    let rest = missing.into_iter().find_map(|marker| Some(message.split_once(marker)?.1))?;
+    let denied =
+        message.contains("because of the deny assignment").then_some("has permission to perform action '");
+    let rest = missing.into_iter().chain(denied).find_map(|marker| Some(message.split_once(marker)?.1))?;
     let action = rest.split_once('\'').map_or(rest, |(action, _)| action);
-    let scope = between(rest, "over scope '", "'").or_else(|| between(rest, "scope(s) '", "'"));
-    Some(Blocker::Authorization { action: cut(action, 253), scope: cut(scope.unwrap_or_default(), 1024) })
+    let scope = ["over scope '", "scope(s) '", "on scope '"]
+        .into_iter()
+        .find_map(|marker| between(rest, marker, "'"));
+    let identity =
+        between(message, "with object id '", "'").or_else(|| between(message, "The client '", "'"));
+    Some(Blocker::Authorization {
+        action: cut(action, 253),
+        scope: cut(scope.unwrap_or_default(), 1024),
+        identity: identity.map(|identity| cut(identity, 253)),
+    })
 }
 
 /// The text after `start` up to `end`, or to the end of the text.

@@ -1,6 +1,4 @@
-//! The table of classes, the blockers in messages, and the recorded bodies.
-
-use serde_json::Value;
+//! The table of classes, and the blockers of drains and upgrades.
 
 use super::*;
 use FailureClass::{Blocked, Bug, Busy, Failed, Transient};
@@ -36,6 +34,19 @@ fn classes_by_code_message_and_status() {
         (failure(400, "OperationNotAllowed", NOT_OFFERED), Bug),
         (failure(409, "OperationNotAllowed", CORES), Blocked),
         (failure(400, "OperationNotAllowed", "the cluster is stopped"), Blocked),
+        (failure(400, "OperationNotAllowed", "managed cluster is not currently running"), Blocked),
+        (
+            failure(
+                400,
+                "OperationNotAllowed",
+                "is in Provisioning State(Updating) and Power State(Running)",
+            ),
+            Busy,
+        ),
+        (failure(400, "OperationNotAllowed", "Another agentpool operation (Scaling) is in progress"), Busy),
+        (failure(409, "OperationNotAllowed", "deletion was issued on 'agentpool'"), Busy),
+        (failure(400, "OperationNotAllowed", "PublicIPCountLimitReached: no more"), Blocked),
+        (failure(409, "OperationNotAllowed", "Resource group 'g' is locked, please remove lock"), Blocked),
         (failure(400, "OperationNotAllowed", "something else"), Failed),
         (failure(409, "EtagMismatch", "Operation is not allowed: Another operation is in progress"), Busy),
         (failure(412, "PreconditionFailed", "the eTag does not match"), Busy),
@@ -64,6 +75,16 @@ fn classes_by_code_message_and_status() {
         (failure(418, "Teapot", "short and stout"), Failed),
         (failure(409, "Teapot", "short and stout"), Failed),
         (failure(0, "Teapot", "short and stout"), Failed),
+        (failure(400, "BadRequest", "AADSTS7000222: the client secret keys are expired"), Blocked),
+        (failure(400, "BadRequest", "Pre-allocated IPs 276 exceeds IPs available 251 in Subnet"), Blocked),
+        (failure(400, "PreconditionFailed", "Details: [{code: RequestDisallowedByPolicy}]"), Blocked),
+        (failure(0, "", "no token: workload identity: AADSTS700016: no such application"), Blocked),
+        (failure(0, "", "no token: workload identity: AADSTS90033: try again"), Transient),
+        (failure(403, "DenyAssignmentAuthorizationFailed", "no"), Blocked),
+        (failure(409, "AKSOperationPreemptedByDelete", "preempted"), Busy),
+        (failure(400, "AksCapacityHeavyUsage", "heavy usage in the region"), Transient),
+        (failure(400, "SKUNotAvailable", "not in this zone"), Blocked),
+        (failure(400, "quotaexceeded", "spelled otherwise"), Blocked),
         (failure(400, "NodePoolMcVersionIncompatible", "newer than the control plane"), Bug),
         (failure(400, "AgentPoolK8sVersionNotSupported", "1.12.7"), Bug),
     ];
@@ -131,72 +152,6 @@ fn budgets_that_never_allow_an_eviction_are_all_named() {
 }
 
 #[test]
-fn other_blockers_are_named_as_far_as_azure_does() {
-    let table = [
-        (
-            failure(409, "OperationNotAllowed", CORES),
-            "quota Total Regional Cores, limit 100, used 98, needed 8",
-        ),
-        (
-            failure(
-                400,
-                "InsufficientVCPUQuota",
-                "Insufficient vcpu quota requested 8, remaining 4 for family F for region R.",
-            ),
-            "quota vCPUs of F, needed 8",
-        ),
-        (
-            failure(
-                0,
-                "SubnetIsFull",
-                "Subnet nodes with address prefix 10.0.0.0/24 does not have enough capacity for 3 IP addresses.",
-            ),
-            "subnet nodes: Subnet nodes with address prefix 10.0.0.0/24 does not have enough capacity for 3 IP addresses.",
-        ),
-        (
-            failure(
-                409,
-                "ScopeLocked",
-                "The scope 'c' cannot perform write operation because following scope(s) are locked: '/g/locks/l'. Please remove the lock.",
-            ),
-            "lock /g/locks/l",
-        ),
-        (
-            failure(
-                403,
-                "RequestDisallowedByPolicy",
-                r#"Resource 'c' was disallowed by policy. Policy identifiers: '[{"policyAssignment":{"name":"tags","id":"/x"}}]'."#,
-            ),
-            r#"policy tags: Resource 'c' was disallowed by policy. Policy identifiers: '[{"policyAssignment":{"name":"tags","id":"/x"}}]'."#,
-        ),
-        (
-            failure(
-                403,
-                "AuthorizationFailed",
-                "The client 'x' does not have authorization to perform action 'A/write' over scope '/s' or the scope is invalid.",
-            ),
-            "missing permission A/write on /s",
-        ),
-        (
-            failure(
-                403,
-                "LinkedAuthorizationFailed",
-                "The client 'x' has permission to perform action 'A/write' on scope '/s'; however, it does not have permission to perform action 'B/join' on the linked scope(s) '/t' or the linked scope(s) are invalid.",
-            ),
-            "missing permission B/join on /t",
-        ),
-        (failure(400, "SkuNotAvailable", "not in this region"), "not in this region"),
-    ];
-    for (failure, text) in table {
-        let blockers = failure.blockers();
-        assert_eq!(blockers.iter().map(ToString::to_string).collect::<Vec<_>>(), [text]);
-        let json = serde_json::to_string(&blockers).unwrap();
-        assert_eq!(serde_json::from_str::<Vec<Blocker>>(&json).unwrap(), blockers);
-    }
-    assert_eq!(failure(429, "Throttled", "slow down").blockers(), []);
-}
-
-#[test]
 fn deprecated_apis_are_named_with_version_and_time() {
     let message = "Control Plane upgrade is blocked. Usage details: 1 error occurred:\n\t* usage has been detected on \
         API policy.podsecuritypolicies.v1beta1, and was recently seen at: 2026-11-20 20:57:18 +0000 UTC, which will \
@@ -227,95 +182,90 @@ fn schemas_suit_a_custom_resource() {
     }
 }
 
-proptest::proptest! {
-    #[test]
-    fn no_message_is_too_strange(code in "[A-Za-z]{0,12}", message in ".{0,200}", marker in 0..8_usize) {
-        let markers = ["Drain node ", "evicting pod ", " blocked by pdb ", "PDB ", "Too many req pod ",
-            "usage has been detected on API ", "exceeding approved ", "Subnet "];
-        let failure = failure(400, &code, &format!("{message}{}{message}", markers[marker]));
-        let _ = (failure.class(), failure.blockers());
-    }
-}
+const CLASSES: [FailureClass; 5] = [Transient, Busy, Blocked, Failed, Bug];
 
-/// Every code that occurs in the recordings; what is not here must be 5xx or without a code.
-const RECORDED: &[(&str, &str, FailureClass)] = &[
-    ("AgentPoolK8sVersionNotSupported", "", Bug),
-    ("AuthorizationFailed", "", Blocked),
-    ("BadGatewayConnection", "", Transient),
-    ("BadRequest", "", Bug),
-    ("ContextDeadlineExceeded", "", Transient),
-    ("CreatesNotAllowed", "", Failed),
-    ("EntityStoreOperationError", "", Transient),
-    ("EtagMismatch", "", Busy),
-    ("EtagMismatch", "PutManagedClusterAndComponents_FailedPrecondition", Busy),
-    ("GatewayTimeout", "", Transient),
-    ("InternalServerError", "", Transient),
-    ("InvalidParameter", "", Bug),
-    ("NotFound", "", Failed),
-    ("NotFound", "GetJWTAuthenticator_NotFound_HCPServerError", Failed),
-    ("NotFound", "GetMachine_NotFound_HCPServerError", Failed),
-    ("NotFound", "GetManagedCluster_NotFound", Failed),
-    ("NotFound", "GetManagedCluster_NotFound_HCPServerError", Failed),
-    ("NotFound", "GetNamespace_NotFound_HCPServerError", Failed),
-    ("NotFound", "GetTrustedAccessRoleBinding_NotFound", Failed),
-    ("NotLatestOperation", "", Busy),
-    ("OverlaymgrReconcileError", "", Transient),
-    ("PrincipalNotFound", "", Blocked),
-    ("ReconcileControlPlaneCertificatesError", "", Transient),
-    ("ReconcilePortalDNSError", "", Transient),
-    ("ResourceNotFound", "", Failed),
-    ("ResourceOperationFailure", "", Busy),
-    ("RoleAssignmentExists", "", Failed),
-    ("ServicePrincipalNotFound", "", Blocked),
-    ("ServicePrincipalNotFound", "ServicePrincipalNotFound", Blocked),
-    ("ValidationError", "UpgradeBlockedOnDeprecatedAPIUsage", Blocked),
+/// Pieces of Azure's messages, among which anything may stand.
+const MARKERS: &[&str] = &[
+    "Drain node ",
+    "evicting pod ",
+    "Too many req pod ",
+    " blocked by pdb ",
+    "PDB ",
+    " has ",
+    "usage has been detected on API ",
+    "removed in ",
+    "exceeding approved ",
+    " quota",
+    "exceeding quota limits of ",
+    "quota requested ",
+    "remaining ",
+    "Current Limit: ",
+    "Cannot create more than ",
+    "public IP",
+    "Subnet Name ",
+    " with address prefix ",
+    "doesn't have enough capacity for ",
+    "Pre-allocated IPs ",
+    "scope(s) are locked: '",
+    "/providers/Microsoft.Authorization/locks/",
+    "Resource group '",
+    " is locked",
+    "disallowed by policy",
+    "\"policyAssignment\":{\"name\":\"",
+    "\\\"policyDefinition\\\":{\\\"name\\\":\\\"",
+    "{\"policyAssignmentId\":\"",
+    "policy assignment '",
+    "', definition '",
+    "perform action '",
+    "does not have authorization to perform action '",
+    "over scope '",
+    "because of the deny assignment",
+    "with object id '",
+    "'",
+    "é",
+    "\n",
+    "9223372036854775808",
 ];
 
-#[test]
-fn every_recorded_error_has_the_expected_class() {
-    let Some(folder) = std::env::var_os("TIDEGATE_ARM_RECORDINGS").map(std::path::PathBuf::from) else {
-        eprintln!("skipped: no recordings");
-        return;
-    };
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    let lines = |name: &str| -> Vec<Value> {
-        read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
-    let mut recorded = lines("unique_error_responses.jsonl");
-    recorded.extend(lines("unique_operation_status_bodies.jsonl"));
-    recorded
-        .extend(serde_json::from_str::<Vec<Value>>(&read("error_bodies_from_docs_and_issues.json")).unwrap());
-    let mut seen = 0;
-    for entry in recorded {
-        let Some(failure) = recorded_failure(&entry) else { continue };
-        seen += 1;
-        let code = failure.code.clone().unwrap_or_default();
-        let subcode = failure.subcode.clone().unwrap_or_default();
-        let expected = match code.as_str() {
-            "OperationNotAllowed" if failure.message.contains("Available upgrades") => Bug,
-            "OperationNotAllowed" => Busy,
-            "" => Transient,
-            _ => {
-                let known = RECORDED.iter().find(|(c, s, _)| *c == code && *s == subcode);
-                known.unwrap_or_else(|| panic!("{code}/{subcode} is not in the list")).2
-            }
-        };
-        assert_eq!(failure.class(), expected, "{code}/{subcode}");
-        assert_eq!(failure.blockers().is_empty(), expected != Blocked, "{code}/{subcode}");
-    }
-    assert!(seen > 40, "only {seen} bodies");
+/// Every text in a blocker, as it would be stored.
+fn texts(blocker: &serde_json::Value) -> Vec<(String, usize)> {
+    let fields = blocker.as_object().into_iter().flatten().flat_map(|(_, inner)| inner.as_object());
+    let text =
+        |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_str()?.chars().count()));
+    fields.flatten().filter_map(text).collect()
 }
 
-/// The failure in a recorded body: either JSON shape, or no JSON at all.
-fn recorded_failure(entry: &Value) -> Option<Failure> {
-    let status = entry["status"].as_u64().and_then(|status| u16::try_from(status).ok()).filter(|s| *s >= 400);
-    let body = &entry["body"];
-    let body = body.as_str().map_or(body.clone(), |text| serde_json::from_str(text).unwrap_or(Value::Null));
-    let error = body.get("error").unwrap_or(&body);
-    if status.is_none() && error.get("code").is_none() {
-        return None;
+proptest::proptest! {
+    #[test]
+    fn any_answer_has_a_class_and_bounded_blockers(
+        status in proptest::option::of(0_u16..700),
+        code in proptest::option::of(proptest::prop_oneof!["[A-Za-z_]{0,12}", ".{0,300}"]),
+        known in 0..200_usize,
+        pieces in proptest::collection::vec((".{0,40}", 0..MARKERS.len()), 0..40),
+    ) {
+        let codes: Vec<&str> = CODES.iter().chain(GENERIC).flat_map(|(_, codes)| codes.iter().copied()).collect();
+        let message: String = pieces.iter().flat_map(|(text, at)| [text.as_str(), MARKERS[*at]]).collect();
+        for subcode in [None, codes.get(known).copied(), Some("UpgradeFailed"), Some("OperationNotAllowed")] {
+            let failure = Failure::new(status, code.as_deref(), subcode, &message);
+            proptest::prop_assert!(CLASSES.contains(&failure.class()));
+            proptest::prop_assert!(failure.message.chars().count() <= MESSAGE_LIMIT);
+            let blockers = failure.blockers();
+            proptest::prop_assert!(blockers.len() <= 16);
+            proptest::prop_assert!(failure.class() != Blocked || !blockers.is_empty());
+            for blocker in &blockers {
+                let stored = serde_json::to_value(blocker).unwrap();
+                for (name, length) in texts(&stored) {
+                    let limit = match name.as_str() {
+                        "namespace" | "removedIn" | "lastSeen" => 63,
+                        "message" | "scope" => 1024,
+                        _ => 253,
+                    };
+                    proptest::prop_assert!(length <= limit, "{} has {} characters", name, length);
+                }
+                proptest::prop_assert_eq!(&serde_json::from_value::<Blocker>(stored).unwrap(), blocker);
+                proptest::prop_assert!(!blocker.remedy().is_empty() && !blocker.remedy().ends_with('.'));
+                let _ = blocker.to_string();
+            }
+        }
     }
-    let text = |name: &str| error.get(name).and_then(Value::as_str);
-    let message = [text("message").unwrap_or_default(), &error["details"].to_string()].join("; ");
-    Some(Failure::new(status, text("code"), text("subcode"), &message))
 }

@@ -153,3 +153,24 @@ fn the_calendar_gives_long_term_support_a_year_more() {
     }
     assert!(CALENDAR.is_sorted_by_key(|line| (line.minor, line.long_term)));
 }
+
+#[test]
+fn the_outlook_names_version_and_operating_systems() {
+    let mut cluster = crate::testing::cluster("1.34.2");
+    cluster.pools[1].os_sku = "AzureLinux".to_owned();
+    let now = "2026-12-05T12:00:00Z".parse().unwrap();
+    let told = outlook(&cluster, &region(DECEMBER), now);
+    let begins: Vec<&str> = told.iter().filter_map(|words| words.split(&[',', ';']).next()).collect();
+    assert_eq!(
+        begins,
+        [
+            "Kubernetes 1.34: support ended with Nov 2026",
+            "pool linux1 runs Ubuntu2204",
+            "pool system runs Ubuntu2204",
+            "pool win1 runs Windows2022"
+        ]
+    );
+    cluster.pools.clear();
+    cluster.version = version("1.36.2");
+    assert!(outlook(&cluster, &region(DECEMBER), now).is_empty());
+}

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 use engine::{OfferedVersion, RegionVersion};
 use jiff::Timestamp;
 
-/// AKS releases weekly, region by region.
+/// AKS releases versions and images weekly, region by region.
 const REGION_TTL: Duration = Duration::from_secs(4 * 3600);
 /// Upgrade profiles share a bucket of one call a second with the rest of the subscription.
 const PROFILE_TTL: Duration = Duration::from_secs(1800);
@@ -17,7 +17,7 @@ pub(crate) struct OfferCache {
     pub(super) regions: Cache<Vec<RegionVersion>>,
     /// Upgrades of a control plane, by cluster and its version.
     pub(super) control_planes: Cache<Vec<OfferedVersion>>,
-    /// The newest image of a pool, by cluster, pool, version and image.
+    /// The newest image, by subscription, location, family and Kubernetes version.
     pub(super) images: Cache<Option<String>>,
 }
 
@@ -26,7 +26,7 @@ impl Default for OfferCache {
         Self {
             regions: Cache::new(REGION_TTL),
             control_planes: Cache::new(PROFILE_TTL),
-            images: Cache::new(PROFILE_TTL),
+            images: Cache::new(REGION_TTL),
         }
     }
 }

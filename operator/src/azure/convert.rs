@@ -142,6 +142,9 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
+mod held_back;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use azure_mgmt_containerservice::View as _;

@@ -1,6 +1,9 @@
 //! One cluster in Azure, through the management client.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use azure_mgmt_containerservice::{
     Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationUrl, writes,
@@ -9,14 +12,10 @@ use engine::{
     Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
     Reading, RegionVersion, Rejection, Step, StepKind, Unreadable,
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::{ObjectName, OfferCache, Sweeper, convert, steady};
-use crate::{clock::WallClock, telemetry::Metrics};
-
-/// So many upgrade profiles of one cluster are asked for at once.
-const CONCURRENT_READS: usize = 8;
+use crate::clock::WallClock;
 
 /// One cluster in Azure.
 pub(crate) struct AzureFleet {
@@ -24,7 +23,6 @@ pub(crate) struct AzureFleet {
     id: ClusterId,
     offers: Arc<OfferCache>,
     clock: WallClock,
-    metrics: Metrics,
     watch: Option<Watch>,
     /// The document of what the next step changes, as read right before it is sent.
     held: Mutex<Option<Held>>,
@@ -50,10 +48,9 @@ impl AzureFleet {
         id: ClusterId,
         offers: Arc<OfferCache>,
         clock: WallClock,
-        metrics: Metrics,
         watch: Option<Watch>,
     ) -> Self {
-        Self { client, id, offers, clock, metrics, watch, held: Mutex::default() }
+        Self { client, id, offers, clock, watch, held: Mutex::default() }
     }
 
     async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Unreadable> {
@@ -62,7 +59,7 @@ impl AzureFleet {
             return Ok(versions);
         }
         let answer = self.client.locations().kubernetes_versions(self.id.subscription(), location).await;
-        let versions = convert::region(&self.counted("kubernetesVersions", answer)?);
+        let versions = convert::region(&answer.map_err(unreadable)?);
         self.offers.regions.put(key, now, versions.clone());
         Ok(versions)
     }
@@ -73,27 +70,31 @@ impl AzureFleet {
             return Ok(offered);
         }
         let answer = self.client.managed_clusters().upgrade_profile(&self.id).await;
-        let offered = convert::offered(self.counted("managedClusters/upgradeProfiles", answer)?.view());
+        let offered = convert::offered(answer.map_err(unreadable)?.view());
         self.offers.control_planes.put(key, now, offered.clone());
         Ok(offered)
     }
 
-    /// The pool's name and its newest image, if Azure names one.
-    async fn latest_image(&self, pool: NodePool) -> Result<Option<(String, String)>, Unreadable> {
+    /// The newest image of a pool, if Azure names one.
+    ///
+    /// Azure releases images by region and family: pools that run the same version on the same family
+    /// have the same newest one, so one of them is asked for all.
+    async fn latest_image(&self, location: &str, pool: &NodePool) -> Reading<Option<String>> {
         let NodePool { name, version, node_image, .. } = pool;
-        let (key, now) = (format!("{}/{name}@{version}@{node_image}", self.key()), self.clock.now());
-        let known = self.offers.images.get(&key, now);
-        let image = match known {
-            Some(image) => image,
-            None => {
-                let answer = self.client.agent_pools().upgrade_profile(&self.id, &name).await;
-                let profile = self.counted("agentPools/upgradeProfiles", answer)?;
-                let image = profile.view().latest_node_image_version.clone();
-                self.offers.images.put(key, now, image.clone());
-                image
-            }
+        let whose = match node_image.rsplit_once('-') {
+            Some((family, _)) => format!("{}/{location}/{family}", self.id.subscription().to_lowercase()),
+            None => format!("{}/{name}", self.key()),
         };
-        Ok(image.map(|image| (name, image)))
+        let (key, now) = (format!("{whose}@{version}"), self.clock.now());
+        let known = self.offers.images.get(&key, now);
+        if let Some(image) = known {
+            return Ok(image);
+        }
+        let answer = self.client.agent_pools().upgrade_profile(&self.id, name).await;
+        let profile = answer.map_err(unreadable)?;
+        let image = profile.view().latest_node_image_version.clone();
+        self.offers.images.put(key, now, image.clone());
+        Ok(image)
     }
 
     /// ARM ids differ in case between calls.
@@ -138,12 +139,10 @@ impl AzureFleet {
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Counts a call, and puts its error into words.
-    fn counted<T>(&self, call: &'static str, answer: Result<T, Error>) -> Result<T, Unreadable> {
-        self.metrics.azure_call(call, answer.as_ref().err().map(|error| error.status().unwrap_or(0)));
-        answer.map_err(|error| Unreadable(steady(&describe(&error))))
-    }
+fn unreadable(error: Error) -> Unreadable {
+    Unreadable(steady(&describe(&error)))
 }
 
 fn describe(error: &Error) -> String {
@@ -165,11 +164,11 @@ impl Fleet for AzureFleet {
 
     async fn cluster(&self) -> Reading<Cluster> {
         let answer = self.client.managed_clusters().get(&self.id).await;
-        convert::cluster(self.counted("managedClusters", answer)?.view())
+        convert::cluster(answer.map_err(unreadable)?.view())
     }
 
     async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
-        let held = self.counted("recheck", self.read(step).await)?;
+        let held = self.read(step).await.map_err(unreadable)?;
         let cluster = match &held {
             Held::Cluster(read) => convert::cluster(read.view())?,
             Held::Pool(_, read) => {
@@ -191,18 +190,18 @@ impl Fleet for AzureFleet {
         let control_plane =
             if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
         let region = self.region(&cluster.location).await?;
-        let pools = cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)).cloned();
-        let images = stream::iter(pools.collect::<Vec<_>>())
-            .map(|pool| self.latest_image(pool))
-            .buffered(CONCURRENT_READS)
-            .try_collect::<Vec<_>>()
-            .await?;
-        Ok(Offers { control_plane, region, images: images.into_iter().flatten().collect() })
+        let mut images = BTreeMap::new();
+        // One after the other: the first of a family answers for the rest.
+        for pool in cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)) {
+            if let Some(image) = self.latest_image(&cluster.location, pool).await? {
+                images.insert(pool.name.clone(), image);
+            }
+        }
+        Ok(Offers { control_plane, region, images })
     }
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
         let answer = self.send(step).await;
-        self.metrics.azure_call("submit", answer.as_ref().err().map(|error| error.status().unwrap_or(0)));
         match answer {
             Ok(accepted) => Ok(accepted.async_operation.map(|url| url.expose().to_owned())),
             Err(error) => {
@@ -217,7 +216,7 @@ impl Fleet for AzureFleet {
         match answer {
             // Azure forgets operations after some time; the resource itself tells the rest.
             Err(error) if error.is_not_found() => Ok(OperationReport { running: false, failure: None }),
-            answer => Ok(convert::report(&self.counted("operations", answer)?)),
+            answer => Ok(convert::report(&answer.map_err(unreadable)?)),
         }
     }
 }

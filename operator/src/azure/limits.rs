@@ -8,6 +8,8 @@
 mod bucket;
 mod lines;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod simulated;
 mod table;
 #[cfg(test)]
@@ -136,9 +138,8 @@ impl Limits {
     #[must_use]
     pub(crate) fn budget(&self, now: Timestamp) -> Budget {
         let of = |limit| self.buckets.iter().filter(move |((kind, _), _)| *kind == limit);
-        let lowest = |limit: Limit| {
-            of(limit).map(|(_, bucket)| bucket.left(limit.share(), now)).fold(1.0, f64::min)
-        };
+        let lowest =
+            |limit: Limit| of(limit).map(|(_, bucket)| bucket.left(limit.share(), now)).fold(1.0, f64::min);
         let reported = |limit| of(limit).filter_map(|(_, bucket)| bucket.reported(now)).min();
         Budget {
             shares: Limit::ALL.map(|limit| (limit, lowest(limit))).into(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     hub::HubArgs,
-    output::{Format, local, print},
+    output::{Format, local, print, without_wide},
     status::members,
 };
 
@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[command(flatten)]
     hub: HubArgs,
     /// How the answer looks.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_parser = without_wide(), default_value = "table")]
     output: Format,
 }
 
@@ -103,6 +103,7 @@ fn explain_upgrade(upgrade: &ClusterUpgrade) -> Answer {
     let failure = current.and_then(|(operation, _)| operation.failure.clone());
     let summary = status.summary.as_ref();
     let reason = summary.map_or("Initializing", |summary| &summary.reason).to_owned();
+    let blockers = failure.as_ref().map(engine::Failure::blockers).unwrap_or_default();
     Answer {
         subject: format!("{} (ClusterUpgrade {})", upgrade.spec.cluster_ref.name, upgrade.name_any()),
         phase: summary.map_or("Working", |summary| &summary.phase).to_owned(),
@@ -112,11 +113,23 @@ fn explain_upgrade(upgrade: &ClusterUpgrade) -> Answer {
             let position = status.ledger.steps.iter().position(|step| step.id == record.id).unwrap_or(0) + 1;
             format!("step {position} of {}, {}", status.ledger.steps.len(), record.step.subject())
         }),
-        blockers: failure.as_ref().map(engine::Failure::blockers).unwrap_or_default(),
+        what_you_can_do: [remedies(&reason, &blockers), advice(&reason, upgrade)].concat(),
+        blockers,
         azure_said: failure,
-        what_you_can_do: advice(&reason, upgrade),
         reason,
     }
+}
+
+/// What removes the blockers, each way once; for drains the advice says it.
+fn remedies(reason: &str, blockers: &[engine::Blocker]) -> Vec<String> {
+    let mut remedies: Vec<String> = Vec::new();
+    for blocker in blockers.iter().filter(|_| reason != "DrainBlocked") {
+        let remedy = blocker.remedy().to_owned();
+        if !remedies.contains(&remedy) {
+            remedies.push(remedy);
+        }
+    }
+    remedies
 }
 
 fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {

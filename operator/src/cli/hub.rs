@@ -30,6 +30,20 @@ pub(super) struct Hub {
     pub(super) namespace: String,
 }
 
+/// An AKSCluster, or why it cannot be read.
+pub(super) struct Found {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) cluster: Result<AKSCluster, String>,
+}
+
+impl Found {
+    fn new(guard: DeserializeGuard<AKSCluster>) -> Self {
+        let (namespace, name) = (guard.namespace().unwrap_or_default(), guard.name_any());
+        Self { namespace, name, cluster: guard.0.map_err(|invalid| invalid.error) }
+    }
+}
+
 impl HubArgs {
     pub(super) async fn connect(&self) -> anyhow::Result<Hub> {
         let mut config = match &self.context {
@@ -62,6 +76,33 @@ impl Hub {
 
     pub(super) async fn upgrades(&self) -> anyhow::Result<Vec<ClusterUpgrade>> {
         self.list("ClusterUpgrades").await
+    }
+
+    /// The AKSClusters of the namespace, or of all, that have the labels, by namespace and name.
+    /// One that cannot be read stands in its place, with the reason.
+    pub(super) async fn find_clusters(
+        &self,
+        labels: Option<&str>,
+        all_namespaces: bool,
+    ) -> anyhow::Result<Vec<Found>> {
+        let (api, place): (Api<DeserializeGuard<AKSCluster>>, String) = if all_namespaces {
+            (Api::all(self.client.clone()), "the hub".to_owned())
+        } else {
+            (Api::namespaced(self.client.clone(), &self.namespace), format!("namespace {}", self.namespace))
+        };
+        let params = labels.map_or_else(ListParams::default, |labels| ListParams::default().labels(labels));
+        let found = match (api.list(&params).await, labels) {
+            (Err(kube::Error::Api(refused)), Some(labels)) if refused.code == 400 => {
+                anyhow::bail!(
+                    "--selector {labels:?}: {}: write it like ring=canary,tier!=free",
+                    refused.message
+                )
+            }
+            (found, _) => found.with_context(|| format!("the AKSClusters of {place} cannot be listed"))?,
+        };
+        let mut found: Vec<Found> = found.items.into_iter().map(Found::new).collect();
+        found.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        Ok(found)
     }
 
     /// All of a kind, by name; those that cannot be read are left out.

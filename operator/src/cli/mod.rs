@@ -9,9 +9,15 @@ use crate::supervisor::{self, ControllerArgs};
 
 mod crds;
 mod explain;
+#[cfg(test)]
+mod fixtures;
 mod hub;
+mod image;
+mod inventory;
 mod output;
 mod plan;
+mod selection;
+mod standing;
 mod status;
 mod upgrades;
 
@@ -29,8 +35,10 @@ enum Command {
     Controller(Box<ControllerArgs>),
     /// Prints the custom resource definitions as YAML.
     Crds,
-    /// Shows the versions and images that Azure offers each cluster.
+    /// Shows the versions and images that Azure offers each cluster, and why none where there is none.
     GetUpgrades(upgrades::Args),
+    /// Shows what runs: versions and how long they are supported, node pools, images and their age.
+    Inventory(inventory::Args),
     /// Shows every step that a plan would run, in order, with the reason. Changes nothing.
     Plan(plan::Args),
     /// Shows how plans stand, or one plan with all its clusters.
@@ -62,6 +70,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Controller(args) => supervisor::run(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Crds => crds::print().map(|()| ExitCode::SUCCESS),
         Command::GetUpgrades(args) => upgrades::run(args).await,
+        Command::Inventory(args) => inventory::run(args).await,
         Command::Plan(args) => plan::run(args).await,
         Command::Status(args) => Box::pin(status::run(args)).await,
         Command::Explain(args) => explain::run(args).await,
@@ -83,6 +92,15 @@ mod tests {
             let error = parse(words).err().unwrap();
             assert_eq!((error.kind(), error.exit_code()), (ErrorKind::ArgumentConflict, 2), "{words}");
         }
+        assert!(parse("tidegate inventory weu-1 weu-2 -o wide -n platform --sort image").is_ok());
+        assert!(parse("tidegate get-upgrades -A -l ring=canary -o wide").is_ok());
+        for words in ["status -o wide", "plan FILE -o wide", "explain weu-1 -o wide"] {
+            let error = parse(&format!("tidegate {words}")).err().unwrap();
+            assert_eq!((error.kind(), error.exit_code()), (ErrorKind::InvalidValue, 2), "{words}");
+            assert!(error.to_string().contains("table, json, yaml"), "{error}");
+        }
+        let error = parse("tidegate inventory -A -n platform").err().unwrap();
+        assert_eq!((error.kind(), error.exit_code()), (ErrorKind::ArgumentConflict, 2));
         assert_eq!(parse("tidegate plan").err().unwrap().exit_code(), 2);
     }
 }

@@ -2,8 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 
-use clap::ValueEnum;
-use comfy_table::{Table, presets};
+use clap::{
+    ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
@@ -13,6 +16,8 @@ pub(super) enum Format {
     /// For people.
     #[default]
     Table,
+    /// For people who want to know all of it.
+    Wide,
     /// For programs, with exact instants.
     Json,
     /// For programs, with exact instants.
@@ -23,16 +28,48 @@ impl Format {
     /// The answer as JSON or YAML; `None` when a table is wanted.
     pub(super) fn render(self, answer: &impl Serialize) -> anyhow::Result<Option<String>> {
         Ok(match self {
-            Self::Table => None,
+            Self::Table | Self::Wide => None,
             Self::Json => Some(format!("{}\n", serde_json::to_string_pretty(answer)?)),
             Self::Yaml => Some(serde_saphyr::to_string(answer)?),
         })
     }
 }
 
-/// A table without lines, for people and for `awk`.
+/// Reads `-o` of a command whose table already tells everything, so that `wide` is refused there.
+pub(super) fn without_wide() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(["table", "json", "yaml"]).map(|word| match word.as_str() {
+        "json" => Format::Json,
+        "yaml" => Format::Yaml,
+        _ => Format::Table,
+    })
+}
+
+/// A table without lines, for people and for `awk`: a line each row, but on a terminal that is too
+/// narrow for that.
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    table_within(terminal_width(), header, rows)
+}
+
+/// The same, as a part of a text that is indented by two.
+pub(super) fn indented_table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let width = terminal_width().map(|width| width.saturating_sub(2));
+    table_within(width, header, rows).lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// At most so many characters of a text, for a cell of a table; the other formats have all of it.
+pub(super) fn brief(text: &str) -> String {
+    const LONGEST: usize = 90;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+fn table_within(width: Option<u16>, header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     table.load_style(presets::NOTHING).set_header(header).add_rows(rows);
     for column in table.column_iter_mut() {
         column.set_padding((0, 3));
@@ -95,6 +132,11 @@ pub(super) fn local(instant: Timestamp) -> String {
     instant.to_zoned(TimeZone::system()).strftime("%a %-d %b %H:%M").to_string()
 }
 
+/// The same, with the name of that zone.
+pub(super) fn local_in_zone(instant: Timestamp) -> String {
+    instant.to_zoned(TimeZone::system()).strftime("%a %-d %b %H:%M %Z").to_string()
+}
+
 /// Writes to standard output. A reader that went away (`| head`) is no error.
 #[expect(clippy::let_underscore_must_use, reason = "nobody is left to tell")]
 pub(super) fn print(text: &str) {
@@ -115,6 +157,11 @@ pub(super) fn is_terminal() -> bool {
     std::io::stdout().is_terminal() && !is_dumb()
 }
 
+/// Columns of the terminal; `None` when standard output is none.
+fn terminal_width() -> Option<u16> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +177,25 @@ mod tests {
     fn a_table_has_no_lines_and_no_trailing_spaces() {
         let text = table(&["A", "B"], vec![vec!["1".to_owned(), "2".to_owned()]]);
         assert_eq!(text, "A   B\n1   2\n");
+    }
+
+    #[test]
+    fn a_narrow_terminal_breaks_cells_and_keeps_columns() {
+        let rows =
+            || vec![vec!["weu-1".to_owned(), "1.35.3 until Mar 2027, 1.36.2 until Jun 2027".to_owned()]];
+        let narrow = table_within(Some(40), &["CLUSTER", "OFFERED"], rows());
+        let lines: Vec<&str> = narrow.lines().collect();
+        assert!(lines.len() > 2 && lines.iter().all(|line| line.chars().count() <= 40), "{narrow}");
+        let column = lines[0].find("OFFERED").unwrap();
+        assert!(lines[2..].iter().all(|line| line.trim_start().len() == line.len() - column), "{narrow}");
+        assert_eq!(table_within(Some(80), &["CLUSTER", "OFFERED"], rows()).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        assert_eq!(brief("short"), "short");
+        let cut = brief(&"é".repeat(200));
+        assert_eq!((cut.chars().count(), cut.ends_with("é…")), (91, true));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     hub::{Hub, HubArgs},
-    output::{Format, print},
+    output::{Format, print, without_wide},
 };
 use crate::{
     clock::real_now,
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[command(flatten)]
     hub: HubArgs,
     /// How the answer looks.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_parser = without_wide(), default_value = "table")]
     output: Format,
 }
 

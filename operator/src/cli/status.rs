@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     hub::{Hub, HubArgs},
-    output::{Format, Mark, is_terminal, local, print, table},
+    output::{Format, Mark, is_terminal, local, print, table, without_wide},
 };
 
 /// Arguments of `status`.
@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long)]
     exit_code: bool,
     /// How the answer looks.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_parser = without_wide(), default_value = "table")]
     output: Format,
 }
 

@@ -138,29 +138,14 @@ fn before_generation(cluster: &AKSCluster) -> Option<i64> {
 /// Whether what Azure offers is to be asked for again; keeps of it what still holds.
 ///
 /// A cluster that moves is not asked about: what it moves to is what matters, and that is asked for
-/// by the upgrade. It is asked about once it has stood still from one look to the next.
+/// by the upgrade. After a move the versions of its region tell where it may go next.
 fn offers_are_stale(status: &mut AKSClusterStatus, seen: &Cluster, now: Timestamp) -> bool {
     let Some(offers) = &mut status.offers else { return true };
-    offers.control_plane.retain(|offer| offer.version > seen.version);
-    let stood_still = status.cluster.as_ref() == Some(seen) && seen.busy_with().is_none();
-    if status.cluster.as_ref().is_some_and(|before| !runs_the_same(before, seen)) {
-        status.offers_read_at = None;
+    if status.cluster.as_ref().is_some_and(|before| before.version != seen.version) {
+        *offers = offers.after(&seen.version);
     }
-    match status.offers_read_at {
-        Some(read) => stood_still && now >= read + OFFERS_AGE,
-        None => stood_still,
-    }
-}
-
-/// Whether a cluster runs the same versions and images as before: what it is offered depends on them.
-fn runs_the_same(before: &Cluster, now: &Cluster) -> bool {
-    let pools = |cluster: &Cluster| {
-        let pools = cluster.pools.iter();
-        pools
-            .map(|pool| (pool.name.clone(), pool.version.clone(), pool.node_image.clone()))
-            .collect::<Vec<_>>()
-    };
-    before.version == now.version && pools(before) == pools(now)
+    let due = status.offers_read_at.is_none_or(|read| now >= read + OFFERS_AGE);
+    due && seen.busy_with().is_none()
 }
 
 async fn write(

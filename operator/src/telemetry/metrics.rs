@@ -11,11 +11,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabels {
-    call: &'static str,
-    status: String,
-}
+use super::AzureMetrics;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StandingLabels {
@@ -40,8 +36,9 @@ type Standings = BTreeMap<(&'static str, String), String>;
 /// All metrics of the operator; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
+    /// Those of calls to Azure.
+    pub(crate) azure: AzureMetrics,
     registry: Arc<Registry>,
-    azure_calls: Family<CallLabels, Counter>,
     standings: Family<StandingLabels, Gauge<i64, AtomicI64>>,
     steps: Family<StepLabels, Counter>,
     reconciles: Family<ReconcileLabels, Counter>,
@@ -52,8 +49,7 @@ pub(crate) struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tidegate");
-        let azure_calls = Family::default();
-        registry.register("azure_calls", "Calls to Azure Resource Manager by answer", azure_calls.clone());
+        let azure = AzureMetrics::new(&mut registry);
         let standings = Family::default();
         registry.register(
             "objects",
@@ -67,21 +63,11 @@ impl Default for Metrics {
         let leader = Gauge::default();
         registry.register("leader", "1 while this replica holds the lease", leader.clone());
         let reasons = Arc::default();
-        Self { registry: Arc::new(registry), azure_calls, standings, steps, reconciles, leader, reasons }
+        Self { azure, registry: Arc::new(registry), standings, steps, reconciles, leader, reasons }
     }
 }
 
 impl Metrics {
-    /// Counts a call to Azure; `failed` is the status of a failure, 0 when there was no answer.
-    pub(crate) fn azure_call(&self, call: &'static str, failed: Option<u16>) {
-        let status = match failed {
-            None => "ok".to_owned(),
-            Some(0) => "none".to_owned(),
-            Some(status) => status.to_string(),
-        };
-        self.azure_calls.get_or_create(&CallLabels { call, status }).inc();
-    }
-
     /// Notes what an object waits on now; `None` when it is gone.
     pub(crate) fn standing(&self, kind: &'static str, object: String, reason: Option<&str>) {
         let Ok(mut reasons) = self.reasons.lock() else { return };
@@ -120,6 +106,7 @@ impl Metrics {
     /// Everything, in the OpenMetrics text format.
     #[must_use]
     pub(crate) fn render(&self) -> String {
+        self.azure.refresh();
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,
@@ -130,6 +117,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -138,10 +127,61 @@ mod tests {
         metrics.standing("ClusterUpgrade", "a".to_owned(), Some("Soaking"));
         metrics.standing("ClusterUpgrade", "b".to_owned(), Some("Soaking"));
         metrics.standing("ClusterUpgrade", "a".to_owned(), Some("GateFailed"));
-        metrics.azure_call("submit", Some(409));
         let text = metrics.render();
         assert!(text.contains(r#"tidegate_objects{kind="ClusterUpgrade",reason="Soaking"} 1"#), "{text}");
         assert!(text.contains(r#"tidegate_objects{kind="ClusterUpgrade",reason="GateFailed"} 1"#), "{text}");
-        assert!(text.contains(r#"tidegate_azure_calls_total{call="submit",status="409"} 1"#), "{text}");
+    }
+
+    /// Name and labels of each metric, as rendered when everything has happened once.
+    fn rendered() -> BTreeMap<String, BTreeSet<String>> {
+        let metrics = Metrics::default();
+        metrics.standing("ClusterUpgrade", "a".to_owned(), Some("Soaking"));
+        metrics.step(engine::StepKind::ControlPlane, "Succeeded");
+        metrics.reconcile("UpgradePlan", true);
+        metrics.leader(true);
+        metrics.azure.rehearse();
+        let text = metrics.render();
+        let mut families = BTreeMap::new();
+        for line in text.lines() {
+            let words: Vec<_> = line.split(' ').collect();
+            match *words {
+                ["#", "TYPE", name, "counter"] => {
+                    drop(families.insert(format!("{name}_total"), BTreeSet::new()))
+                }
+                ["#", "TYPE", name, _] => drop(families.insert(name.to_owned(), BTreeSet::new())),
+                _ => {}
+            }
+        }
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, labels) = line.split_once('{').unwrap_or((line, ""));
+            let family = families.iter_mut().find(|(family, _)| {
+                name.split(' ').next().unwrap().trim_end_matches("_bucket") == family.as_str()
+            });
+            let Some((_, known)) = family else { continue };
+            let names = labels.split(',').filter_map(|label| label.split_once("=\"")).map(|(name, _)| name);
+            known.extend(names.filter(|name| *name != "le").map(str::to_owned));
+        }
+        families
+    }
+
+    /// Name and labels of each metric in `docs/metrics.md`: the first two columns of its tables.
+    fn documented() -> BTreeMap<String, BTreeSet<String>> {
+        let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        let rows = include_str!("../../../docs/metrics.md").lines().filter_map(|line| {
+            let (_, cells) = line.split_at_checked(2).filter(|(start, _)| *start == "| ")?;
+            let (names, rest) = cells.split_once(" | ")?;
+            Some((quoted(names), quoted(rest.split_once(" | ")?.0)))
+        });
+        rows.flat_map(|(names, labels)| {
+            names.into_iter().map(move |name| (name, labels.iter().cloned().collect()))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_guide_names_every_metric_with_its_labels_and_no_other() {
+        let (rendered, documented) = (rendered(), documented());
+        assert!(rendered.len() >= 11, "{rendered:?}");
+        assert_eq!(rendered, documented, "left: rendered, right: docs/metrics.md");
     }
 }

@@ -1,14 +1,17 @@
 //! Drains a node as AKS does: by the Eviction API, within a deadline of the simulated clock.
 //!
 //! Decides which pods have to go and when a drain is given up. Touches the node's
-//! cordon and evicts pods; it never deletes one.
+//! cordon and evicts pods; it deletes one only in a forced drain, when a budget refuses.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, ResourceExt, api::EvictParams};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, EvictParams},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -34,8 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const EVICTIONS_AT_ONCE: usize = 8;
 
 /// Cordons the node and evicts its pods until none is left or the deadline has passed.
-pub(super) async fn drain(driver: &Driver, node: &str, deadline: Timestamp) -> Outcome {
-    match try_drain(driver, node, deadline).await {
+pub(super) async fn drain(driver: &Driver, node: &str, deadline: Timestamp, force: bool) -> Outcome {
+    match try_drain(driver, node, deadline, force).await {
         Ok(outcome) => outcome,
         // There is nothing to drain on a node that is gone.
         Err(error) if error.is_not_found() => Outcome::Done,
@@ -43,7 +46,12 @@ pub(super) async fn drain(driver: &Driver, node: &str, deadline: Timestamp) -> O
     }
 }
 
-async fn try_drain(driver: &Driver, node: &str, deadline: Timestamp) -> Result<Outcome, ApiError> {
+async fn try_drain(
+    driver: &Driver,
+    node: &str,
+    deadline: Timestamp,
+    force: bool,
+) -> Result<Outcome, ApiError> {
     nodes::cordon(driver, node).await?;
     record(driver, node, Reason::Drain, format!("Draining node: [{node}]")).await;
     let (shortest, longest) = REAL_PAUSE;
@@ -56,7 +64,7 @@ async fn try_drain(driver: &Driver, node: &str, deadline: Timestamp) -> Result<O
         if pods.is_empty() {
             return Ok(Outcome::Done);
         }
-        let refusals = evict_all(driver, &pods).await;
+        let refusals = evict_all(driver, &pods, force).await;
         let terminating = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_some()).count();
         if pods.len() * 2 - terminating < left {
             left = pods.len() * 2 - terminating;
@@ -85,13 +93,14 @@ pub(super) fn is_left_alone(pod: &Pod) -> bool {
 type Refusals = BTreeMap<(String, String), (Option<String>, String)>;
 
 /// Asks for the eviction of every pod that is not on its way out, and collects the refusals.
-async fn evict_all(driver: &Driver, pods: &[Pod]) -> Refusals {
+async fn evict_all(driver: &Driver, pods: &[Pod], force: bool) -> Refusals {
     let attempts = pods
         .iter()
         .filter(|pod| pod.metadata.deletion_timestamp.is_none())
         .map(|pod| async move {
             match evict(driver, pod).await {
                 Eviction::Accepted => None,
+                Eviction::Refused { budget: Some(_), .. } if force => delete(driver, pod).await,
                 Eviction::Unknown => Some((key(pod), (None, "the API server did not answer".to_owned()))),
                 Eviction::Refused { budget, message } => Some((key(pod), (budget, message))),
             }
@@ -108,6 +117,14 @@ async fn evict(driver: &Driver, pod: &Pod) -> Eviction {
         Ok(_) => Eviction::Accepted,
         Err(error) => error.status().map_or(Eviction::Unknown, read_refusal),
     }
+}
+
+/// Deletes a pod that a budget protects; says why when that is not possible either.
+async fn delete(driver: &Driver, pod: &Pod) -> Option<((String, String), (Option<String>, String))> {
+    let (namespace, name) = key(pod);
+    let pods = Api::<Pod>::namespaced(driver.client.clone(), &namespace);
+    let error = driver.calls.once(pods.delete(&name, &DeleteParams::default())).await.err()?;
+    Some((key(pod), (None, error.to_string())))
 }
 
 /// What a blocked drain says about the pods that are still there.

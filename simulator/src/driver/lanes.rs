@@ -103,7 +103,8 @@ fn lane_of(effect: &Effect) -> &str {
         Effect::CreateNode(node) | Effect::ReimageNode(node) => &node.name,
         Effect::CordonNode { node }
         | Effect::UncordonNode { node }
-        | Effect::DrainNode { node, deadline: _ }
+        | Effect::DrainNode { node, deadline: _, force: _ }
+        | Effect::StopDrain { node }
         | Effect::QuarantineNode { node }
         | Effect::DeleteNode { node } => node,
         Effect::UpgradeControlPlane { version: _ } => "",

@@ -145,7 +145,9 @@ async fn carry_out(driver: &Driver, effect: Effect) -> Outcome {
         Effect::CreateNode(node) => done(nodes::create(driver, &node).await),
         Effect::CordonNode { node } => done(nodes::cordon(driver, &node).await),
         Effect::UncordonNode { node } => done(nodes::uncordon(driver, &node).await),
-        Effect::DrainNode { node, deadline } => drain::drain(driver, &node, deadline).await,
+        Effect::DrainNode { node, deadline, force } => drain::drain(driver, &node, deadline, force).await,
+        // Having come to its node's lane it has ended the drain.
+        Effect::StopDrain { node: _ } => Outcome::Done,
         Effect::ReimageNode(node) => done(nodes::reimage(driver, &node).await),
         Effect::QuarantineNode { node } => done(nodes::quarantine(driver, &node).await),
         Effect::DeleteNode { node } => done(nodes::delete(driver, &node).await),

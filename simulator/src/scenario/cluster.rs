@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    DurationSpec, QuirkRule, ScenarioError, invalid, region::check_version, workloads::WorkloadRule,
+    AbortOfNothing, DenyPolicy, DeprecatedApi, DurationSpec, Fault, QuirkRule, ScenarioError, Subnet,
+    WhenBusy, invalid, region::check_version, workloads::WorkloadRule,
 };
 use crate::effects::ClusterKey;
 
@@ -60,6 +61,21 @@ pub struct ClusterSpec {
     /// What becomes of its pods; the first rule that matches decides.
     #[serde(default)]
     pub workloads: Vec<WorkloadRule>,
+    /// What becomes of a write while an operation runs.
+    #[serde(default)]
+    pub when_busy: WhenBusy,
+    /// The answer to an abort when nothing runs.
+    #[serde(default)]
+    pub abort_of_nothing: AbortOfNothing,
+    /// Use of deprecated APIs that AKS has seen.
+    #[serde(default)]
+    pub deprecated_apis: Vec<DeprecatedApi>,
+    /// A policy that denies every write.
+    #[serde(default)]
+    pub policy: Option<DenyPolicy>,
+    /// The subnet of its nodes; one that is never full when absent.
+    #[serde(default)]
+    pub subnet: Option<Subnet>,
 }
 
 /// Pricing tier of a cluster.
@@ -139,54 +155,6 @@ pub struct PoolSpec {
     pub extra: Map<String, Value>,
 }
 
-/// Something that goes wrong in one upgrade.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Fault {
-    /// The pool whose upgrade it is; the control plane's when absent.
-    #[serde(default)]
-    pub pool: Option<String>,
-    /// Which upgrade of it, counted from 1.
-    #[serde(default = "default_upgrade")]
-    pub upgrade: u32,
-    /// How many nodes are done before it strikes.
-    #[serde(default)]
-    pub after_nodes: u32,
-    /// The operation fails with this error.
-    #[serde(default)]
-    pub error: Option<FaultError>,
-    /// The next node's drain is blocked until its deadline by these pods
-    /// (only without a driver: with one, real evictions decide).
-    #[serde(default)]
-    pub blocked_by: Vec<BlockedBy>,
-}
-
-/// The error that an operation fails with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct FaultError {
-    /// For example `OverconstrainedAllocationRequest`.
-    pub code: String,
-    /// For example `VMExtensionProvisioningError`.
-    #[serde(default)]
-    pub subcode: String,
-    /// AKS's words.
-    pub message: String,
-}
-
-/// A pod that cannot be evicted, and the budget that refuses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BlockedBy {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub pod: String,
-    /// The disruption budget's name.
-    #[serde(default)]
-    pub budget: Option<String>,
-}
-
 impl ClusterSpec {
     /// The cluster's ARM id as AKS writes it.
     #[must_use]
@@ -230,6 +198,9 @@ impl ClusterSpec {
                 return Err(invalid(format!("{field}.name"), format!("{:?} is there twice", pool.name)));
             }
         }
+        for (index, api) in self.deprecated_apis.iter().enumerate() {
+            api.check(&format!("{field}.deprecatedApis[{index}]"))?;
+        }
         for (index, fault) in self.faults.iter().enumerate() {
             let field = format!("{field}.faults[{index}]");
             if let Some(pool) = &fault.pool
@@ -240,9 +211,7 @@ impl ClusterSpec {
                     format!("{pool:?} is not a pool of this cluster"),
                 ));
             }
-            if fault.error.is_none() && fault.blocked_by.is_empty() {
-                return Err(invalid(field, "does nothing; give error or blockedBy"));
-            }
+            fault.check(&field)?;
         }
         self.check_quirks(field)
     }
@@ -348,7 +317,4 @@ fn default_vm_size() -> String {
 }
 fn default_provisioning_state() -> String {
     "Succeeded".to_owned()
-}
-const fn default_upgrade() -> u32 {
-    1
 }

@@ -6,6 +6,8 @@
 #![doc = concat!("```yaml\n", include_str!("example.yaml"), "```")]
 
 mod cluster;
+mod constraints;
+mod faults;
 mod identity;
 mod manager;
 mod quirks;
@@ -17,7 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{BlockedBy, ClusterSpec, Fault, FaultError, PoolSpec, Sku};
+pub use cluster::{ClusterSpec, PoolSpec, Sku};
+pub use constraints::{
+    AbortOfNothing, Constraints, DenyPolicy, DeprecatedApi, OperationSpec, Quota, Subnet, WhenBusy,
+};
+pub use faults::{BlockedBy, Fault, FaultError, RefuseSpec};
 pub use identity::{Federated, Identity, Role};
 pub use manager::{GroupSpec, LockLevel, LockSpec, SubscriptionSpec};
 pub use quirks::{CallName, QuirkName, QuirkRule};
@@ -60,6 +66,12 @@ pub struct Scenario {
     /// How long things take, in simulated time.
     #[serde(default)]
     pub durations: DurationSpec,
+    /// How long operations can be asked for, and under which names.
+    #[serde(default)]
+    pub operations: OperationSpec,
+    /// How many virtual CPUs subscriptions may use; without limit where none is given.
+    #[serde(default)]
+    pub quotas: Vec<Quota>,
     /// The clusters.
     #[serde(default)]
     pub clusters: Vec<ClusterSpec>,
@@ -192,6 +204,10 @@ impl Scenario {
             return Err(invalid("clock.rate", format!("{} is not a number of at least 1", clock.rate)));
         }
         check_durations("durations", &self.durations)?;
+        self.operations.check()?;
+        for (index, quota) in self.quotas.iter().enumerate() {
+            quota.check(&format!("quotas[{index}]"))?;
+        }
         for (name, region) in &self.regions {
             region.check(&format!("regions.{name}"))?;
         }
@@ -255,6 +271,40 @@ mod tests {
     fn the_example_is_a_scenario() {
         let scenario = Scenario::parse(include_str!("example.yaml")).unwrap();
         assert_eq!(scenario.clusters[0].pools.len(), 3);
+    }
+
+    /// Fields without a value, by their path without the places in lists.
+    fn silent(value: &serde_json::Value, path: &str, said: &mut BTreeMap<String, bool>) {
+        use serde_json::Value;
+        match value {
+            Value::Object(fields) => {
+                for (field, value) in fields {
+                    let path = format!("{path}.{field}");
+                    let empty = value.is_null()
+                        || value.as_array().is_some_and(Vec::is_empty)
+                        || value.as_object().is_some_and(serde_json::Map::is_empty);
+                    *said.entry(path.clone()).or_default() |= !empty;
+                    silent(value, &path, said);
+                }
+            }
+            Value::Array(entries) => entries.iter().for_each(|entry| silent(entry, path, said)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_example_says_something_about_every_field() {
+        let text = include_str!("example.yaml");
+        let scenario = serde_json::to_value(Scenario::parse(text).unwrap()).unwrap();
+        let mut said = BTreeMap::new();
+        silent(&scenario, "", &mut said);
+        let missing = said.iter().filter(|(_, said)| !**said).map(|(path, _)| path).collect::<Vec<_>>();
+        assert!(missing.is_empty(), "example.yaml says nothing about {missing:?}");
+        let parameters = QuirkName::ALL.iter().flat_map(|quirk| quirk.parameters());
+        let when = ["clusters", "calls", "from", "until", "probability", "every", "times"];
+        for field in parameters.chain(&when) {
+            assert!(text.contains(&format!(" {field}: ")), "no quirk of example.yaml has {field}");
+        }
     }
 
     #[test]

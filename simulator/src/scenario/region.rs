@@ -17,6 +17,9 @@ pub struct RegionSpec {
     /// The newest node image per OS SKU, over the built-in ones.
     #[serde(default)]
     pub node_images: BTreeMap<String, String>,
+    /// Versions in preview are shown, and refused to whoever asks for them.
+    #[serde(default)]
+    pub refuse_previews: bool,
 }
 
 /// A Kubernetes version that a region offers.

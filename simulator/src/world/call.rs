@@ -6,7 +6,7 @@ use super::{
     manager::{ManagerCall, Scope},
     quirks::Delivery,
 };
-use crate::effects::ClusterKey;
+use crate::{effects::ClusterKey, scenario::RefuseSpec};
 
 /// One call on the management plane.
 #[derive(Clone, Debug, PartialEq)]
@@ -297,6 +297,16 @@ impl Refusal {
     pub(crate) fn arm(status: u16, code: &str, message: impl Into<String>) -> Self {
         let message: String = message.into();
         Self { status, body: json!({ "error": { "code": code, "message": message } }) }
+    }
+
+    /// An error that the scenario asks for.
+    pub(crate) fn scripted(spec: &RefuseSpec) -> Self {
+        let RefuseSpec { status, code, subcode, message, resource_manager } = spec;
+        if *resource_manager {
+            Self::arm(*status, code, message)
+        } else {
+            Self::aks(*status, code, subcode, message)
+        }
     }
 
     pub(crate) fn bad_request(code: &str, message: impl Into<String>) -> Self {

@@ -12,13 +12,29 @@ use serde_json::{Value, json};
 use crate::scenario::{RegionSpec, VersionSpec};
 
 /// Patches from here on are for long-term support only.
-const FIRST_LTS_PATCH: u64 = 100;
+pub(crate) const FIRST_LTS_PATCH: u64 = 100;
+
+/// How many minors an upgrade on the long-term-support plan may go at once: pools stay within this.
+const LTS_STEP: u64 = 3;
 
 /// The offer of one region.
 #[derive(Clone, Debug)]
 pub(crate) struct Catalog {
     versions: BTreeMap<Version, Offered>,
     images: BTreeMap<String, String>,
+    /// Previews need a registration that nobody here has.
+    refuse_previews: bool,
+}
+
+/// What support a minor version gets in the region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Support {
+    /// For everybody.
+    Community,
+    /// On the long-term-support plan only.
+    LongTerm,
+    /// Not offered any more, or not yet: at most platform support.
+    None,
 }
 
 #[derive(Clone, Debug)]
@@ -39,11 +55,42 @@ impl Catalog {
                 upgrades.map(|list| list.iter().filter_map(|upgrade| Version::parse(upgrade).ok()).collect());
             Some((version, Offered { preview, lts_only, default, upgrades }))
         });
-        Self { versions: versions.collect(), images: region.images() }
+        Self {
+            versions: versions.collect(),
+            images: region.images(),
+            refuse_previews: region.refuse_previews,
+        }
     }
 
     pub(crate) fn offers(&self, version: &Version) -> bool {
         self.versions.contains_key(version)
+    }
+
+    /// Whether the version is a preview that is not to be had.
+    pub(crate) fn refuses_preview(&self, version: &Version) -> bool {
+        self.refuse_previews && self.versions.get(version).is_some_and(|offered| offered.preview)
+    }
+
+    /// What support the version's minor gets.
+    pub(crate) fn support(&self, version: &Version) -> Support {
+        let mut patches = self.of_minor(version.minor).peekable();
+        if patches.peek().is_none() {
+            Support::None
+        } else if patches.all(|(_, offered)| offered.lts_only) {
+            Support::LongTerm
+        } else {
+            Support::Community
+        }
+    }
+
+    fn of_minor(&self, minor: u64) -> impl Iterator<Item = (&Version, &Offered)> {
+        self.versions.iter().filter(move |(version, _)| version.minor == minor)
+    }
+
+    /// The oldest minor with community support that is generally available.
+    pub(crate) fn oldest_supported(&self) -> Option<u64> {
+        let supported = self.versions.iter().find(|(_, offered)| !offered.lts_only && !offered.preview);
+        supported.map(|(version, _)| version.minor)
     }
 
     /// The full version that `text` means: itself, or the newest patch of a minor.
@@ -63,12 +110,14 @@ impl Catalog {
             let preview = |version| self.versions.get(version).is_some_and(|offered| offered.preview);
             return given.iter().map(|version| (version.clone(), preview(version))).collect();
         }
+        // Out of support, the way back leads to the oldest supported minor, however far that is.
+        let recovery = self.oldest_supported().filter(|_| self.support(from) != Support::Community);
         let next = |version: &Version, offered: &Offered| {
             let minors = version.minor.checked_sub(from.minor);
             let reachable = match minors {
                 Some(0 | 1) => true,
-                Some(2 | 3) => long_term && offered.lts_only,
-                _ => false,
+                Some(..=LTS_STEP) if long_term => !offered.preview,
+                _ => !offered.preview && recovery == Some(version.minor),
             };
             version > from && version.major == from.major && reachable && (long_term || !offered.lts_only)
         };
@@ -134,12 +183,17 @@ fn image_sku<'a>(os_sku: &'a str, version: &Version) -> &'a str {
     }
 }
 
-/// The last minor on which an OS SKU is supported.
-pub(crate) fn last_minor(os_sku: &str) -> Option<u64> {
+/// The first and the last minor on which an OS SKU is supported ("Upgrade operating system versions
+/// in AKS").
+pub(crate) fn minors(os_sku: &str) -> (Option<u64>, Option<u64>) {
     match os_sku {
-        "Windows2019" => Some(32),
-        "Windows2022" | "Ubuntu2204" | "AzureLinux3" => Some(36),
-        _ => None,
+        "Windows2019" => (None, Some(32)),
+        "Windows2022" | "Ubuntu2204" => (None, Some(36)),
+        "AzureLinux3" => (Some(28), Some(36)),
+        "Ubuntu2404" => (Some(32), Some(38)),
+        "Windows2025" | "AzureLinuxOSGuard" => (Some(32), None),
+        "AzureContainerLinux" => (Some(34), None),
+        _ => (None, None),
     }
 }
 
@@ -157,8 +211,19 @@ mod tests {
     fn upgrades_stay_within_the_next_minor_unless_on_long_term_support() {
         assert_eq!(upgrades("1.34.2", false), ["1.34.4", "1.35.1", "1.35.3"]);
         assert_eq!(upgrades("1.33.5", false), ["1.34.2", "1.34.4"]);
-        assert_eq!(upgrades("1.32.100", true), ["1.33.100", "1.33.101"]);
+        assert_eq!(
+            upgrades("1.32.100", true),
+            ["1.33.100", "1.33.101", "1.34.2", "1.34.4", "1.35.1", "1.35.3"]
+        );
         assert!(upgrades("1.37.1", false).is_empty());
+    }
+
+    #[test]
+    fn from_a_version_out_of_support_the_way_back_leads_to_the_oldest_supported_minor() {
+        let catalog = Catalog::new(&RegionSpec::default());
+        assert_eq!(catalog.support(&Version::new(1, 31, 9)), Support::None);
+        assert_eq!(catalog.support(&Version::new(1, 33, 100)), Support::LongTerm);
+        assert_eq!(upgrades("1.31.9", false), ["1.34.2", "1.34.4"]);
     }
 
     #[test]

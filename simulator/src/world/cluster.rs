@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use semver::Version;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     effects::{ClusterKey, Effect, Node, Outcome},
-    scenario::{ClusterSpec, DurationSpec, Durations, Fault},
+    scenario::{ClusterSpec, Constraints, DurationSpec, Durations, Fault},
 };
 
 /// How clients reach a cluster's API server.
@@ -50,6 +49,8 @@ pub(crate) struct Cluster {
     /// Upgrades of the control plane accepted so far.
     pub(crate) upgrades: u32,
     pub(crate) maintenance: Vec<Value>,
+    /// What stands in the way of operations.
+    pub(crate) constraints: Constraints,
 }
 
 impl Cluster {
@@ -86,6 +87,7 @@ impl Cluster {
             faults: spec.faults.clone(),
             upgrades: 0,
             maintenance: spec.maintenance_configurations.clone(),
+            constraints: spec.constraints(),
         };
         let names = cluster.pools.keys().cloned().collect::<Vec<_>>();
         for name in names {
@@ -210,7 +212,8 @@ impl Cluster {
             | Effect::CordonNode { node: name }
             | Effect::UncordonNode { node: name }
             | Effect::QuarantineNode { node: name }
-            | Effect::DrainNode { node: name, .. } => self.apply_to_node(name, effect),
+            | Effect::DrainNode { node: name, .. }
+            | Effect::StopDrain { node: name } => self.apply_to_node(name, effect),
         }
     }
 
@@ -228,13 +231,11 @@ impl Cluster {
                 node.node_image.clone_from(&new.node_image);
                 node.quarantined = false;
             }
-            Effect::DrainNode { .. } | Effect::DeleteNode { .. } | Effect::UpgradeControlPlane { .. } => {}
+            Effect::DrainNode { .. }
+            | Effect::StopDrain { .. }
+            | Effect::DeleteNode { .. }
+            | Effect::UpgradeControlPlane { .. } => {}
         }
-    }
-
-    /// What is to be told to whoever asks for a second operation.
-    pub(crate) fn since(&self) -> Option<(&'static str, Timestamp)> {
-        self.work.as_ref().map(|work| (work.verb, work.started))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{effects::BlockedPod, scenario::FaultError};
+use crate::{
+    effects::BlockedPod,
+    scenario::{FaultError, Subnet},
+};
 
 /// The scenario's own error.
 pub(crate) fn scripted(error: &FaultError) -> Value {
@@ -19,25 +22,37 @@ pub(crate) fn broken(message: &str) -> Value {
     })
 }
 
-/// A drain that ran into its deadline.
+/// A drain that ran into its deadline ("Troubleshoot UpgradeFailed errors due to eviction failures
+/// caused by PDBs").
 pub(crate) fn blocked_drain(pool: &str, node: &str, pods: &[BlockedPod]) -> Value {
-    let named = pods.iter().map(blocked_pod).collect::<Vec<_>>();
     let by_budget = pods.iter().any(|pod| pod.budget.is_some());
-    let (subcode, cause) = if by_budget {
-        ("UnsatisfiablePDB", "This is often caused by a restrictive Pod Disruption Budget (PDB) policy.")
+    let subcode = if by_budget { "UnsatisfiablePDB" } else { "DrainTimeout" };
+    let sentences = pods.iter().map(|pod| refused_eviction(node, pod)).collect::<Vec<_>>();
+    let message = if sentences.is_empty() {
+        format!("Drain of node {node} in agent pool {pool} did not complete before its drain timeout.")
     } else {
-        ("DrainTimeout", "Pods did not terminate before the drain timeout.")
+        sentences.join(" ")
     };
-    let message = format!(
-        "Drain of node {node} in agent pool {pool} did not complete before its drain timeout. {cause} \
-         See https://aka.ms/aks/debugdrainfailures. Blocked pods: {}",
-        named.join("; ")
-    );
     let details = pods
         .iter()
         .map(|pod| json!({ "code": subcode, "message": blocked_pod(pod), "target": format!("{}/{}", pod.namespace, pod.pod) }))
         .collect::<Vec<_>>();
     json!({ "code": "UpgradeFailed", "subcode": subcode, "message": message, "details": details })
+}
+
+fn refused_eviction(node: &str, blocked: &BlockedPod) -> String {
+    let BlockedPod { namespace, pod, budget, message } = blocked;
+    match budget {
+        Some(budget) => format!(
+            "Drain node {node} failed when evicting pod {pod} failed with Too Many Requests error. This is often \
+             caused by a restrictive Pod Disruption Budget (PDB) policy. See https://aka.ms/aks/debugdrainfailures. \
+             Original error: {message}. PDB debug info: {namespace}/{pod} blocked by pdb {budget} with 0 unready pods."
+        ),
+        None => format!(
+            "Drain of node {node} did not complete before its drain timeout. Blocked pods: pod {namespace}/{pod}: \
+             {message}"
+        ),
+    }
 }
 
 /// An upgrade that ended with nodes left behind in quarantine.
@@ -53,6 +68,20 @@ pub(crate) fn quarantined(pool: &str, nodes: &[(String, Vec<BlockedPod>)]) -> Va
         "subcode": "UndrainableNodesQuarantined",
         "message": format!("Agent pool {pool} was upgraded except for nodes that could not be drained: {names}. They are cordoned and labeled kubernetes.azure.com/upgrade-status=Quarantined."),
         "details": details,
+    })
+}
+
+/// No address is left for a surge node ("Troubleshoot the SubnetIsFull error code").
+pub(crate) fn subnet_is_full(pool: &str, subnet: &Subnet) -> Value {
+    let Subnet { name, prefix, free_addresses: _ } = subnet;
+    json!({
+        "code": "SubnetIsFull",
+        "subcode": "",
+        "message": format!(
+            "Failed to scale node pool '{pool}'. Error: VMSSAgentPoolReconciler retry failed: Code='SubnetIsFull' \
+             Message='Subnet {name} with address prefix {prefix} does not have enough capacity for IP addresses.' \
+             Details=[]"
+        ),
     })
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Job {
     pub(crate) failure: Option<Failure>,
     /// Pods that block the drain in a cluster without a driver.
     pub(crate) blocked_by: Vec<BlockedPod>,
+    /// The drain that it is waiting for.
+    draining: Option<EffectId>,
 }
 
 /// Where and when a step happens.
@@ -64,6 +66,8 @@ pub(crate) struct Goal {
     pub(crate) version: Version,
     pub(crate) image: String,
     pub(crate) drain_timeout: SignedDuration,
+    /// Disruption budgets do not count.
+    pub(crate) force: bool,
 }
 
 impl Job {
@@ -74,6 +78,7 @@ impl Job {
             waiting: Waiting::Nothing,
             failure: None,
             blocked_by: Vec::new(),
+            draining: None,
         }
     }
 
@@ -89,16 +94,36 @@ impl Job {
                 return true;
             };
             self.waiting = match self.effect(step, pool, goal, site.now) {
-                Ok(effect) => Waiting::Effect(site.outbox.emit(
-                    site.now,
-                    site.cluster,
-                    site.driver,
-                    effect,
-                    &self.blocked_by,
-                )),
                 Err(length) => Waiting::Until(later(site.now, length)),
+                Ok(effect) => {
+                    let blocked_by = self.still_blocked_by(goal);
+                    let id = site.outbox.emit(site.now, site.cluster, site.driver, effect, &blocked_by);
+                    self.draining = (step == Step::Drain).then_some(id);
+                    Waiting::Effect(id)
+                }
             };
         }
+    }
+
+    /// A forced drain is blocked only by pods that no budget protects.
+    fn still_blocked_by(&self, goal: &Goal) -> Vec<BlockedPod> {
+        let blocked = self.blocked_by.iter().filter(|pod| !goal.force || pod.budget.is_none());
+        blocked.cloned().collect()
+    }
+
+    /// Whether its node is still to be created.
+    pub(crate) fn is_yet_to_create(&self) -> bool {
+        self.steps.contains(&Step::Create)
+    }
+
+    /// Ends it where it is; a drain that is still trying gives up.
+    pub(crate) fn stop(self, site: &mut Site<'_>) {
+        let Some(drain) = self.draining else {
+            return;
+        };
+        site.outbox.cancel(drain);
+        let effect = Effect::StopDrain { node: self.node };
+        site.outbox.emit(site.now, site.cluster, site.driver, effect, &[]);
     }
 
     /// The effect of a step, or how long it pauses.
@@ -109,7 +134,9 @@ impl Job {
             Step::Pause(length) => return Err(length),
             Step::Create => Effect::CreateNode(rendered()),
             Step::Cordon => Effect::CordonNode { node },
-            Step::Drain => Effect::DrainNode { node, deadline: later(now, goal.drain_timeout) },
+            Step::Drain => {
+                Effect::DrainNode { node, deadline: later(now, goal.drain_timeout), force: goal.force }
+            }
             Step::Reimage => Effect::ReimageNode(rendered()),
             Step::Uncordon => Effect::UncordonNode { node },
             Step::Quarantine => Effect::QuarantineNode { node },
@@ -123,6 +150,7 @@ impl Job {
             return false;
         }
         self.waiting = Waiting::Nothing;
+        self.draining = None;
         self.failure = match outcome {
             Outcome::Done => return true,
             Outcome::DrainBlocked(pods) => Some(Failure::Blocked(pods.clone())),

@@ -5,14 +5,17 @@
 //! cluster with a driver has its effects carried out outside; without one the model
 //! answers them itself.
 
+mod abort;
 mod call;
 mod catalog;
 mod cluster;
+mod control_plane;
 mod document;
 mod failure;
 mod ids;
 mod job;
 mod manager;
+mod oddities;
 mod operation;
 mod outbox;
 mod pool;
@@ -50,14 +53,14 @@ use catalog::Catalog;
 use cluster::Cluster;
 use ids::Ids;
 use manager::Manager;
-use operation::Operation;
+use operation::Operations;
 use outbox::{Driver, Outbox};
 use quirks::Quirks;
 use throttle::Throttle;
 
 use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
-    scenario::{Fault, QuirkRule, RegionSpec, Scenario, ScenarioError},
+    scenario::{Fault, QuirkRule, Quota, RegionSpec, Scenario, ScenarioError},
 };
 
 /// All clusters, and everything that goes on in them.
@@ -67,7 +70,8 @@ pub struct World {
     /// Those with an operation under way.
     busy: BTreeSet<ClusterKey>,
     catalogs: BTreeMap<String, Catalog>,
-    operations: BTreeMap<String, Operation>,
+    operations: Operations,
+    quotas: Vec<Quota>,
     outbox: Outbox,
     ids: Ids,
     page_size: usize,
@@ -97,7 +101,8 @@ impl World {
             clusters,
             busy: BTreeSet::new(),
             catalogs,
-            operations: BTreeMap::new(),
+            operations: Operations::new(&scenario.operations),
+            quotas: scenario.quotas.clone(),
             outbox: Outbox::default(),
             ids,
             page_size: scenario.page_size,
@@ -228,7 +233,7 @@ impl World {
     /// Every operation so far, as it really went.
     #[must_use]
     pub fn operations(&self) -> Vec<OperationView> {
-        self.operations.values().map(Operation::view).collect()
+        self.operations.view()
     }
 
     /// What the API server of a cluster shows; `None` when there is no such cluster, or somebody
@@ -253,16 +258,23 @@ impl World {
     }
 
     fn progress(&mut self, now: Timestamp) {
-        let Self { clusters, busy, outbox, operations, ids, .. } = self;
+        let Self { clusters, busy, outbox, operations, ids, quirks, .. } = self;
         busy.retain(|key| {
-            clusters.get_mut(key).is_some_and(|cluster| {
+            let Some(cluster) = clusters.get_mut(key) else {
+                return false;
+            };
+            let stuck = cluster.work.as_mut().is_some_and(|work| work.is_stuck(now, quirks, key));
+            if !stuck {
                 cluster.progress(now, outbox, operations, ids);
-                cluster.work.is_some()
-            })
+            }
+            cluster.work.is_some()
         });
     }
 
     fn dispatch(&mut self, now: Timestamp, call: Call) -> Result<Answer, Refusal> {
+        if let Some(cluster) = call.cluster().and_then(|key| self.clusters.get(key)) {
+            rules::check_outside(cluster, &call)?;
+        }
         match call {
             Call::ListClusters { subscription, resource_group, skip } => {
                 Ok(self.list_clusters(&subscription, resource_group.as_deref(), skip))
@@ -285,8 +297,12 @@ impl World {
             }
             Call::UserCredential { cluster } => self.user_credential(&cluster),
             Call::KubernetesVersions { location, .. } => Ok(self.kubernetes_versions(&location)),
-            Call::Operation { location, id, .. } => self.operation(&location, &id),
-            Call::OperationResult { location, id, .. } => self.operation_result(&location, &id),
+            Call::Operation { subscription, location, id } => {
+                self.operation(now, &subscription, &location, &id)
+            }
+            Call::OperationResult { subscription, location, id } => {
+                self.operation_result(now, &subscription, &location, &id)
+            }
             Call::Manager(call) => self.manage(call),
         }
     }

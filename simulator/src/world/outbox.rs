@@ -50,6 +50,16 @@ impl Outbox {
         id
     }
 
+    /// Nobody waits for the effect any more: the model does not answer it. What somebody outside
+    /// answers still counts.
+    pub(crate) fn cancel(&mut self, id: EffectId) {
+        let before = self.answers.len();
+        self.answers.retain(|(_, answered), _| *answered != id);
+        if self.answers.len() < before {
+            self.in_flight.remove(&id);
+        }
+    }
+
     /// The effects since the last time.
     pub(crate) fn take(&mut self) -> Vec<(ClusterKey, EffectId, Effect)> {
         std::mem::take(&mut self.out)

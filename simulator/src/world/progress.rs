@@ -1,28 +1,28 @@
 //! How the operation of a cluster goes on, and how it ends.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use semver::Version;
 use serde_json::Value;
 
 use super::{
     cluster::Cluster,
+    control_plane::ControlPlaneUpgrade,
     failure,
     ids::Ids,
-    job::{Goal, Job, Site, Step, Waiting, later},
-    operation::{Operation, OperationState},
+    job::{Goal, Job, Site, Step, later},
+    operation::{OperationState, Operations},
     outbox::Outbox,
-    rollout::{Progress, Rollout},
-    work::{Current, Task, Work},
+    rollout::{Progress, Rollout, Terms},
+    work::{Current, Follower, Task, Work},
 };
-use crate::effects::Effect;
+use crate::scenario::Durations;
 
 /// How an operation ended.
+#[derive(Debug, PartialEq)]
 enum End {
     Succeeded,
     Canceled,
-    Failed { pool: Option<String>, error: Value },
+    Failed(Value),
 }
 
 impl Cluster {
@@ -31,27 +31,36 @@ impl Cluster {
         &mut self,
         now: Timestamp,
         outbox: &mut Outbox,
-        operations: &mut BTreeMap<String, Operation>,
+        operations: &mut Operations,
         ids: &mut Ids,
     ) {
         let Some(mut work) = self.work.take() else {
             return;
         };
-        let end = self.work_on(&mut work, now, outbox, ids);
-        let operation = operations.get_mut(&work.operation);
+        let preempted = work.odd.preempted && work.is_done_in_part(now);
+        let end = if preempted {
+            let mut site = Site { now, cluster: &self.key, driver: self.driver, outbox };
+            work.stop(&mut self.pools, &mut site);
+            Some(End::Succeeded)
+        } else {
+            self.work_on(&mut work, now, outbox, ids)
+        };
+        if preempted || (work.odd.preempted && end == Some(End::Succeeded)) {
+            operations.preempt(now, &work.operation);
+        }
+        work.text = work.status(now);
+        operations.report(&work.operation, work.text.clone(), work.hitch());
         let Some(end) = end else {
-            if let Some(operation) = operation {
-                operation.state = OperationState::Running(work.status());
-            }
             self.work = Some(work);
             return;
         };
-        if let Some(operation) = operation {
-            operation.ended = Some(now);
-            operation.state = match &end {
-                End::Succeeded | End::Canceled => OperationState::Succeeded,
-                End::Failed { error, .. } => OperationState::Failed(error.clone()),
-            };
+        let state = match &end {
+            End::Succeeded | End::Canceled => OperationState::Succeeded,
+            End::Failed(error) => OperationState::Failed(error.clone()),
+        };
+        operations.end(now, &work.operation, state);
+        if let Some(aborted) = &work.aborts {
+            operations.end(now, aborted, OperationState::Canceled);
         }
         self.finish(&work, &end, ids);
     }
@@ -66,44 +75,57 @@ impl Cluster {
         loop {
             let current = std::mem::replace(&mut work.current, Current::Nothing);
             let (current, progress) = self.continue_current(current, now, outbox);
-            let about = current.pool();
             match progress {
                 Progress::Running => {
                     work.current = current;
                     return None;
                 }
-                Progress::Failed(error) => return Some(End::Failed { pool: about, error }),
+                Progress::Failed(error) => {
+                    work.current = current;
+                    return Some(End::Failed(error));
+                }
                 Progress::Done => self.complete_task(work, current, ids),
             }
             match work.tasks.pop_front() {
                 None => return Some(End::Succeeded),
                 Some(Task::Cancel) => return Some(End::Canceled),
-                Some(task) => work.current = self.begin(task, now),
+                Some(task) => work.current = self.begin(task, work, now),
             }
         }
     }
 
-    fn begin(&mut self, task: Task, now: Timestamp) -> Current {
+    fn begin(&mut self, task: Task, work: &mut Work, now: Timestamp) -> Current {
+        let durations = work.odd.slow_all(&self.durations);
         match task {
-            Task::Pause(length) => Current::Pause { until: later(now, length) },
-            Task::ControlPlane(version) => {
-                let until = later(now, self.durations.control_plane);
-                Current::ControlPlane { version, waiting: Waiting::Until(until), failure: None }
+            Task::Pause(length) => Current::Pause { until: later(now, work.odd.slow(length)) },
+            Task::Reconcile(length) => {
+                Current::Reconcile { began: now, until: later(now, work.odd.slow(length)) }
             }
-            Task::Pool { pool: name, version, image } => {
+            Task::ControlPlane(version) => {
+                let fault = self.fault(None, self.upgrades);
+                let upgrade = ControlPlaneUpgrade::new(now, version, durations.control_plane, fault);
+                work.hitch = upgrade.hitch();
+                Current::ControlPlane(Box::new(upgrade))
+            }
+            Task::Pool { pool: name, version, image, surge_at_most } => {
                 let Some(pool) = self.pools.get(&name) else {
                     return Current::Nothing;
                 };
-                let fault = self.fault(Some(&name), pool.upgrades);
-                Current::Pool(Box::new(Rollout::new(pool, version, image, &self.durations, fault)))
+                let terms = Terms {
+                    durations,
+                    fault: self.fault(Some(&name), pool.upgrades),
+                    force: work.force,
+                    subnet: self.constraints.subnet.clone(),
+                    surge_at_most,
+                };
+                Current::Pool(Box::new(Rollout::new(pool, version, image, terms)))
             }
-            Task::Scale { pool } => self.begin_scale(pool),
+            Task::Scale { pool } => self.begin_scale(pool, durations),
             Task::Cancel => Current::Nothing,
         }
     }
 
-    fn begin_scale(&mut self, name: String) -> Current {
-        let durations = self.durations;
+    fn begin_scale(&mut self, name: String, durations: Durations) -> Current {
         let Some(pool) = self.pools.get_mut(&name) else {
             return Current::Nothing;
         };
@@ -120,7 +142,7 @@ impl Cluster {
             jobs.push(Job::new(node, [Step::Pause(durations.surge_create), Step::Create]));
         }
         let drain_timeout = jiff::SignedDuration::from_mins(pool.minutes("drainTimeoutInMinutes", 30));
-        Current::Scale { pool: name, goal: Goal { version, image, drain_timeout }, jobs }
+        Current::Scale { pool: name, goal: Goal { version, image, drain_timeout, force: false }, jobs }
     }
 
     fn continue_current(
@@ -137,8 +159,13 @@ impl Cluster {
                 let progress = if until <= now { Progress::Done } else { Progress::Running };
                 (Current::Pause { until }, progress)
             }
-            Current::ControlPlane { version, waiting, failure } => {
-                self.continue_control_plane(version, waiting, failure, &mut site)
+            Current::Reconcile { began, until } => {
+                let progress = if until <= now { Progress::Done } else { Progress::Running };
+                (Current::Reconcile { began, until }, progress)
+            }
+            Current::ControlPlane(mut upgrade) => {
+                let progress = upgrade.advance(&mut site);
+                (Current::ControlPlane(upgrade), progress)
             }
             Current::Pool(mut rollout) => {
                 let progress = match self.pools.get_mut(&rollout.pool) {
@@ -157,41 +184,18 @@ impl Cluster {
         }
     }
 
-    fn continue_control_plane(
-        &self,
-        version: Version,
-        waiting: Waiting,
-        failure: Option<String>,
-        site: &mut Site<'_>,
-    ) -> (Current, Progress) {
-        let (waiting, progress) = match waiting {
-            Waiting::Until(at) if at > site.now => (waiting, Progress::Running),
-            Waiting::Effect(_) => (waiting, Progress::Running),
-            Waiting::Until(_) => match self.fault(None, self.upgrades).and_then(|fault| fault.error) {
-                Some(error) => (Waiting::Nothing, Progress::Failed(failure::scripted(&error))),
-                None => {
-                    let effect = Effect::UpgradeControlPlane { version: version.to_string() };
-                    let id = site.outbox.emit(site.now, site.cluster, site.driver, effect, &[]);
-                    (Waiting::Effect(id), Progress::Running)
-                }
-            },
-            Waiting::Nothing => match &failure {
-                Some(message) => (waiting, Progress::Failed(failure::broken(message))),
-                None => (waiting, Progress::Done),
-            },
-        };
-        (Current::ControlPlane { version, waiting, failure }, progress)
-    }
-
     /// What a task leaves behind when it is done.
-    fn complete_task(&mut self, work: &Work, current: Current, ids: &mut Ids) {
+    fn complete_task(&mut self, work: &mut Work, current: Current, ids: &mut Ids) {
         let Current::Pool(rollout) = current else {
             return;
         };
+        if work.hitch.is_none() {
+            work.hitch = rollout.hitch().cloned();
+        }
         if let Some(pool) = self.pools.get_mut(&rollout.pool) {
             pool.set("nodeImageVersion", rollout.image());
         }
-        if work.pool.is_none() {
+        if work.followers.remove(&rollout.pool).is_some() {
             self.set_state(Some(&rollout.pool), "Succeeded");
         }
         self.touch(Some(&rollout.pool), ids);
@@ -199,31 +203,30 @@ impl Cluster {
 
     fn finish(&mut self, work: &Work, end: &End, ids: &mut Ids) {
         let scope = work.pool.as_deref();
-        let (state, failed_pool) = match end {
-            End::Succeeded => ("Succeeded", None),
-            End::Canceled => ("Canceled", None),
-            End::Failed { pool, error: _ } => ("Failed", pool.as_deref()),
+        let state = match end {
+            End::Succeeded => "Succeeded",
+            End::Canceled => "Canceled",
+            End::Failed(_) => "Failed",
         };
         self.set_state(scope, state);
-        if scope.is_none() {
-            let upgrading = self.pools.values().filter(|pool| pool.state() == "Upgrading");
-            let upgrading = upgrading.map(|pool| pool.name.clone()).collect::<Vec<_>>();
-            for name in upgrading {
-                let state = if failed_pool == Some(&name) { "Failed" } else { state };
-                self.set_state(Some(&name), state);
-                self.touch(Some(&name), ids);
-            }
-        }
+        self.release(&work.followers, state, ids);
         self.touch(scope, ids);
     }
-}
 
-impl Current {
-    fn pool(&self) -> Option<String> {
-        match self {
-            Self::Pool(rollout) => Some(rollout.pool.clone()),
-            Self::Scale { pool, .. } => Some(pool.clone()),
-            Self::Nothing | Self::Pause { .. } | Self::ControlPlane { .. } => None,
+    /// Pools no longer show the state of the cluster's operation, which has ended so.
+    pub(super) fn release(
+        &mut self,
+        followers: &std::collections::BTreeMap<String, Follower>,
+        state: &str,
+        ids: &mut Ids,
+    ) {
+        for (name, follower) in followers {
+            let state = match follower {
+                Follower::Involved => state,
+                Follower::Bystander(before) => before,
+            };
+            self.set_state(Some(name), state);
+            self.touch(Some(name), ids);
         }
     }
 }

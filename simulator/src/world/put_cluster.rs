@@ -5,7 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use semver::Version;
 use serde_json::{Map, Value};
 
-use super::{call::Refusal, catalog::Catalog, cluster::Cluster, document, rules, work::Task};
+use super::{
+    call::Refusal,
+    catalog::{Catalog, Support},
+    cluster::Cluster,
+    document,
+    pool::Pool,
+    rules::{self, Context, Plan},
+    work::Task,
+};
 
 /// What a PUT of a cluster leads to.
 #[derive(Debug)]
@@ -16,12 +24,20 @@ pub(crate) struct Accepted {
     pub(crate) pools: BTreeMap<String, Map<String, Value>>,
     /// The control plane's new version.
     pub(crate) version: Option<Version>,
-    /// Pools that are upgraded with it.
-    pub(crate) upgraded_pools: Vec<String>,
+    /// Pools that are upgraded with it, or whose upgrade goes on.
+    pub(crate) upgraded_pools: BTreeMap<String, PoolUpgrade>,
+}
+
+/// Where a pool goes.
+#[derive(Debug)]
+pub(crate) struct PoolUpgrade {
+    pub(crate) version: Version,
+    /// Surge nodes that the quota allows.
+    pub(crate) surge_at_most: Option<usize>,
 }
 
 /// Checks a PUT against the rules; changes nothing.
-pub(crate) fn plan(cluster: &Cluster, catalog: &Catalog, body: &Value) -> Result<Accepted, Refusal> {
+pub(crate) fn plan(cluster: &Cluster, context: &Context<'_>, body: &Value) -> Result<Accepted, Refusal> {
     rules::check_running(cluster)?;
     let Some(sent) = body.as_object() else {
         return Err(Refusal::bad_request(
@@ -30,40 +46,75 @@ pub(crate) fn plan(cluster: &Cluster, catalog: &Catalog, body: &Value) -> Result
         ));
     };
     let sent_properties = document::object(body, "properties");
-    let target = target_version(cluster, catalog, &sent_properties)?;
+    let target = target_version(cluster, context.catalog, &sent_properties)?;
     let pools = plan_pools(cluster, &sent_properties)?;
+    let document = new_document(cluster, sent, &sent_properties);
     let upgrading = target != cluster.shown_version() || target != cluster.version;
-    let sent_versions = sent_pool_versions(&sent_properties);
-    let changed = |pool: &&super::pool::Pool| {
-        sent_versions.get(&pool.name).is_some_and(|version| *version != pool.version().to_string())
-    };
-    let moved = cluster.pools.values().filter(changed).collect::<Vec<_>>();
-    let with_pools = !moved.is_empty();
-    if with_pools {
-        let together = cluster.pools.keys().all(|name| sent_versions.get(name) == Some(&target.to_string()));
-        if !together {
-            return Err(rules::mixed_versions());
-        }
+    let moved = moved_pools(cluster, &target, &sent_properties)?;
+    check_versions(cluster, context, &document, &target, (upgrading, &moved))?;
+
+    let mut upgraded_pools = BTreeMap::new();
+    for pool in cluster.pools.values() {
+        let version = if moved.contains(&pool.name.as_str()) {
+            target.clone()
+        } else if pool.lags() {
+            // "Any subsequent PUT operation resumes the stopped upgrade."
+            pool.version()
+        } else {
+            continue;
+        };
+        let surge_at_most = rules::surge_within_quota(pool, &version, context.quota.as_ref())?;
+        upgraded_pools.insert(pool.name.clone(), PoolUpgrade { version, surge_at_most });
     }
+    Ok(Accepted { document, pools, version: upgrading.then_some(target), upgraded_pools })
+}
+
+fn check_versions(
+    cluster: &Cluster,
+    context: &Context<'_>,
+    document: &Map<String, Value>,
+    target: &Version,
+    (upgrading, moved): (bool, &[&str]),
+) -> Result<(), Refusal> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let support_plan = text(document.get("properties").and_then(|properties| properties.get("supportPlan")));
+    let tier = text(document.get("sku").and_then(|sku| sku.get("tier")));
+    let plan = Plan { support_plan: &support_plan, tier: &tier };
     if upgrading {
-        rules::check_control_plane(cluster, catalog, &target)?;
-        if !with_pools && cluster.channel().is_some() {
+        rules::check_control_plane(cluster, context, plan, target)?;
+        let recovery = context.catalog.support(&cluster.version) != Support::Community
+            && target.minor > cluster.version.minor + 1
+            && !plan.is_long_term();
+        if moved.is_empty() && (cluster.channel().is_some() || recovery) {
             return Err(rules::mixed_versions());
         }
+    } else {
+        rules::check_plan(cluster, context, plan, target)?;
     }
     for pool in cluster.pools.values() {
-        if with_pools {
-            rules::check_sku(pool, &target)?;
+        if moved.is_empty() {
+            rules::check_skew(&pool.version(), target)?;
         } else {
-            rules::check_skew(&pool.version(), &target)?;
+            rules::check_sku(&pool.name, pool.os_sku(), target)?;
         }
     }
-    Ok(Accepted {
-        document: new_document(cluster, sent, &sent_properties),
-        pools,
-        version: upgrading.then_some(target),
-        upgraded_pools: moved.into_iter().map(|pool| pool.name.clone()).collect(),
-    })
+    if upgrading { rules::check_deprecated_apis(cluster, document, context.now, target) } else { Ok(()) }
+}
+
+/// The pools that are sent with another version than theirs: none, or all with the control plane's.
+fn moved_pools<'a>(
+    cluster: &'a Cluster,
+    target: &Version,
+    sent: &Map<String, Value>,
+) -> Result<Vec<&'a str>, Refusal> {
+    let sent_versions = sent_pool_versions(sent);
+    let changed = |pool: &&Pool| {
+        sent_versions.get(&pool.name).is_some_and(|version| *version != pool.version().to_string())
+    };
+    let moved = cluster.pools.values().filter(changed).map(|pool| pool.name.as_str()).collect::<Vec<_>>();
+    let target = target.to_string();
+    let together = || cluster.pools.keys().all(|name| sent_versions.get(name) == Some(&target));
+    if moved.is_empty() || together() { Ok(moved) } else { Err(rules::mixed_versions()) }
 }
 
 fn target_version(
@@ -71,7 +122,8 @@ fn target_version(
     catalog: &Catalog,
     sent: &Map<String, Value>,
 ) -> Result<Version, Refusal> {
-    let Some(text) = sent.get("kubernetesVersion").and_then(Value::as_str) else {
+    let Some(text) = sent.get("kubernetesVersion").and_then(Value::as_str).filter(|text| !text.is_empty())
+    else {
         return Ok(cluster.shown_version());
     };
     if text == cluster.text("kubernetesVersion") {
@@ -109,7 +161,7 @@ fn plan_pools(
             ));
         };
         rules::check_inline_fields(profile)?;
-        rules::check_upgrade_settings(&name, profile)?;
+        rules::check_upgrade_settings(profile)?;
         let mut read_only = document::POOL_READ_ONLY.to_vec();
         read_only.extend_from_slice(document::INLINE_KEPT);
         read_only.push("nodeImageVersion");
@@ -144,6 +196,13 @@ fn new_document(
         &["sku", "identity"],
     );
     new.insert("properties".to_owned(), Value::Object(properties));
+    // Whatever case it is sent in, the tier is returned in AKS's own (recorded).
+    if let Some(tier) = new.get_mut("sku").and_then(|sku| sku.get_mut("tier")) {
+        let known = ["Free", "Standard", "Premium"];
+        let found =
+            known.into_iter().find(|name| tier.as_str().is_some_and(|t| t.eq_ignore_ascii_case(name)));
+        *tier = found.map_or_else(|| tier.clone(), Value::from);
+    }
     new
 }
 
@@ -154,13 +213,18 @@ impl Accepted {
         if let Some(version) = &self.version {
             tasks.push_back(Task::ControlPlane(version.clone()));
         }
-        let version = self.version.clone().unwrap_or_else(|| cluster.shown_version());
-        for pool in self.upgraded_pools.iter().filter_map(|name| cluster.pools.get(name)) {
-            let image = catalog.latest_image(pool.os_sku(), &version);
-            tasks.push_back(Task::Pool { pool: pool.name.clone(), version: version.clone(), image });
+        for (name, upgrade) in &self.upgraded_pools {
+            let Some(pool) = cluster.pools.get(name) else { continue };
+            let PoolUpgrade { version, surge_at_most } = upgrade;
+            tasks.push_back(Task::Pool {
+                pool: name.clone(),
+                version: version.clone(),
+                image: catalog.latest_image(pool.os_sku(), version),
+                surge_at_most: *surge_at_most,
+            });
         }
         if tasks.is_empty() {
-            tasks.push_back(Task::Pause(cluster.durations.update));
+            tasks.push_back(Task::Reconcile(cluster.durations.update));
         }
         tasks
     }

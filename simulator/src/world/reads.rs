@@ -1,6 +1,7 @@
 //! Calls that change nothing.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -170,15 +171,27 @@ impl World {
         Ok(Answer::new(200, json!({ "kubeconfigs": [{ "name": "clusterUser", "value": value }] })))
     }
 
-    pub(super) fn operation(&self, location: &str, id: &str) -> Result<Answer, Refusal> {
-        let operation = self.operations.get(id).filter(|found| found.location.eq_ignore_ascii_case(location));
-        operation.map(|operation| Answer::new(200, operation.render())).ok_or_else(|| no_operation(id))
+    pub(super) fn operation(
+        &self,
+        now: Timestamp,
+        subscription: &str,
+        location: &str,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        let operation = self.operations.find(now, subscription, location, id);
+        let operation = operation.ok_or_else(|| no_operation(id))?;
+        Ok(Answer::new(200, self.operations.render(operation)))
     }
 
-    pub(super) fn operation_result(&self, location: &str, id: &str) -> Result<Answer, Refusal> {
-        let operation = self.operations.get(id).filter(|found| found.location.eq_ignore_ascii_case(location));
-        let operation = operation.ok_or_else(|| no_operation(id))?;
-        let status = match operation.state {
+    pub(super) fn operation_result(
+        &self,
+        now: Timestamp,
+        subscription: &str,
+        location: &str,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        let operation = self.operations.find(now, subscription, location, id);
+        let status = match operation.ok_or_else(|| no_operation(id))?.state {
             OperationState::Running(_) => 202,
             OperationState::Succeeded | OperationState::Failed(_) | OperationState::Canceled => 204,
         };

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     effects::{BlockedPod, EffectId, Outcome},
-    scenario::{Durations, Fault},
+    scenario::{Durations, Fault, Subnet},
 };
 
 /// Minutes that a drain may take when the pool does not say.
@@ -41,6 +41,21 @@ pub(crate) struct Rollout {
     quarantine: Option<usize>,
     quarantined: Vec<(String, Vec<BlockedPod>)>,
     fault: Option<Fault>,
+    hitch: Option<Value>,
+    subnet: Option<Subnet>,
+}
+
+/// The surroundings of an upgrade of a pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) durations: Durations,
+    pub(crate) fault: Option<Fault>,
+    /// Disruption budgets do not count.
+    pub(crate) force: bool,
+    /// Where the surge nodes get their addresses.
+    pub(crate) subnet: Option<Subnet>,
+    /// Surge nodes that the quota allows.
+    pub(crate) surge_at_most: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,13 +82,8 @@ pub(crate) enum Progress {
 }
 
 impl Rollout {
-    pub(crate) fn new(
-        pool: &Pool,
-        version: Version,
-        image: String,
-        durations: &Durations,
-        fault: Option<Fault>,
-    ) -> Self {
+    pub(crate) fn new(pool: &Pool, version: Version, image: String, terms: Terms) -> Self {
+        let Terms { durations, fault, force, subnet, surge_at_most } = terms;
         let (new_version, new_image) = (version.to_string(), image.clone());
         let done = |version: &str, image: &str| version == new_version && image == new_image;
         let members = pool.members();
@@ -82,6 +92,7 @@ impl Rollout {
         let left_cordoned = new.iter().filter(|node| node.cordoned);
         let jobs = left_cordoned.map(|node| Job::new(&node.name, [Step::Uncordon])).collect();
         let surge = pool.amount("maxSurge").unwrap_or(1).min(old.len());
+        let surge = surge_at_most.map_or(surge, |most| surge.min(most));
         let unavailable = pool.amount("maxUnavailable").unwrap_or(0);
         let minutes = |field, default| SignedDuration::from_mins(pool.minutes(field, default));
         Self {
@@ -90,6 +101,7 @@ impl Rollout {
                 version,
                 image,
                 drain_timeout: minutes("drainTimeoutInMinutes", DRAIN_TIMEOUT_MINUTES),
+                force,
             },
             phase: Phase::Starting,
             jobs,
@@ -108,6 +120,8 @@ impl Rollout {
                 .then(|| pool.amount("maxBlockedNodes").or(pool.amount("maxSurge")).unwrap_or(1)),
             quarantined: Vec::new(),
             fault,
+            hitch: None,
+            subnet,
         }
     }
 
@@ -172,6 +186,8 @@ impl Rollout {
         if self.phase == Phase::RemovingSurge {
             return None;
         }
+        // The autoscaler may have taken some away.
+        self.pending.retain(|node| pool.nodes.contains_key(node));
         let missing = self.surge.saturating_sub(self.fresh_surge(pool));
         if self.pending.is_empty() {
             self.phase = Phase::RemovingSurge;
@@ -179,6 +195,11 @@ impl Rollout {
             self.jobs = surge.map(|node| Job::new(&node.name, self.removal(node.ready))).collect();
         } else if missing > 0 && self.phase != Phase::AddingSurge {
             self.phase = Phase::AddingSurge;
+            if let Some(subnet) = &self.subnet
+                && usize::try_from(subnet.free_addresses).is_ok_and(|free| free < missing)
+            {
+                return Some(failure::subnet_is_full(&self.pool, subnet));
+            }
             for _ in 0..missing {
                 let node = pool.add_node(&self.goal.version, &self.goal.image, true);
                 self.jobs.push(Job::new(node, [Step::Pause(self.lengths.create), Step::Create]));
@@ -191,10 +212,13 @@ impl Rollout {
     }
 
     fn next_batch(&mut self) -> Option<Value> {
-        let done = self.total - self.pending.len();
+        let done = self.total.saturating_sub(self.pending.len());
         let strikes = self.fault.take_if(|fault| usize::try_from(fault.after_nodes).unwrap_or(0) <= done);
-        if let Some(error) = strikes.as_ref().and_then(|fault| fault.error.as_ref()) {
+        if let Some(error) = strikes.as_ref().and_then(Fault::lasting) {
             return Some(failure::scripted(error));
+        }
+        if let Some(error) = strikes.as_ref().and_then(Fault::passing) {
+            self.hitch = Some(failure::scripted(error));
         }
         let batch = self.pending.len().min(self.batch);
         let steps = [
@@ -232,16 +256,35 @@ impl Rollout {
         }
     }
 
-    /// What the operation's status says meanwhile.
+    /// What the operation's status says meanwhile (recorded).
     pub(crate) fn status(&self) -> String {
         let under_way = if self.phase == Phase::Rolling { self.jobs.len() } else { 0 };
         let done = self.total.saturating_sub(self.pending.len() + under_way);
         match self.phase {
             Phase::Starting => "InProgress".to_owned(),
-            Phase::AddingSurge => "RollingUpgradeAddingSurgeNodes".to_owned(),
-            Phase::Rolling => format!("RollingUpgradeUpgradingNodes: {done}/{} nodes completed", self.total),
+            Phase::AddingSurge => "RollingUpgradeCreatingSurgeNodes".to_owned(),
+            Phase::Rolling => format!(
+                "RollingUpgradeUpgradingNodes: {done}/{} nodes completed; {} errors",
+                self.total,
+                self.quarantined.len()
+            ),
             Phase::RemovingSurge => "RollingUpgradeRemovingSurgeNodes".to_owned(),
         }
+    }
+
+    /// Whether some nodes are done and others are not; with one node, whether its turn has come.
+    pub(crate) fn is_done_in_part(&self) -> bool {
+        self.phase == Phase::Rolling && (self.total == 1 || self.pending.len() + self.jobs.len() < self.total)
+    }
+
+    /// The error that AKS gets over.
+    pub(crate) const fn hitch(&self) -> Option<&Value> {
+        self.hitch.as_ref()
+    }
+
+    /// Where each node stood when the upgrade was stopped.
+    pub(crate) fn into_jobs(self) -> Vec<Job> {
+        self.jobs
     }
 
     pub(crate) fn settle(&mut self, id: EffectId, outcome: &Outcome) {

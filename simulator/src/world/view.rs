@@ -109,7 +109,7 @@ impl Cluster {
             operation: self.work.as_ref().map(|work| WorkView {
                 id: work.operation.clone(),
                 pool: work.pool.clone(),
-                status: work.status(),
+                status: work.text.clone(),
                 started: work.started,
             }),
             pools: pools.collect(),

@@ -1,15 +1,25 @@
 //! What is going on in a cluster: the tasks of its one operation, and their progress.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use semver::Version;
+use serde_json::Value;
 
 use super::{
-    job::{Goal, Job, Waiting},
+    control_plane::ControlPlaneUpgrade,
+    job::{Goal, Job, Site},
+    oddities::Oddities,
+    pool::Pool,
     rollout::Rollout,
 };
 use crate::effects::{EffectId, Outcome};
+
+/// How long the status of an operation says nothing but this (recorded: half a minute or more).
+const SILENT: SignedDuration = SignedDuration::from_secs(30);
+
+/// What the status of an operation says when there is nothing more to say.
+const IN_PROGRESS: &str = "InProgress";
 
 /// The one operation of a cluster that is under way.
 #[derive(Clone, Debug)]
@@ -23,6 +33,27 @@ pub(crate) struct Work {
     pub(crate) started: Timestamp,
     /// AKS's word for it, for the answer to whoever comes next.
     pub(crate) verb: &'static str,
+    /// Pools that show the cluster's own state while this runs.
+    pub(crate) followers: BTreeMap<String, Follower>,
+    /// Disruption budgets do not count: `forceUpgrade` was in effect at the start.
+    pub(crate) force: bool,
+    /// An error that AKS gets over.
+    pub(crate) hitch: Option<Value>,
+    /// The operation that this one aborts.
+    pub(crate) aborts: Option<String>,
+    /// What the operation's status said last.
+    pub(crate) text: String,
+    pub(crate) odd: Oddities,
+}
+
+/// A pool of a cluster as a whole of which an operation is about (recorded: the pools show the
+/// cluster's own state).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Follower {
+    /// The operation changes the pool, which becomes what the operation becomes.
+    Involved,
+    /// It only looks so; afterwards the pool is again what it was.
+    Bystander(String),
 }
 
 /// One part of an operation.
@@ -33,10 +64,14 @@ pub(crate) enum Task {
         pool: String,
         version: Version,
         image: String,
+        /// Surge nodes that the quota allows.
+        surge_at_most: Option<usize>,
     },
     Scale {
         pool: String,
     },
+    /// New settings of the cluster, brought to everything that runs for it.
+    Reconcile(SignedDuration),
     Pause(SignedDuration),
     /// The end of an abort: what it is about becomes Canceled.
     Cancel,
@@ -47,7 +82,8 @@ pub(crate) enum Task {
 pub(crate) enum Current {
     Nothing,
     Pause { until: Timestamp },
-    ControlPlane { version: Version, waiting: Waiting, failure: Option<String> },
+    Reconcile { began: Timestamp, until: Timestamp },
+    ControlPlane(Box<ControlPlaneUpgrade>),
     Pool(Box<Rollout>),
     Scale { pool: String, goal: Goal, jobs: Vec<Job> },
 }
@@ -55,40 +91,97 @@ pub(crate) enum Current {
 impl Work {
     pub(crate) fn settle(&mut self, id: EffectId, outcome: &Outcome) {
         match &mut self.current {
-            Current::ControlPlane { waiting, failure, version: _ } if *waiting == Waiting::Effect(id) => {
-                *waiting = Waiting::Nothing;
-                if let Outcome::Failed(message) = outcome {
-                    *failure = Some(message.clone());
-                }
-            }
+            Current::ControlPlane(upgrade) => upgrade.settle(id, outcome),
             Current::Pool(rollout) => rollout.settle(id, outcome),
             Current::Scale { jobs, .. } => {
                 let _taken = jobs.iter_mut().any(|job| job.settle(id, outcome));
             }
-            Current::Nothing | Current::Pause { .. } | Current::ControlPlane { .. } => {}
+            Current::Nothing | Current::Pause { .. } | Current::Reconcile { .. } => {}
         }
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        if let Some(until) = self.odd.stuck_until() {
+            return until;
+        }
         match &self.current {
             Current::Nothing => None,
-            Current::Pause { until } => Some(*until),
-            Current::ControlPlane { waiting, .. } => match waiting {
-                Waiting::Until(at) => Some(*at),
-                Waiting::Nothing | Waiting::Effect(_) => None,
-            },
+            Current::Pause { until } | Current::Reconcile { until, .. } => Some(*until),
+            Current::ControlPlane(upgrade) => upgrade.deadline(),
             Current::Pool(rollout) => rollout.deadline(),
             Current::Scale { jobs, .. } => jobs.iter().filter_map(Job::deadline).min(),
         }
     }
 
-    pub(crate) fn status(&self) -> String {
+    /// What the operation's status says.
+    pub(crate) fn status(&self, now: Timestamp) -> String {
+        if now.duration_since(self.started) < SILENT {
+            return IN_PROGRESS.to_owned();
+        }
         match &self.current {
             Current::Pool(rollout) => rollout.status(),
+            Current::ControlPlane(upgrade) => upgrade.status(now).to_owned(),
+            Current::Reconcile { began, until } => reconciling(*began, *until, now).to_owned(),
+            Current::Nothing | Current::Pause { .. } | Current::Scale { .. } => IN_PROGRESS.to_owned(),
+        }
+    }
+
+    /// Whether a part of it is done, and a part is not.
+    pub(crate) fn is_done_in_part(&self, now: Timestamp) -> bool {
+        match &self.current {
+            Current::Pool(rollout) => rollout.is_done_in_part(),
+            Current::ControlPlane(upgrade) => upgrade.is_about_to_restart(now),
+            Current::Nothing | Current::Pause { .. } | Current::Reconcile { .. } | Current::Scale { .. } => {
+                false
+            }
+        }
+    }
+
+    /// An error that AKS is getting over, for the body of the operation.
+    pub(crate) fn hitch(&self) -> Option<&Value> {
+        let rollout = match &self.current {
+            Current::Pool(rollout) => rollout.hitch(),
             Current::Nothing
             | Current::Pause { .. }
-            | Current::ControlPlane { .. }
-            | Current::Scale { .. } => "InProgress".to_owned(),
+            | Current::Reconcile { .. }
+            | Current::ControlPlane(_)
+            | Current::Scale { .. } => None,
+        };
+        self.hitch.as_ref().or(rollout)
+    }
+
+    /// Ends it where it is: running drains stop, nothing is undone, nothing new begins.
+    pub(crate) fn stop(&mut self, pools: &mut BTreeMap<String, Pool>, site: &mut Site<'_>) {
+        self.tasks.clear();
+        let current = std::mem::replace(&mut self.current, Current::Nothing);
+        let (pool, jobs) = match current {
+            Current::Pool(rollout) => (rollout.pool.clone(), rollout.into_jobs()),
+            Current::Scale { pool, jobs, .. } => (pool, jobs),
+            Current::Nothing
+            | Current::Pause { .. }
+            | Current::Reconcile { .. }
+            | Current::ControlPlane(_) => return,
+        };
+        for job in jobs {
+            if job.is_yet_to_create()
+                && let Some(pool) = pools.get_mut(&pool)
+            {
+                pool.nodes.remove(&job.node);
+            }
+            job.stop(site);
         }
+    }
+}
+
+/// What AKS says while it brings new settings of a cluster to everything (recorded).
+pub(super) fn reconciling(began: Timestamp, until: Timestamp, now: Timestamp) -> &'static str {
+    let length = until.duration_since(began).as_secs_f64();
+    let done = now.duration_since(began).as_secs_f64();
+    if done < length * 0.3 {
+        "ProvisioningControlPlane"
+    } else if done < length * 0.4 {
+        "ReconcilingDNS"
+    } else {
+        "ReconcilingAddons"
     }
 }

@@ -146,7 +146,7 @@ impl Bench {
     /// A drain with a deadline so many simulated minutes from now.
     pub(crate) fn drain(&self, node: &str, minutes: i64) -> Effect {
         let deadline = self.clock.at(clock::now()) + minutes.minutes();
-        Effect::DrainNode { node: node.into(), deadline }
+        Effect::DrainNode { node: node.into(), deadline, force: false }
     }
 
     /// A client that repeats refused calls by itself, as kube's do unless told otherwise.

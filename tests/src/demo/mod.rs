@@ -79,6 +79,7 @@ async fn play(stage: &Stage, narrator: &Narrator) -> Result<()> {
 }
 
 async fn first_rollout(stage: &Stage, narrator: &Narrator) -> Result<()> {
+    narrator.show(stage, "what runs", &["inventory"]).await?;
     narrator.show(stage, "what Azure offers", &["get-upgrades", CANARY]).await?;
     narrator.show(stage, "what the plan would do", &["plan", &narrator::example("plan.yaml")]).await?;
     say("applying examples/quickstart/plan.yaml: 1.34 to 1.35, the canary first");

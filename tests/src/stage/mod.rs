@@ -22,6 +22,7 @@
 //! the operator's log and the simulator's log looked like at that moment.
 
 mod azure;
+mod command_line;
 mod hub;
 mod log;
 mod manifests;

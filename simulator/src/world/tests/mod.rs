@@ -1,5 +1,11 @@
 //! The world as a script: calls, the passing of time, and what is to be seen then.
 
+mod aborts;
+mod busy;
+mod force;
+mod oddities;
+mod operations;
+mod outside;
 mod pools;
 mod refusals;
 mod upgrades;
@@ -32,11 +38,13 @@ impl Script {
     }
 
     fn with(pools: &str, rest: &str) -> Self {
+        Self::whole("", &format!("kubernetesVersion: 1.34.4, pools: [{pools}], {rest}"))
+    }
+
+    /// `general` are fields of the scenario, `fields` those of the cluster `weu` besides its name.
+    fn whole(general: &str, fields: &str) -> Self {
         let yaml = format!(
-            "
-            clusters:
-              - {{ subscription: s, resourceGroup: shop, name: weu, kubernetesVersion: 1.34.4, pools: [{pools}], {rest} }}
-            "
+            "{general}\nclusters: [{{ subscription: s, resourceGroup: shop, name: weu, {fields} }}]\n"
         );
         let scenario = Scenario::parse(&yaml).unwrap();
         Self { world: World::new(&scenario), now: "2026-12-05T22:00:00Z".parse().unwrap() }
@@ -49,6 +57,20 @@ impl Script {
     fn pass(&mut self, minutes: i64) {
         self.now = self.now.checked_add(SignedDuration::from_mins(minutes)).unwrap();
         self.world.advance(self.now);
+    }
+
+    /// Lets seconds pass.
+    fn tick(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        self.world.advance(self.now);
+    }
+
+    /// `provisioningState` of the cluster, and of its pools as it shows them.
+    fn states(&mut self) -> Vec<String> {
+        let properties = self.get()["properties"].clone();
+        let pools = properties["agentPoolProfiles"].as_array().unwrap().clone();
+        let state = |properties: &Value| properties["provisioningState"].as_str().unwrap().to_owned();
+        std::iter::once(state(&properties)).chain(pools.iter().map(state)).collect()
     }
 
     fn get(&mut self) -> Value {
@@ -141,6 +163,20 @@ impl Script {
         let outcome = refuse(effect).unwrap_or(Outcome::Done);
         self.world.complete(self.now, id, &outcome);
     }
+}
+
+/// Status, code and message of a refusal.
+fn refused(answer: &Answer) -> (u16, String, String) {
+    let text = |field: &str| answer.body[field].as_str().unwrap_or_default().to_owned();
+    assert!(answer.started.is_none(), "{}", answer.body);
+    (answer.status, text("code"), text("message"))
+}
+
+#[track_caller]
+fn assert_refused(answer: &Answer, status: u16, code: &str, phrase: &str) {
+    let (found, found_code, message) = refused(answer);
+    assert_eq!((found, found_code.as_str()), (status, code), "{message}");
+    assert!(message.contains(phrase), "{message}");
 }
 
 fn cluster() -> ClusterKey {

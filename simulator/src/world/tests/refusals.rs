@@ -2,32 +2,6 @@
 
 use super::*;
 
-/// Status, code and message of a refusal.
-fn refused(answer: &Answer) -> (u16, String, String) {
-    let text = |field: &str| answer.body[field].as_str().unwrap_or_default().to_owned();
-    assert!(answer.started.is_none(), "{}", answer.body);
-    (answer.status, text("code"), text("message"))
-}
-
-#[track_caller]
-fn assert_refused(answer: &Answer, status: u16, code: &str, phrase: &str) {
-    let (found, found_code, message) = refused(answer);
-    assert_eq!((found, found_code.as_str()), (status, code), "{message}");
-    assert!(message.contains(phrase), "{message}");
-}
-
-#[test]
-fn one_operation_per_cluster() {
-    let mut script = Script::new("");
-    let _answer = script.upgrade_control_plane("1.35.3");
-    let again = script.put_cluster(|_| {});
-    assert_refused(&again, 409, "OperationNotAllowed", "in progress upgrade managed cluster operation");
-    let image = script.call(Call::UpgradeNodeImage { pool: pool("apps") });
-    assert_refused(&image, 409, "EtagMismatch", "Another operation is in progress");
-    script.pass(9);
-    assert_eq!(script.call(Call::UpgradeNodeImage { pool: pool("apps") }).status, 202);
-}
-
 #[test]
 fn etags_change_with_every_change_and_guard_writes() {
     let mut script = Script::new("");
@@ -55,6 +29,8 @@ fn control_planes_go_where_they_are_offered_to_go() {
     let mut script = Script::new("");
     let skipped = script.upgrade_control_plane("1.36.2");
     assert_refused(&skipped, 400, "OperationNotAllowed", "Available upgrades: [1.35.3 1.35.1]");
+    let empty = script.put_cluster(|body| body["properties"]["kubernetesVersion"] = json!("1.36"));
+    assert_refused(&empty, 400, "OperationNotAllowed", "to 1.36.2 is not allowed");
     let older = script.upgrade_control_plane("1.34.2");
     assert_refused(&older, 400, "OperationNotAllowed", "Upgrading Kubernetes version 1.34.4 to 1.34.2");
     assert_refused(&script.upgrade_control_plane("1.99.0"), 400, "K8sVersionNotSupported", "1.99.0");
@@ -173,6 +149,174 @@ fn a_put_of_a_cluster_refuses_what_belongs_to_its_pools() {
         body["properties"]["agentPoolProfiles"][0]["orchestratorVersion"] = json!("1.34.2");
     });
     assert_refused(&one, 400, "NotAllAgentPoolOrchestratorVersionSpecifiedAndUnchanged", "all specified");
+}
+
+#[test]
+fn inline_fields_that_are_sent_as_they_were_returned_are_taken() {
+    let mut script = Script::new("");
+    let mut body = script.get();
+    body["properties"]["kubernetesVersion"] = json!("1.35.3");
+    let answer = script.call(Call::PutCluster { cluster: cluster(), body, if_match: None });
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[test]
+fn long_term_support_needs_the_premium_tier_and_its_own_patches_need_long_term_support() {
+    let fields = |plan: &str| {
+        format!("kubernetesVersion: 1.33.100, pools: [{{ name: apps, kubernetesVersion: 1.32.100 }}], {plan}")
+    };
+    let mut script = Script::whole("", &fields("supportPlan: AKSLongTermSupport, sku: { tier: Premium }"));
+    let standard = script.put_cluster(|body| body["sku"]["tier"] = json!("standard"));
+    assert_refused(&standard, 400, "BadRequest", "only available for managed clusters in the Premium tier");
+    let leave = script.put_cluster(|body| body["properties"]["supportPlan"] = json!("KubernetesOfficial"));
+    assert_refused(&leave, 400, "K8sVersionNotSupported", "only available for Long-Term Support (LTS)");
+    // It leaves together with an upgrade to a version that everybody has, skipping a minor on the way.
+    let skip = script.upgrade_control_plane("1.35.3");
+    assert_eq!(skip.status, 200, "{}", skip.body);
+    script.pass(10);
+    let leave = script.put_cluster(|body| {
+        body["properties"]["supportPlan"] = json!("KubernetesOfficial");
+        body["sku"]["tier"] = json!("standard");
+    });
+    assert_eq!((leave.status, &leave.body["sku"]["tier"]), (200, &json!("Standard")));
+
+    let mut script = Script::whole("", &fields("supportPlan: KubernetesOfficial"));
+    let patch = script.upgrade_control_plane("1.33.101");
+    assert_refused(&patch, 400, "K8sVersionNotSupported", "only available for Long-Term Support (LTS)");
+    let onboard = script.put_cluster(|body| {
+        body["properties"]["supportPlan"] = json!("AKSLongTermSupport");
+        body["properties"]["kubernetesVersion"] = json!("1.33.101");
+        body["sku"]["tier"] = json!("Premium");
+    });
+    assert_eq!(onboard.status, 200, "{}", onboard.body);
+
+    let pools = "kubernetesVersion: 1.33.101, pools: [{ name: apps, kubernetesVersion: 1.32.100 }]";
+    let mut script = Script::whole("", pools);
+    let pool = script.upgrade_pool("apps", "1.33.100");
+    assert_refused(&pool, 400, "AgentPoolK8sVersionNotSupported", "1.33.100");
+    assert_eq!(script.upgrade_pool("apps", "1.33.101").status, 200, "as its control plane");
+}
+
+#[test]
+fn a_cluster_out_of_support_goes_back_as_a_whole() {
+    let pools = "kubernetesVersion: 1.31.9, pools: [{ name: apps }]";
+    let mut script = Script::whole("", pools);
+    let alone = script.upgrade_control_plane("1.34.4");
+    assert_refused(&alone, 400, "NotAllAgentPoolOrchestratorVersionSpecifiedAndUnchanged", "all specified");
+    let skipped = script.upgrade_control_plane("1.35.3");
+    assert_refused(&skipped, 400, "OperationNotAllowed", "Available upgrades: [1.34.4 1.34.2]");
+    let whole = script.put_cluster(|body| {
+        body["properties"]["kubernetesVersion"] = json!("1.34.4");
+        body["properties"]["agentPoolProfiles"][0]["orchestratorVersion"] = json!("1.34.4");
+    });
+    assert_eq!(whole.status, 200, "{}", whole.body);
+}
+
+#[test]
+fn previews_are_shown_and_refused_where_the_region_says_so() {
+    let versions = "kubernetesVersions: [{ version: 1.34.4 }, { version: 1.35.0, preview: true }]";
+    for (refuse, status) in [("true", 400), ("false", 200)] {
+        let general = format!("regions: {{ westeurope: {{ {versions}, refusePreviews: {refuse} }} }}");
+        let mut script = Script::whole(&general, "kubernetesVersion: 1.34.4, pools: [{ name: apps }]");
+        let profile = script.call(Call::ClusterUpgradeProfile { cluster: cluster() }).body;
+        assert_eq!(profile["properties"]["controlPlaneProfile"]["upgrades"][0]["isPreview"], true);
+        assert_eq!(script.upgrade_control_plane("1.35.0").status, status);
+    }
+}
+
+#[test]
+fn times_of_an_upgrade_have_their_bounds_and_spot_pools_no_surge() {
+    let mut script =
+        Script::with("{ name: apps, extra: { scaleSetPriority: Spot, upgradeSettings: null } }", "");
+    let mut settings = |settings: Value| {
+        let answer = script.put_pool("apps", |properties| properties["upgradeSettings"] = settings);
+        script.pass(1);
+        answer
+    };
+    let spot = settings(json!({ "maxSurge": "1" }));
+    assert_refused(&spot, 400, "InvalidParameter", "Spot pools can't set max surge");
+    assert_eq!(spot.body["target"], "agentPoolProfile.upgrade.maxSurge");
+    for (field, too_much, enough) in
+        [("drainTimeoutInMinutes", 1441, 1440), ("nodeSoakDurationInMinutes", 31, 30)]
+    {
+        assert_refused(&settings(json!({ field: too_much })), 400, "InvalidParameter", field);
+        assert_eq!(settings(json!({ field: enough })).status, 200, "{field}");
+    }
+    assert_refused(
+        &settings(json!({ "drainTimeoutInMinutes": 4 })),
+        400,
+        "InvalidParameter",
+        "between 5 and 1440",
+    );
+}
+
+#[test]
+fn the_autoscaler_has_the_say_on_the_size_of_its_pools() {
+    let extra = "extra: { enableAutoScaling: true, minCount: 1, maxCount: 5 }";
+    let mut script = Script::with(&format!("{{ name: apps, count: 3, {extra} }}"), "");
+    let within = script.put_pool("apps", |properties| properties["count"] = json!(5));
+    assert_eq!((within.status, &within.body["properties"]["count"]), (200, &json!(3)));
+    script.pass(1);
+    let outside = script.put_pool("apps", |properties| properties["count"] = json!(6));
+    assert_refused(&outside, 400, "InvalidParameter", "count 6 is outside of min 1 and max 5");
+    let manual = script.put_pool("apps", |properties| {
+        properties["enableAutoScaling"] = json!(false);
+        properties["count"] = json!(6);
+    });
+    assert_eq!(manual.body["properties"]["provisioningState"], "Scaling");
+}
+
+#[test]
+fn a_stopped_pool_is_not_upgraded_by_itself() {
+    let mut script = Script::with(
+        "{ name: apps, kubernetesVersion: 1.34.2, extra: { powerState: { code: Stopped } } }",
+        "",
+    );
+    assert_refused(&script.upgrade_pool("apps", "1.34.4"), 400, "OperationNotAllowed", "in stopped state");
+    let image = script.call(Call::UpgradeNodeImage { pool: pool("apps") });
+    assert_refused(&image, 400, "OperationNotAllowed", "in stopped state");
+}
+
+#[test]
+fn a_rollback_goes_one_step_back_with_automatic_upgrades_off() {
+    let fields = "kubernetesVersion: 1.34.4, autoUpgradeChannel: none, pools: [{ name: apps, kubernetesVersion: 1.34.2, nodeImage: old }]";
+    let mut script = Script::whole("", fields);
+    let to = |script: &mut Script, version: &str, image: &str| {
+        script.put_pool("apps", |properties| {
+            properties["orchestratorVersion"] = json!(version);
+            properties["nodeImageVersion"] = json!(image);
+        })
+    };
+    let newest = "AKSUbuntu-2204gen2containerd-202611.10.0";
+    let _answer = script.upgrade_pool("apps", "1.34.4");
+    script.pass(60);
+    let mixed = to(&mut script, "1.34.2", "AKSUbuntu-2204gen2containerd-202609.01.0");
+    assert_refused(
+        &mixed,
+        400,
+        "InvalidParameter",
+        "is not accepted. NodeImageVersion can only be current version",
+    );
+    let channel = |script: &mut Script, channel: &str| {
+        let answer = script
+            .put_cluster(|body| body["properties"]["autoUpgradeProfile"]["upgradeChannel"] = json!(channel));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        script.pass(1);
+    };
+    channel(&mut script, "patch");
+    assert_refused(
+        &to(&mut script, "1.34.2", "old"),
+        400,
+        "InvalidParameter",
+        "channel patch of the cluster",
+    );
+    channel(&mut script, "none");
+    assert_eq!(to(&mut script, "1.34.2", "old").status, 200);
+    script.pass(60);
+    // There is nothing to go back to after going back.
+    let profile = script.call(Call::PoolUpgradeProfile { pool: pool("apps") }).body;
+    assert!(profile["properties"].get("recentlyUsedVersions").is_none());
+    assert_eq!(to(&mut script, "1.34.4", newest).status, 400);
 }
 
 #[test]

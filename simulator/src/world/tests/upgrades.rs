@@ -48,16 +48,22 @@ fn a_pool_upgrade_adds_surge_nodes_reimages_in_batches_and_removes_them() {
     assert_eq!(script.get()["properties"]["provisioningState"], "Succeeded");
 
     script.pass(1);
-    assert_eq!(script.status(&answer)["status"], "RollingUpgradeAddingSurgeNodes");
+    assert_eq!(script.status(&answer)["status"], "RollingUpgradeCreatingSurgeNodes");
     script.pass(3);
     assert_eq!(
         script.nodes("apps"),
         ["000000 1.34.2 c", "000001 1.34.2 c", "000002 1.34.2", "000003 1.34.4 s", "000004 1.34.4 s"]
     );
-    assert_eq!(script.status(&answer)["status"], "RollingUpgradeUpgradingNodes: 0/3 nodes completed");
+    assert_eq!(
+        script.status(&answer)["status"],
+        "RollingUpgradeUpgradingNodes: 0/3 nodes completed; 0 errors"
+    );
     script.pass(4);
     assert_eq!(script.nodes("apps")[..3], ["000000 1.34.4", "000001 1.34.4", "000002 1.34.2 c"]);
-    assert_eq!(script.status(&answer)["status"], "RollingUpgradeUpgradingNodes: 2/3 nodes completed");
+    assert_eq!(
+        script.status(&answer)["status"],
+        "RollingUpgradeUpgradingNodes: 2/3 nodes completed; 0 errors"
+    );
     script.pass(3);
     assert_eq!(script.status(&answer)["status"], "RollingUpgradeRemovingSurgeNodes");
     script.pass(1);
@@ -155,6 +161,7 @@ fn a_driver_gets_every_step_and_the_world_waits_for_it() {
     assert_eq!(script.get()["properties"]["provisioningState"], "Upgrading");
     let effects = script.drive(1, |_| None);
     assert_eq!(effects, [Effect::UpgradeControlPlane { version: "1.35.3".into() }]);
+    script.pass(3);
     assert_eq!(script.get()["properties"]["provisioningState"], "Succeeded");
 }
 

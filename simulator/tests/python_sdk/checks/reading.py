@@ -1,7 +1,6 @@
 """Calls that change nothing."""
 
 import yaml
-from azure.core.rest import HttpRequest
 
 from .azure import client, cluster_id, expect, expect_in
 
@@ -76,28 +75,12 @@ def check_the_upgrades_of_a_pool():
 
 def check_the_versions_of_a_region():
     minors = {minor.version: minor for minor in client().managed_clusters.list_kubernetes_versions("westeurope").values_property}
-    expect("minors", sorted(minors), ["1.33", "1.34", "1.35", "1.36", "1.37"])
+    expect("minors", sorted(minors), ["1.33", "1.34", "1.35", "1.36", "1.37", "1.38"])
     expect("patches of 1.35", sorted(minors["1.35"].patch_versions), ["1.35.1", "1.35.3"])
     expect("upgrades of 1.35.3", minors["1.35"].patch_versions["1.35.3"].upgrades, ["1.36.2"])
     expect("the default", [name for name, minor in minors.items() if minor.is_default], ["1.35"])
-    expect("previews", [name for name, minor in minors.items() if minor.is_preview], ["1.37"])
+    expect("previews", [name for name, minor in minors.items() if minor.is_preview], ["1.38"])
     expect("long-term support", "AKSLongTermSupport" in minors["1.33"].capabilities.support_plan, True)
-
-
-def check_the_versions_for_a_new_pool():
-    versions = client().agent_pools.get_available_agent_pool_versions(GROUP, CLUSTER).agent_pool_versions
-    expect("versions", sorted(version.kubernetes_version for version in versions), ["1.33.101", "1.34.2", "1.34.4"])
-
-
-def check_the_machines_of_a_pool():
-    machines = list(client().machines.list(GROUP, CLUSTER, "apps"))
-    expect("how many", len(machines), 2)
-    for machine in machines:
-        expect_in("name", "aks-apps-", machine.name)
-        expect_in("resource", "/virtualMachineScaleSets/aks-apps-", machine.properties.resource_id)
-        expect("addresses", [address.family for address in machine.properties.network.ip_addresses], ["IPv4"])
-        one = client().machines.get(GROUP, CLUSTER, "apps", machine.name)
-        expect("the same machine by its name", one.properties.resource_id, machine.properties.resource_id)
 
 
 def check_a_kubeconfig():
@@ -110,14 +93,3 @@ def check_a_kubeconfig():
     clusters = {cluster["name"]: cluster["cluster"] for cluster in kubeconfig["clusters"]}
     expect_in("server", "https://", clusters[context["context"]["cluster"]]["server"])
     expect("users", [user["name"] for user in kubeconfig["users"]], [context["context"]["user"]])
-
-
-def check_the_node_images_of_a_region():
-    """The SDK has no method for it in its stable API version, and `send_request` for such calls."""
-    azure = client()
-    path = f"/subscriptions/{azure._config.subscription_id}/providers/Microsoft.ContainerService/locations/westeurope"
-    request = HttpRequest("GET", f"{{endpoint}}{path}/nodeImageVersions?api-version=2026-07-02-preview")
-    response = azure.send_request(request)
-    response.raise_for_status()
-    images = [image["fullName"] for image in response.json()["value"]]
-    expect_in("images", "AKSUbuntu-2204gen2containerd-202611.10.0", images)

@@ -34,6 +34,10 @@ def check_a_version_of_a_pool_must_exist():
     refuse_pool("refusing", "1.34.3", "AgentPoolK8sVersionNotSupported", "Version 1.34.3 is not supported")
 
 
+def check_a_control_plane_does_not_leave_its_pools_behind():
+    refuse_control_plane("old", "1.37.0", "NodePoolMcVersionIncompatible", "Node pool version 1.33.101")
+
+
 def check_a_stopped_cluster_is_not_upgraded():
     refuse_control_plane("stopped", "1.35.3", "OperationNotAllowed", "stopped state", group="read")
 
@@ -69,13 +73,6 @@ def check_a_cluster_that_is_not_there():
     expect_error(
         lambda: client().managed_clusters.get(GROUP, "nowhere"),
         ResourceNotFoundError, 404, "ResourceNotFound", "managedClusters/nowhere",
-    )
-
-
-def check_a_resource_group_that_is_not_there():
-    expect_error(
-        lambda: client().managed_clusters.get("nowhere", "weu"),
-        ResourceNotFoundError, 404, "ResourceGroupNotFound", "nowhere",
     )
 
 

@@ -1,0 +1,110 @@
+//! What `docs/azure-role.json` grants is what the operator asks of Azure: no more, and no less. Tests only.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use azure_mgmt_containerservice::CallKind;
+use serde_json::Value;
+
+/// Granted before they are asked for, so that the role is right for the releases that will: to stop what runs,
+/// and to keep to the clusters' own maintenance windows. `docs/azure.md` says so.
+const SOON: [&str; 3] = [
+    "Microsoft.ContainerService/managedClusters/abort/action",
+    "Microsoft.ContainerService/managedClusters/agentPools/abort/action",
+    "Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read",
+];
+
+/// How a call looks in the operator's source.
+const fn forms(kind: CallKind) -> &'static [&'static str] {
+    match kind {
+        CallKind::ListClusters => &["managed_clusters().list(", "managed_clusters().list_by_resource_group("],
+        CallKind::GetCluster => &["managed_clusters().get("],
+        CallKind::PutCluster => &["managed_clusters().put("],
+        CallKind::ClusterUpgradeProfile => &["managed_clusters().upgrade_profile("],
+        CallKind::UserCredential => &["managed_clusters().user_credential("],
+        CallKind::AbortCluster => &["managed_clusters().abort("],
+        CallKind::AvailablePoolVersions => &["managed_clusters().available_agent_pool_versions("],
+        CallKind::ListPools => &["agent_pools().list("],
+        CallKind::GetPool => &["agent_pools().get("],
+        CallKind::PutPool => &["agent_pools().put("],
+        CallKind::PoolUpgradeProfile => &["agent_pools().upgrade_profile("],
+        CallKind::UpgradeNodeImage => &["agent_pools().upgrade_node_image("],
+        CallKind::AbortPool => &["agent_pools().abort("],
+        CallKind::ListMachines => &["agent_pools().machines("],
+        CallKind::GetMachine => &["agent_pools().machine("],
+        CallKind::ListMaintenanceConfigurations => &["maintenance_configurations().list("],
+        CallKind::GetMaintenanceConfiguration => &["maintenance_configurations().get("],
+        CallKind::KubernetesVersions => &["locations().kubernetes_versions("],
+        CallKind::NodeImageVersions => &["locations().node_image_versions("],
+        CallKind::OperationStatus => &["operations().status(", "operations().status_by_id("],
+        CallKind::OperationResult => &["operations().result("],
+        CallKind::ListPermissions => &["authorization().permissions("],
+        CallKind::ListLocks => &["authorization().locks("],
+    }
+}
+
+#[test]
+fn the_role_grants_what_the_operator_asks_for_and_nothing_else() {
+    let source = source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let made = CallKind::ALL.into_iter().filter(|kind| forms(*kind).iter().any(|form| source.contains(form)));
+    let needed: BTreeSet<_> = made.map(CallKind::action).collect();
+    let early: Vec<_> = SOON.into_iter().filter(|action| needed.contains(action)).collect();
+    assert!(early.is_empty(), "asked for by now, so no longer in SOON, nor said to be unused: {early:?}");
+
+    let wanted: BTreeSet<String> = needed.into_iter().chain(SOON).map(str::to_owned).collect();
+    assert_eq!(granted(), wanted, "docs/azure-role.json (left) and the calls in operator/src (right)");
+}
+
+#[test]
+fn each_call_is_made_in_a_form_that_is_looked_for() {
+    let source = source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let all: Vec<_> = CallKind::ALL.into_iter().flat_map(forms).collect();
+    for accessor in all.iter().filter_map(|form| form.split_once('.')).map(|(accessor, _)| accessor) {
+        for (at, _) in source.match_indices(&format!(".{accessor}")) {
+            let call = &source[at + 1..];
+            let known = all.iter().any(|form| call.starts_with(**form));
+            assert!(known, "not recognised: {}", call.chars().take(80).collect::<String>());
+        }
+    }
+}
+
+#[test]
+fn the_documentation_has_each_permission_in_its_table() {
+    let page = fs::read_to_string(docs().join("azure.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let rows: BTreeSet<_> = rows
+        .map(|(action, _)| action)
+        .filter(|action| action.starts_with("managedClusters/") || action.starts_with("locations/"))
+        .map(|action| format!("Microsoft.ContainerService/{action}"))
+        .collect();
+    assert_eq!(rows, granted(), "docs/azure.md (left) and docs/azure-role.json (right)");
+}
+
+fn granted() -> BTreeSet<String> {
+    let role: Value =
+        serde_json::from_str(&fs::read_to_string(docs().join("azure-role.json")).unwrap()).unwrap();
+    for field in ["NotActions", "DataActions", "NotDataActions"] {
+        assert_eq!(role[field], Value::Array(Vec::new()), "{field}");
+    }
+    let actions = role["Actions"].as_array().unwrap();
+    let set: BTreeSet<_> = actions.iter().map(|action| action.as_str().unwrap().to_owned()).collect();
+    assert_eq!(set.len(), actions.len(), "an action is there twice");
+    set
+}
+
+fn docs() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
+}
+
+/// The operator's source without line breaks and indentation, so that a call is found however it is laid out.
+fn source(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&source(&path));
+        } else if !path.ends_with("azure/role.rs") {
+            text.extend(fs::read_to_string(&path).unwrap().split_whitespace());
+        }
+    }
+    text
+}

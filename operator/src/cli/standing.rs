@@ -1,0 +1,95 @@
+//! How an AKSCluster itself stands: whether what is shown of it is known, and since when.
+
+use crds::AKSCluster;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    hub::Found,
+    output::{local, local_in_zone},
+};
+
+/// Which AKSCluster, and whether it could be read.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Standing {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// The condition Ready; `None` before the first look.
+    pub(super) ready: Option<Ready>,
+    /// Why nothing else is known of it.
+    pub(super) error: Option<String>,
+}
+
+/// The condition Ready of an AKSCluster.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ready {
+    status: String,
+    pub(super) reason: String,
+    message: String,
+    /// Since when it has this status.
+    since: Timestamp,
+}
+
+impl Standing {
+    pub(super) fn of(found: &Found) -> Self {
+        let (namespace, name) = (found.namespace.clone(), found.name.clone());
+        let cluster = match &found.cluster {
+            Ok(cluster) => cluster,
+            Err(error) => {
+                let error = Some(format!("the AKSCluster cannot be read: {error}"));
+                return Self { namespace, name, ready: None, error };
+            }
+        };
+        let ready = ready(cluster);
+        let observed = cluster.status.as_ref().is_some_and(|status| status.cluster.is_some());
+        let error = (!observed).then(|| match &ready {
+            Some(ready) => format!("{}: {}", ready.reason, ready.message),
+            None => "not looked at yet: see whether the operator runs".to_owned(),
+        });
+        Self { namespace, name, ready, error }
+    }
+
+    /// Whether Azure and the cluster can be read now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.error.is_none() && self.ready.as_ref().is_some_and(|ready| ready.status == "True")
+    }
+
+    /// Whether what is shown of Azure may be old.
+    pub(super) fn is_stale(&self) -> bool {
+        !self.is_ready() && self.ready.as_ref().is_none_or(|ready| ready.reason != "ClusterUnreachable")
+    }
+
+    /// In a word, and since when it is not well.
+    pub(super) fn words(&self) -> String {
+        match &self.ready {
+            Some(ready) if ready.status == "True" => "Ready".to_owned(),
+            Some(ready) => format!("{} since {}", ready.reason, local(ready.since)),
+            None => "Unknown".to_owned(),
+        }
+    }
+
+    /// In a sentence.
+    pub(super) fn sentence(&self) -> String {
+        match &self.ready {
+            Some(ready) => {
+                let (reason, since) = (&ready.reason, local_in_zone(ready.since));
+                let word = if ready.status == "True" { "Ready" } else { reason };
+                format!("{word} since {since}: {}", ready.message)
+            }
+            None => "Unknown".to_owned(),
+        }
+    }
+}
+
+fn ready(cluster: &AKSCluster) -> Option<Ready> {
+    let conditions = cluster.status.as_ref().map(|status| status.conditions.as_slice())?;
+    let ready = conditions.iter().find(|condition| condition.type_ == "Ready")?;
+    Some(Ready {
+        status: ready.status.clone(),
+        reason: ready.reason.clone(),
+        message: ready.message.clone(),
+        since: ready.last_transition_time.0,
+    })
+}
