@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AbortOfNothing, DenyPolicy, DeprecatedApi, DurationSpec, Fault, Lock, QuirkRule, ScenarioError, Subnet,
+    AbortOfNothing, DenyPolicy, DeprecatedApi, DurationSpec, Fault, QuirkRule, ScenarioError, Subnet,
     WhenBusy, invalid, region::check_version, workloads::WorkloadRule,
 };
 use crate::effects::ClusterKey;
@@ -76,9 +76,6 @@ pub struct ClusterSpec {
     /// A policy that denies every write.
     #[serde(default)]
     pub policy: Option<DenyPolicy>,
-    /// A management lock.
-    #[serde(default)]
-    pub lock: Option<Lock>,
     /// The subnet of its nodes; one that is never full when absent.
     #[serde(default)]
     pub subnet: Option<Subnet>,

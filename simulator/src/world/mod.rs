@@ -16,6 +16,7 @@ mod document;
 mod failure;
 mod ids;
 mod job;
+mod manager;
 mod oddities;
 mod operation;
 mod outbox;
@@ -43,17 +44,20 @@ use serde_json::Value;
 
 pub use call::{Answer, Call, PoolKey, Remaining, Started};
 pub use cluster::Endpoint;
+pub use manager::{GroupKey, ManagerCall, ResourceFilter, Scope};
 pub use operation::OperationView;
 pub use pool::WorldNode;
 pub use quirks::{Delivery, QuirkView};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
 pub(crate) use call::Refusal;
+pub(crate) use manager::{Known, Namespace, ResourceType};
 
 use automation::Automation;
 use catalog::Catalog;
 use cluster::Cluster;
 use ids::Ids;
+use manager::Manager;
 use operation::Operations;
 use outbox::{Driver, Outbox};
 use quirks::Quirks;
@@ -84,6 +88,7 @@ pub struct World {
     /// Where the API servers are that nobody outside plays.
     api_servers: Option<Endpoint>,
     quirks: Quirks,
+    manager: Manager,
 }
 
 impl World {
@@ -100,6 +105,7 @@ impl World {
                 .or_insert_with(|| Catalog::new(&RegionSpec::default()));
             clusters.insert(spec.key(), Cluster::new(spec, &scenario.durations, catalog, &mut ids));
         }
+        let manager = Manager::new(scenario, &clusters);
         Self {
             clusters,
             busy: BTreeSet::new(),
@@ -114,6 +120,7 @@ impl World {
             throttle: scenario.throttling.then(Throttle::default),
             api_servers: None,
             quirks: Quirks::new(scenario),
+            manager,
         }
     }
 
@@ -321,6 +328,7 @@ impl World {
             Call::OperationResult { subscription, location, id } => {
                 self.operation_result(now, &subscription, &location, &id)
             }
+            Call::Manager(call) => self.manage(call),
         }
     }
 
