@@ -1,6 +1,9 @@
 //! Which Azure, and as whom: chosen explicitly by flags or the usual environment variables.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use azure_core::credentials::TokenCredential;
 use azure_mgmt_containerservice::{Client, ClientOptions, Cloud, CredentialConfig, DEFAULT_API_VERSION};
@@ -144,7 +147,7 @@ fn credential(args: &AzureArgs, cloud: Cloud) -> Result<CredentialConfig, Invali
         CredentialName::WorkloadIdentity => CredentialConfig::WorkloadIdentity {
             tenant_id: tenant("workload-identity")?,
             client_id: client("workload-identity")?,
-            token_file: args.azure_federated_token_file.clone().filter(is_given).ok_or(
+            token_file: args.azure_federated_token_file.clone().filter(|path| is_given(path)).ok_or(
                 InvalidAzureSettings::Missing {
                     credential: "workload-identity",
                     flag: "--azure-federated-token-file",
@@ -185,7 +188,7 @@ fn given(value: &Option<String>) -> Option<String> {
     value.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn is_given(path: &PathBuf) -> bool {
+fn is_given(path: &Path) -> bool {
     !path.as_os_str().is_empty()
 }
 
