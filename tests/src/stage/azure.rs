@@ -1,6 +1,7 @@
 //! A second pair of eyes on Azure: documents as any other client reads them.
 
 use anyhow::{Context as _, Result};
+use reqwest::{Method, Response};
 use serde_json::Value;
 use simulator::scenario::Identity;
 
@@ -27,6 +28,18 @@ impl Stage {
     /// # Errors
     /// When Azure does not answer.
     pub async fn arm(&self, cluster: &str, below: &str) -> Result<Value> {
+        Ok(self.ask(Method::GET, cluster, below).await?.json().await?)
+    }
+
+    /// Something that somebody else asks of Azure, for example `/abort`.
+    ///
+    /// # Errors
+    /// When Azure refuses.
+    pub async fn arm_post(&self, cluster: &str, below: &str) -> Result<()> {
+        self.ask(Method::POST, cluster, below).await.map(drop)
+    }
+
+    async fn ask(&self, method: Method, cluster: &str, below: &str) -> Result<Response> {
         let ready = self.simulator.ready();
         let ca = reqwest::Certificate::from_pem(ready.ca_pem.as_bytes())?;
         let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
@@ -39,6 +52,6 @@ impl Stage {
         let token = token["access_token"].as_str().context("a token")?;
         let id = self.resource_id(cluster);
         let url = format!("{}{id}{below}?api-version={API_VERSION}", ready.endpoint);
-        Ok(client.get(url).bearer_auth(token).send().await?.error_for_status()?.json().await?)
+        Ok(client.request(method, url).bearer_auth(token).send().await?.error_for_status()?)
     }
 }
