@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     effects::ClusterKey,
+    identity,
     scenario::{Fault, QuirkRule},
     server::Shared,
 };
@@ -29,6 +30,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/quirks", get(quirks).post(add_quirk))
         .route("/quirks/{id}", delete(remove_quirk))
         .route("/issuers", post(trust_issuer))
+        .route("/metadata/identity/oauth2/token", get(identity::machine))
+        .route("/msi/token", get(identity::app_service))
 }
 
 async fn log(State(shared): State<Arc<Shared>>) -> Response {

@@ -40,6 +40,9 @@ pub struct LogEntry {
     /// The quirks that had a hand in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quirks: Vec<QuirkName>,
+    /// What it asked for that the simulator does not model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// The calls so far, oldest first.

@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) kube_log: Log,
     pub(crate) clock: SimulatedClock,
     pub(crate) holds: Holds,
+    pub(crate) request_ids: arm::RequestIds,
     /// `https://127.0.0.1:PORT`
     pub(crate) endpoint: String,
     /// The real instant of the start.
@@ -92,10 +93,12 @@ pub struct Ready {
     pub ca_pem: String,
     /// The tenant.
     pub tenant: String,
-    /// The subscriptions that have clusters.
+    /// The subscriptions that there are.
     pub subscriptions: Vec<String>,
     /// Base URL of the control port.
     pub control: String,
+    /// Where managed identities get their tokens, as on a virtual machine.
+    pub managed_identity: String,
     /// Simulated time, in the text form of a time scale.
     pub clock: String,
 }
@@ -163,16 +166,21 @@ impl Simulator {
         let endpoint = format!("https://{address}");
         let tenant = Tenant::new(scenario.tenant.clone(), endpoint.clone(), scenario.identities.clone())?;
         let clock = SimulatedClock { scale: clock, real_now };
-        let subscriptions: BTreeSet<_> =
-            scenario.clusters.iter().map(|cluster| cluster.subscription.clone()).collect();
+        let subscriptions: BTreeSet<_> = scenario
+            .subscriptions
+            .iter()
+            .map(|subscription| &subscription.id)
+            .chain(scenario.clusters.iter().map(|cluster| &cluster.subscription))
+            .collect();
         let ready = Ready {
             endpoint: endpoint.clone(),
             authority: endpoint.clone(),
             issuer: tenant.issuer.clone(),
             ca_pem: server.ca_pem,
             tenant: scenario.tenant.clone(),
-            subscriptions: subscriptions.into_iter().collect(),
+            subscriptions: subscriptions.into_iter().cloned().collect(),
             control: format!("http://{control_address}"),
+            managed_identity: format!("http://{control_address}/metadata/identity/oauth2/token"),
             clock: clock.scale.to_string(),
         };
         let supervisor = Supervisor::default();
@@ -188,6 +196,7 @@ impl Simulator {
             kube_log: Log::default(),
             clock,
             holds: Holds::default(),
+            request_ids: arm::RequestIds::default(),
             endpoint,
             started: real_now(),
         });

@@ -1,20 +1,34 @@
 //! Azure Resource Manager's front: checks the caller, understands the URL, asks the world,
 //! and puts the answer into ARM's headers. Decides nothing about clusters.
+//!
+//! A request goes through the stages in the order of Azure: token, URL, api-version, role, body; then
+//! subscription, group, locks and throttling, which the world looks after.
 
+mod address;
+mod authorize;
+mod headers;
+mod manager;
+mod metadata;
 mod path;
+mod request;
 mod respond;
 mod sign;
+mod versions;
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, Method, Uri, header},
+    extract::{Request, State},
+    http::Method,
     response::Response,
+    routing::get,
 };
 use serde_json::Value;
+
+use address::Address;
+use authorize::Caller;
+use request::Incoming;
 
 use crate::{
     hold::Hold,
@@ -23,6 +37,7 @@ use crate::{
     world::{Answer, Call, Refusal},
 };
 
+pub(crate) use headers::RequestIds;
 pub(crate) use sign::Signer;
 
 /// What a request comes to: the answer, and what the log says about it.
@@ -31,27 +46,46 @@ struct Handled {
     mutation: bool,
     caller: Option<String>,
     simulated: Option<jiff::Timestamp>,
+    /// What a model of Azure would have and this one has not.
+    missing: Option<String>,
+}
+
+/// A request that is understood and allowed.
+struct Understood {
+    call: Call,
+    address: Address,
+    caller: Caller,
+}
+
+/// A request that is not, and what is known about it.
+struct Refused {
+    refusal: Refusal,
+    caller: Option<String>,
+    missing: Option<String>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, caller: None, missing: None }
+    }
 }
 
 /// Everything that is not an endpoint of the tenant.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().fallback(handle)
+    Router::new().route("/metadata/endpoints", get(metadata::endpoints)).fallback(handle)
 }
 
-async fn handle(
-    State(shared): State<Arc<Shared>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Handled { answer, mutation, caller, simulated } =
-        answer(&shared, &method, &uri, &headers, &body).await;
+async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (incoming, body) = Incoming::new(request);
+    let Handled { answer, mutation, caller, simulated, missing } = match request::read(body).await {
+        Ok(body) => answer(&shared, &incoming, &body).await,
+        Err(refusal) => refused(&incoming, refusal.into()),
+    };
     let entry = LogEntry {
         simulated: simulated.unwrap_or_else(|| shared.clock.now()),
         real: (shared.clock.real_now)(),
-        method: method.to_string(),
-        path: uri.path().to_owned(),
+        method: incoming.method.to_string(),
+        path: incoming.path.clone(),
         status: answer.status,
         mutation,
         accepted: answer.is_success(),
@@ -59,118 +93,124 @@ async fn handle(
         caller,
         lost: answer.delivery.lost,
         quirks: answer.delivery.quirks.clone(),
+        missing,
     };
     tracing::debug!(method = entry.method, path = entry.path, status = entry.status, "request");
-    let mutation = entry.mutation;
     shared.log.add(entry);
     if mutation {
         shared.holds.pass(Hold::Answers).await;
     }
-    respond::deliver(&shared, &uri, answer).await
+    respond::deliver(&shared, &incoming, answer).await
 }
 
-async fn answer(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Handled {
-    let refused = |refusal: Refusal, caller: Option<String>| Handled {
-        answer: refusal.into(),
-        mutation: *method != Method::GET,
-        caller,
-        simulated: None,
-    };
-    let caller = match check_token(shared, headers) {
-        Ok(caller) => caller,
-        Err(refusal) => return refused(refusal, None),
-    };
-    let call = match understand(shared, method, uri, headers, body) {
-        Ok(call) => call,
-        Err(refusal) => return refused(refusal, Some(caller)),
+async fn answer(shared: &Shared, incoming: &Incoming, body: &[u8]) -> Handled {
+    let Understood { call, address, caller } = match understand(shared, incoming, body) {
+        Ok(understood) => understood,
+        Err(refusal) => return refused(incoming, *refusal),
     };
     let mutation = call.is_mutation();
     if mutation {
         shared.holds.pass(Hold::Requests).await;
     }
-    match shared.world.call(caller.clone(), call).await {
-        Ok((simulated, answer)) => {
-            Handled { answer, mutation, caller: Some(caller), simulated: Some(simulated) }
+    match shared.world.call(caller.object_id.clone(), call).await {
+        Ok((simulated, mut answer)) => {
+            if answer.is_success() {
+                caller.filter(&address, &mut answer.body);
+            }
+            if incoming.method == Method::HEAD && answer.is_success() {
+                answer = Answer { status: 204, body: Value::Null, ..answer };
+            }
+            Handled {
+                answer,
+                mutation,
+                caller: Some(caller.object_id),
+                simulated: Some(simulated),
+                missing: None,
+            }
         }
-        Err(stopped) => refused(arm_error(503, "ServiceUnavailable", &stopped.to_string()), Some(caller)),
+        Err(stopped) => {
+            let refusal = Refusal::arm(503, "ServiceUnavailable", stopped.to_string());
+            refused(incoming, Refused { caller: Some(caller.object_id), ..refusal.into() })
+        }
     }
 }
 
-/// The object id of the caller.
-fn check_token(shared: &Shared, headers: &HeaderMap) -> Result<String, Refusal> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| {
-        arm_error(
-            401,
-            "AuthenticationFailed",
-            "Authentication failed. The 'Authorization' header is missing.",
-        )
-    })?;
-    let claims = shared.tenant.arm_caller(token).map_err(|error| {
-        use jsonwebtoken::errors::ErrorKind;
-        let (code, message) = if matches!(error.kind(), ErrorKind::ExpiredSignature) {
-            (
-                "ExpiredAuthenticationToken",
-                "The access token expiry UTC time is earlier than current UTC time.",
-            )
-        } else if matches!(error.kind(), ErrorKind::InvalidAudience) {
-            (
-                "InvalidAuthenticationTokenAudience",
-                "The access token has been obtained for wrong audience or resource.",
-            )
-        } else {
-            ("InvalidAuthenticationToken", "The access token is invalid.")
-        };
-        arm_error(401, code, message)
-    })?;
-    Ok(claims.oid)
+fn refused(incoming: &Incoming, refused: Refused) -> Handled {
+    let Refused { refusal, caller, missing } = refused;
+    let mutation = ![Method::GET, Method::HEAD].contains(&incoming.method);
+    Handled { answer: refusal.into(), mutation, caller, simulated: None, missing }
 }
 
-fn understand(
+fn understand(shared: &Shared, incoming: &Incoming, body: &[u8]) -> Result<Understood, Box<Refused>> {
+    let caller = incoming.caller(shared).map_err(|refusal| Box::new(refusal.into()))?;
+    let object_id = caller.object_id.clone();
+    let result = understand_call(shared, incoming, body, caller);
+    result.map_err(|refused| Box::new(Refused { caller: Some(object_id), ..refused }))
+}
+
+fn understand_call(
     shared: &Shared,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Call, Refusal> {
-    let query = uri.query().unwrap_or_default();
-    let version = path::parameter(query, "api-version").ok_or_else(|| {
-        arm_error(
-            400,
-            "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.",
-        )
-    })?;
-    if version.len() < 10 || version.get(..10).is_none_or(|day| day.parse::<jiff::civil::Date>().is_err()) {
-        let message = format!("The api-version '{version}' is invalid.");
-        return Err(arm_error(400, "InvalidApiVersionParameter", &message));
-    }
-    let body = if body.is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_slice(body).map_err(|error| {
-            let message =
-                format!("The request content was invalid and could not be deserialized: '{error}'.");
-            arm_error(400, "InvalidRequestContent", &message)
-        })?
+    incoming: &Incoming,
+    body: &[u8],
+    caller: Caller,
+) -> Result<Understood, Refused> {
+    let Incoming { method, path, query, .. } = incoming;
+    // HEAD is GET without the body.
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let version = path::parameter(query, "api-version").ok_or_else(versions::missing)?;
+    let Some(address) = Address::parse(method, path) else {
+        let message = "The request did not have a subscription or a valid tenant level resource provider.";
+        let refusal = Refusal::arm(404, "MissingSubscription", message);
+        return Err(missing(incoming, refusal, format!("{method} {path}")));
     };
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
-    let if_match = text(header::IF_MATCH).map(str::to_owned);
-    let call = path::parse(method, uri.path(), query, body, if_match).ok_or_else(|| {
-        tracing::warn!(%method, path = uri.path(), "a call that is not modelled");
-        let message = format!("No HTTP resource was found that matches the request URI '{}'.", uri.path());
-        arm_error(404, "InvalidResourceType", &message)
-    })?;
-    if let Call::Operation { .. } | Call::OperationResult { .. } = &call
-        && !shared.signer.is_signed(uri.path(), query)
-    {
-        let message = "The operation URL must be used exactly as it was returned.";
-        return Err(arm_error(403, "AuthorizationFailed", message));
+    let call = path::parse(method, path, query, Value::Null, None);
+    let signed = check_signature(shared, incoming, call.as_ref())?;
+    if !signed {
+        if let Err(refusal) = versions::check(&address, &version, call.is_some()) {
+            return Err(unknown(incoming, &address, refusal));
+        }
+        caller.check(&address)?;
     }
-    Ok(call)
+    let body = request::json(body)?;
+    let call = match call {
+        Some(_) => path::parse(method, path, query, body, incoming.if_match()),
+        None => manager::parse(method, &address, query, &body, &caller)?.map(Call::Manager),
+    };
+    let Some(call) = call else {
+        let what = format!("{method} {}", address.kind());
+        return Err(missing(incoming, versions::no_method(method), what));
+    };
+    Ok(Understood { call, address, caller })
 }
 
-/// An error in the shape of Azure Resource Manager.
-fn arm_error(status: u16, code: &str, message: &str) -> Refusal {
-    Refusal::arm(status, code, message)
+/// Whether the URL is one that was signed here: it needs no role, and is good only as it is.
+///
+/// Without any signature it is a URL like others.
+fn check_signature(shared: &Shared, incoming: &Incoming, call: Option<&Call>) -> Result<bool, Refusal> {
+    let Some(Call::Operation { .. } | Call::OperationResult { .. }) = call else {
+        return Ok(false);
+    };
+    let Incoming { path, query, .. } = incoming;
+    if !["t", "c", "s", "h"].iter().any(|part| path::parameter(query, part).is_some()) {
+        return Ok(false);
+    }
+    if shared.signer.is_signed(path, query) {
+        return Ok(true);
+    }
+    let message = "The operation URL must be used exactly as it was returned.";
+    Err(Refusal::arm(403, "AuthorizationFailed", message))
+}
+
+/// A refusal that says what the model lacks, when that is its reason.
+fn unknown(incoming: &Incoming, address: &Address, refusal: Refusal) -> Refused {
+    if refusal.status == 404 {
+        let what = format!("{} {}", incoming.method, address.kind());
+        return missing(incoming, refusal, what);
+    }
+    refusal.into()
+}
+
+fn missing(incoming: &Incoming, refusal: Refusal, what: String) -> Refused {
+    tracing::warn!(path = incoming.path, "the simulator does not model {what}");
+    Refused { refusal, caller: None, missing: Some(what) }
 }

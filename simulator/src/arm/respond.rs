@@ -1,14 +1,14 @@
-//! An answer of the world as an HTTP response with ARM's headers.
+//! An answer of the world as an HTTP response of Azure Resource Manager.
 
 use std::io;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, StatusCode, Uri, header},
+    http::{HeaderValue, Method, Response, StatusCode, header},
 };
 use serde_json::Value;
 
-use super::path;
+use super::{headers, request::Incoming};
 use crate::{
     server::Shared,
     world::{Answer, Started},
@@ -17,7 +17,7 @@ use crate::{
 const ASYNC_OPERATION: &str = "azure-asyncoperation";
 
 /// Sends an answer on its way, which may take its time or end early.
-pub(super) async fn deliver(shared: &Shared, uri: &Uri, answer: Answer) -> Response<Body> {
+pub(super) async fn deliver(shared: &Shared, incoming: &Incoming, mut answer: Answer) -> Response<Body> {
     let late = shared.clock.real_duration(answer.delivery.delay);
     if !late.is_zero() {
         tokio::time::sleep(late).await;
@@ -25,9 +25,8 @@ pub(super) async fn deliver(shared: &Shared, uri: &Uri, answer: Answer) -> Respo
     if answer.delivery.lost {
         return cut();
     }
-    let mut answer = answer;
     let answer = answer.delivery.instead.take().map_or(answer, |instead| *instead);
-    build(shared, uri, answer)
+    build(shared, incoming, answer)
 }
 
 /// A response that ends the connection before anything of it is sent.
@@ -37,45 +36,55 @@ fn cut() -> Response<Body> {
     ))])))
 }
 
-fn build(shared: &Shared, uri: &Uri, answer: Answer) -> Response<Body> {
-    let Answer { status, mut body, started, next, retry_after, remaining: _, delivery } = answer;
+fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body> {
+    let Answer { status, mut body, started, next, retry_after, remaining, delivery } = answer;
     if let Some(next) = next {
-        body["nextLink"] = Value::from(next_link(shared, uri, next));
+        body["nextLink"] = Value::from(next_link(shared, incoming, next));
     }
     let (kind, content) = match delivery.html {
         Some(html) => (Some("text/html"), Body::from(html)),
-        None if body.is_null() => (None, Body::empty()),
+        None if body.is_null() || incoming.method == Method::HEAD => (None, Body::empty()),
         None => (Some("application/json; charset=utf-8"), Body::from(body.to_string())),
     };
     let mut response = Response::new(content);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
+    let map = response.headers_mut();
+    headers::add(map, shared, incoming);
     if let Some(kind) = kind {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        map.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers::add_cause(map, status, &body);
+    if status == 401 {
+        headers::add_challenge(map, shared, &body);
+    } else {
+        headers::add_remaining(map, incoming, remaining);
+    }
     if let Some(seconds) = retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        map.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if let Some(started) = started {
-        let url = |kind| HeaderValue::from_str(&operation_url(shared, uri, &started, kind)).ok();
+        let url = |kind| HeaderValue::from_str(&operation_url(shared, incoming, &started, kind)).ok();
         if let Some(url) = url("operations") {
-            headers.insert(ASYNC_OPERATION, url);
+            map.insert(ASYNC_OPERATION, url);
         }
         if let Some(url) = url("operationresults").filter(|_| started.with_result) {
-            headers.insert(header::LOCATION, url);
+            map.insert(header::LOCATION, url);
         }
     }
     response
 }
 
-fn next_link(shared: &Shared, uri: &Uri, next: usize) -> String {
-    let version = path::parameter(uri.query().unwrap_or_default(), "api-version").unwrap_or_default();
-    format!("{}{}?api-version={version}&%24skipToken={next}", shared.endpoint, uri.path())
+/// The same list from another place on; filters stay.
+fn next_link(shared: &Shared, incoming: &Incoming, next: usize) -> String {
+    let pairs = url::form_urlencoded::parse(incoming.query.as_bytes());
+    let pairs = pairs.filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let query = query.extend_pairs(pairs).append_pair("$skipToken", &next.to_string()).finish();
+    format!("{}{}?{query}", shared.endpoint, incoming.path)
 }
 
-fn operation_url(shared: &Shared, uri: &Uri, started: &Started, kind: &str) -> String {
-    let subscription = uri.path().split('/').nth(2).unwrap_or_default();
+fn operation_url(shared: &Shared, incoming: &Incoming, started: &Started, kind: &str) -> String {
+    let subscription = incoming.path.split('/').nth(2).unwrap_or_default();
     let Started { id, location, with_result: _ } = started;
     let path = format!(
         "/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{location}/{kind}/{id}"

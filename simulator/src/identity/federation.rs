@@ -81,6 +81,11 @@ pub(super) fn check(
     }
 }
 
+/// Who issued an assertion, by its own word.
+pub(super) fn issuer(token: &str) -> Option<String> {
+    read_claims(token).map(|assertion| assertion.iss)
+}
+
 fn read_claims(token: &str) -> Option<Assertion> {
     let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()

@@ -12,8 +12,8 @@ use rcgen::KeyPair;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{API_SERVER_AUDIENCE, ARM_AUDIENCE, federation};
-use crate::scenario::Identity;
+use super::{API_SERVER_AUDIENCE, ARM_AUDIENCE, certificate, federation};
+use crate::scenario::{Identity, Role};
 
 /// How long a token is good for, in real seconds.
 const LIFETIME_SECONDS: i64 = 3600;
@@ -21,11 +21,24 @@ const LIFETIME_SECONDS: i64 = 3600;
 /// Id of the signing key; each start has one.
 const KEY_ID: &str = "tidegate-simulator";
 
+/// What Azure Resource Manager takes tokens for, in each cloud.
+const ARM_AUDIENCES: [&str; 6] = [
+    ARM_AUDIENCE,
+    "https://management.core.windows.net",
+    "https://management.usgovcloudapi.net",
+    "https://management.core.usgovcloudapi.net",
+    "https://management.chinacloudapi.cn",
+    "https://management.core.chinacloudapi.cn",
+];
+
+/// A name for the tenant besides its id.
+const DOMAIN: &str = "tidegate.example";
+
 /// The tenant.
 pub(crate) struct Tenant {
     pub(crate) id: String,
     pub(crate) issuer: String,
-    endpoint: String,
+    pub(super) endpoint: String,
     identities: Vec<Identity>,
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -56,7 +69,7 @@ pub(crate) struct Claims {
     sub: String,
     pub(crate) oid: String,
     tid: String,
-    appid: String,
+    pub(crate) appid: String,
     azp: String,
     groups: Vec<String>,
     ver: String,
@@ -69,6 +82,16 @@ pub(crate) struct Claims {
 pub(crate) enum Credential<'a> {
     Secret(&'a str),
     Assertion(&'a str),
+}
+
+/// A token.
+#[derive(Debug)]
+pub(super) struct Issued {
+    pub(super) token: String,
+    /// How long it is good for, in seconds.
+    pub(super) lifetime: i64,
+    /// When it was issued, in seconds since 1970.
+    pub(super) at: i64,
 }
 
 /// Why there is no token: Entra's number and words.
@@ -103,17 +126,27 @@ impl Tenant {
         Ok(())
     }
 
-    /// A token for a scope such as `https://management.azure.com/.default`.
-    pub(crate) fn issue(
+    /// Refuses a tenant that is another one; `common` and the like are any.
+    pub(super) fn find(&self, tenant: &str) -> Result<(), Denied> {
+        if is_any(tenant) || [self.id.as_str(), DOMAIN].iter().any(|name| name.eq_ignore_ascii_case(tenant)) {
+            return Ok(());
+        }
+        let message = format!(
+            "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
+             correct cloud."
+        );
+        Err(Denied { error: "invalid_request", number: 90_002, message })
+    }
+
+    /// A token for a resource such as `https://management.azure.com`.
+    pub(super) fn issue(
         &self,
         now: Timestamp,
         client_id: &str,
         credential: &Credential<'_>,
-        scope: &str,
-    ) -> Result<(String, i64), Denied> {
-        let identity =
-            self.identities.iter().find(|identity| identity.client_id.eq_ignore_ascii_case(client_id));
-        let identity = identity.ok_or_else(|| Denied {
+        resource: &str,
+    ) -> Result<Issued, Denied> {
+        let identity = self.identity(client_id).ok_or_else(|| Denied {
             error: "unauthorized_client",
             number: 700_016,
             message: format!(
@@ -122,18 +155,38 @@ impl Tenant {
             ),
         })?;
         self.check(now, identity, credential)?;
-        let audience = scope.strip_suffix("/.default").unwrap_or(scope).trim_end_matches('/');
-        if audience.is_empty() {
-            return Err(Denied {
-                error: "invalid_scope",
-                number: 70_011,
-                message: "The provided request must include a 'scope' input parameter.".to_owned(),
-            });
-        }
+        self.sign(now, identity, resource)
+    }
+
+    /// The identities that are assigned to machines.
+    pub(super) fn managed(&self) -> Vec<&Identity> {
+        self.identities.iter().filter(|identity| identity.managed).collect()
+    }
+
+    /// A token of an identity that is assigned to whoever asks.
+    pub(super) fn issue_managed(
+        &self,
+        now: Timestamp,
+        identity: &Identity,
+        resource: &str,
+    ) -> Result<Issued, Denied> {
+        self.sign(now, identity, resource)
+    }
+
+    /// What the bearer of a token may do; everything when that was not said.
+    pub(crate) fn roles(&self, claims: &Claims) -> Option<Vec<Role>> {
+        self.identity(&claims.appid)?.roles.clone()
+    }
+
+    fn identity(&self, client_id: &str) -> Option<&Identity> {
+        self.identities.iter().find(|identity| identity.client_id.eq_ignore_ascii_case(client_id))
+    }
+
+    fn sign(&self, now: Timestamp, identity: &Identity, resource: &str) -> Result<Issued, Denied> {
         let at = now.as_second();
         let claims = Claims {
             iss: self.issuer.clone(),
-            aud: audience.to_owned(),
+            aud: resource.trim_end_matches('/').to_owned(),
             sub: identity.object_id.clone(),
             oid: identity.object_id.clone(),
             tid: self.id.clone(),
@@ -151,7 +204,7 @@ impl Tenant {
             number: 90_033,
             message: format!("The token could not be signed: {error}."),
         })?;
-        Ok((token, LIFETIME_SECONDS))
+        Ok(Issued { token, lifetime: LIFETIME_SECONDS, at })
     }
 
     fn check(&self, now: Timestamp, identity: &Identity, credential: &Credential<'_>) -> Result<(), Denied> {
@@ -162,6 +215,16 @@ impl Tenant {
                 number: 7_000_215,
                 message: format!("Invalid client secret provided for app '{}'.", identity.client_id),
             }),
+            Credential::Assertion(token) if is_own_assertion(identity, token) => {
+                let Self { endpoint, id, issuer, .. } = self;
+                let audiences = [
+                    format!("{endpoint}/{id}/oauth2/v2.0/token"),
+                    format!("{endpoint}/{id}/oauth2/token"),
+                    format!("{endpoint}/{id}"),
+                    issuer.clone(),
+                ];
+                certificate::check(now, &identity.client_id, &identity.certificates, token, &audiences)
+            }
             Credential::Assertion(token) => {
                 let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
                 federation::check(now, identity, token, &trusted)
@@ -171,7 +234,8 @@ impl Tenant {
 
     /// Who presents this token to Azure Resource Manager; nobody when it is not good for that.
     pub(crate) fn arm_caller(&self, token: &str) -> Result<Claims, jsonwebtoken::errors::Error> {
-        self.caller(token, &[ARM_AUDIENCE, "https://management.core.windows.net", &self.endpoint])
+        let audiences = ARM_AUDIENCES.iter().copied().chain([self.endpoint.as_str()]);
+        self.caller(token, &audiences.collect::<Vec<_>>())
     }
 
     /// Who presents this token to a cluster's API server; nobody when it is not good for that.
@@ -184,21 +248,6 @@ impl Tenant {
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(audiences);
         jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map(|token| token.claims)
-    }
-
-    /// The discovery document.
-    pub(crate) fn discovery(&self) -> Value {
-        let Self { issuer, endpoint, id, .. } = self;
-        json!({
-            "issuer": issuer,
-            "token_endpoint": format!("{endpoint}/{id}/oauth2/v2.0/token"),
-            "jwks_uri": format!("{endpoint}/{id}/discovery/v2.0/keys"),
-            "authorization_endpoint": format!("{endpoint}/{id}/oauth2/v2.0/authorize"),
-            "response_types_supported": ["id_token", "token"],
-            "subject_types_supported": ["pairwise"],
-            "id_token_signing_alg_values_supported": ["ES256"],
-            "claims_supported": ["iss", "aud", "sub", "oid", "tid", "appid", "groups", "exp", "iat", "nbf"],
-        })
     }
 
     /// The public key, as the point's two coordinates.
@@ -214,4 +263,14 @@ impl Tenant {
             "y": URL_SAFE_NO_PAD.encode(y),
         }] })
     }
+}
+
+/// Whether an alias stands for whichever tenant it is.
+pub(super) fn is_any(tenant: &str) -> bool {
+    ["common", "organizations", "consumers"].iter().any(|alias| alias.eq_ignore_ascii_case(tenant))
+}
+
+/// Whether the identity issued the assertion itself, which it does with a certificate's key.
+fn is_own_assertion(identity: &Identity, token: &str) -> bool {
+    federation::issuer(token).is_some_and(|issuer| issuer.eq_ignore_ascii_case(&identity.client_id))
 }

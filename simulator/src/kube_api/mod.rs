@@ -75,6 +75,7 @@ async fn handle(
         caller: caller.ok(),
         lost: false,
         quirks: Vec::new(),
+        missing: None,
     });
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match body.as_str() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AbortOfNothing, DenyPolicy, DeprecatedApi, DurationSpec, Fault, Lock, QuirkRule, ScenarioError, Subnet,
+    AbortOfNothing, DenyPolicy, DeprecatedApi, DurationSpec, Fault, QuirkRule, ScenarioError, Subnet,
     WhenBusy, invalid, region::check_version, workloads::WorkloadRule,
 };
 use crate::effects::ClusterKey;
@@ -32,6 +32,9 @@ pub struct ClusterSpec {
     /// `none`, `patch`, `stable`, `rapid` or `node-image`.
     #[serde(default = "default_channel")]
     pub auto_upgrade_channel: String,
+    /// `None`, `Unmanaged`, `SecurityPatch` or `NodeImage`.
+    #[serde(default = "default_node_os_channel")]
+    pub node_os_upgrade_channel: String,
     /// `KubernetesOfficial` or `AKSLongTermSupport`.
     #[serde(default = "default_support_plan")]
     pub support_plan: String,
@@ -73,9 +76,6 @@ pub struct ClusterSpec {
     /// A policy that denies every write.
     #[serde(default)]
     pub policy: Option<DenyPolicy>,
-    /// A management lock.
-    #[serde(default)]
-    pub lock: Option<Lock>,
     /// The subnet of its nodes; one that is never full when absent.
     #[serde(default)]
     pub subnet: Option<Subnet>,
@@ -181,6 +181,11 @@ impl ClusterSpec {
             &format!("{field}.autoUpgradeChannel"),
             &self.auto_upgrade_channel,
             &["none", "patch", "stable", "rapid", "node-image"],
+        )?;
+        one_of(
+            &format!("{field}.nodeOsUpgradeChannel"),
+            &self.node_os_upgrade_channel,
+            &["None", "Unmanaged", "SecurityPatch", "NodeImage"],
         )?;
         one_of(
             &format!("{field}.supportPlan"),
@@ -290,6 +295,9 @@ fn default_location() -> String {
 }
 fn default_channel() -> String {
     "none".to_owned()
+}
+fn default_node_os_channel() -> String {
+    "None".to_owned()
 }
 fn default_support_plan() -> String {
     "KubernetesOfficial".to_owned()

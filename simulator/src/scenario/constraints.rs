@@ -1,5 +1,5 @@
 //! What stands in the way of operations from outside a cluster: quotas, a full subnet, policies,
-//! locks, deprecated API calls, and what AKS does with a write while another operation runs.
+//! deprecated API calls, and what AKS does with a write while another operation runs.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -70,44 +70,6 @@ pub struct DenyPolicy {
     pub assignment: String,
     /// Name of the definition.
     pub definition: String,
-}
-
-/// A management lock on the cluster, its resource group or its subscription.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Lock {
-    /// Its name.
-    pub name: String,
-    /// What it forbids.
-    pub level: LockLevel,
-    /// What it is on.
-    #[serde(default)]
-    pub scope: LockScope,
-    /// What whoever set it says about it.
-    #[serde(default)]
-    pub notes: Option<String>,
-}
-
-/// What a lock forbids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LockLevel {
-    /// Everything but reading: PUT, POST and DELETE.
-    ReadOnly,
-    /// DELETE.
-    CanNotDelete,
-}
-
-/// What a lock is on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum LockScope {
-    /// The cluster alone.
-    #[default]
-    Cluster,
-    /// Everything in its resource group.
-    ResourceGroup,
-    /// Everything in its subscription.
-    Subscription,
 }
 
 /// The subnet of a cluster's nodes.
@@ -189,8 +151,6 @@ pub struct Constraints {
     pub deprecated_apis: Vec<DeprecatedApi>,
     /// A policy that denies every write.
     pub policy: Option<DenyPolicy>,
-    /// A management lock.
-    pub lock: Option<Lock>,
     /// The subnet of its nodes.
     pub subnet: Option<Subnet>,
 }
@@ -204,7 +164,6 @@ impl super::ClusterSpec {
             abort_of_nothing: self.abort_of_nothing,
             deprecated_apis: self.deprecated_apis.clone(),
             policy: self.policy.clone(),
-            lock: self.lock.clone(),
             subnet: self.subnet.clone(),
         }
     }

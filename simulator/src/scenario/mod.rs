@@ -8,8 +8,11 @@
 mod cluster;
 mod constraints;
 mod faults;
+mod identity;
+mod manager;
 mod quirks;
 mod region;
+mod releases;
 pub mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +22,15 @@ use serde::{Deserialize, Serialize};
 
 pub use cluster::{ClusterSpec, PoolSpec, Sku};
 pub use constraints::{
-    AbortOfNothing, Constraints, DenyPolicy, DeprecatedApi, Lock, LockLevel, LockScope, OperationSpec, Quota,
-    Subnet, WhenBusy,
+    AbortOfNothing, Constraints, DenyPolicy, DeprecatedApi, OperationSpec, Quota, Subnet, WhenBusy,
 };
 pub use faults::{BlockedBy, Fault, FaultError, RefuseSpec};
+pub use identity::{Federated, Identity, Role};
+pub use manager::{GroupSpec, LockLevel, LockSpec, SubscriptionSpec};
 pub use quirks::{CallName, QuirkName, QuirkRule};
 pub use region::{RegionSpec, VersionSpec};
+pub(crate) use releases::minor_or_version;
+pub use releases::{ReleaseAt, ReleaseSpec};
 
 /// Everything that a simulation starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +57,12 @@ pub struct Scenario {
     /// Who may ask for tokens.
     #[serde(default)]
     pub identities: Vec<Identity>,
+    /// What there is to say about subscriptions; those of the clusters exist anyway.
+    #[serde(default)]
+    pub subscriptions: Vec<SubscriptionSpec>,
+    /// Management locks at the start.
+    #[serde(default)]
+    pub locks: Vec<LockSpec>,
     /// What differs from the built-in regions, by the region's name.
     #[serde(default)]
     pub regions: BTreeMap<String, RegionSpec>,
@@ -77,38 +89,6 @@ pub struct ClockSpec {
     /// Simulated seconds in a real second; at least 1.
     #[serde(default = "default_rate")]
     pub rate: f64,
-}
-
-/// An application or managed identity of the tenant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Identity {
-    /// The application's (client) id.
-    pub client_id: String,
-    /// The object id of its service principal: claim `oid`.
-    pub object_id: String,
-    /// A secret that it may present.
-    #[serde(default)]
-    pub secret: Option<String>,
-    /// A federated credential that it may present.
-    #[serde(default)]
-    pub federated: Option<Federated>,
-    /// Object ids of its groups: claim `groups`.
-    #[serde(default)]
-    pub groups: Vec<String>,
-}
-
-/// Whose tokens are accepted in place of a secret.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Federated {
-    /// Claim `iss` of the token.
-    pub issuer: String,
-    /// Claim `sub` of the token, for example `system:serviceaccount:tidegate:tidegate`.
-    pub subject: String,
-    /// Claim `aud` of the token.
-    #[serde(default = "default_audience")]
-    pub audience: String,
 }
 
 /// How long things take; what is absent falls back to the scenario's, then to the built-in value.
@@ -246,6 +226,15 @@ impl Scenario {
                 ));
             }
         }
+        for (index, identity) in self.identities.iter().enumerate() {
+            identity.check(&format!("identities[{index}]"))?;
+        }
+        for (index, subscription) in self.subscriptions.iter().enumerate() {
+            subscription.check(&format!("subscriptions[{index}]"))?;
+        }
+        for (index, lock) in self.locks.iter().enumerate() {
+            lock.check(&format!("locks[{index}]"))?;
+        }
         for (index, rule) in self.quirks.iter().enumerate() {
             rule.check(&format!("quirks[{index}]"), ids.iter())?;
         }
@@ -273,10 +262,6 @@ const fn default_rate() -> f64 {
     1.0
 }
 
-fn default_audience() -> String {
-    "api://AzureADTokenExchange".to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +274,40 @@ mod tests {
     fn the_example_is_a_scenario() {
         let scenario = Scenario::parse(include_str!("example.yaml")).unwrap();
         assert_eq!(scenario.clusters[0].pools.len(), 3);
+    }
+
+    /// Fields without a value, by their path without the places in lists.
+    fn silent(value: &serde_json::Value, path: &str, said: &mut BTreeMap<String, bool>) {
+        use serde_json::Value;
+        match value {
+            Value::Object(fields) => {
+                for (field, value) in fields {
+                    let path = format!("{path}.{field}");
+                    let empty = value.is_null()
+                        || value.as_array().is_some_and(Vec::is_empty)
+                        || value.as_object().is_some_and(serde_json::Map::is_empty);
+                    *said.entry(path.clone()).or_default() |= !empty;
+                    silent(value, &path, said);
+                }
+            }
+            Value::Array(entries) => entries.iter().for_each(|entry| silent(entry, path, said)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_example_says_something_about_every_field() {
+        let text = include_str!("example.yaml");
+        let scenario = serde_json::to_value(Scenario::parse(text).unwrap()).unwrap();
+        let mut said = BTreeMap::new();
+        silent(&scenario, "", &mut said);
+        let missing = said.iter().filter(|(_, said)| !**said).map(|(path, _)| path).collect::<Vec<_>>();
+        assert!(missing.is_empty(), "example.yaml says nothing about {missing:?}");
+        let parameters = QuirkName::ALL.iter().flat_map(|quirk| quirk.parameters());
+        let when = ["clusters", "calls", "from", "until", "probability", "every", "times"];
+        for field in parameters.chain(&when) {
+            assert!(text.contains(&format!(" {field}: ")), "no quirk of example.yaml has {field}");
+        }
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::quirks::Delivery;
+use super::{
+    manager::{ManagerCall, Scope},
+    quirks::Delivery,
+};
 use crate::{effects::ClusterKey, scenario::RefuseSpec};
 
 /// One call on the management plane.
@@ -112,6 +115,8 @@ pub enum Call {
         /// The operation's id.
         id: String,
     },
+    /// What Azure Resource Manager answers itself.
+    Manager(ManagerCall),
 }
 
 /// A pool of a cluster.
@@ -133,6 +138,7 @@ impl Call {
             | Self::UpgradeNodeImage { .. }
             | Self::AbortCluster { .. }
             | Self::AbortPool { .. } => true,
+            Self::Manager(call) => call.is_mutation(),
             Self::ListClusters { .. }
             | Self::GetCluster { .. }
             | Self::ClusterUpgradeProfile { .. }
@@ -172,20 +178,41 @@ impl Call {
             Self::ListClusters { .. }
             | Self::KubernetesVersions { .. }
             | Self::Operation { .. }
-            | Self::OperationResult { .. } => None,
+            | Self::OperationResult { .. }
+            | Self::Manager(_) => None,
         }
     }
 
-    /// Id of the subscription in the URL.
-    pub(crate) fn subscription(&self) -> &str {
+    /// What the call is about, as Azure Resource Manager sees it: what is about a pool is locked and counted
+    /// with its cluster.
+    pub(crate) fn scope(&self) -> Scope {
+        if let Some(cluster) = self.cluster() {
+            return Scope::new(&cluster.0);
+        }
+        if let Self::Manager(call) = self {
+            return call.scope();
+        }
+        if let Self::ListClusters { subscription, resource_group: Some(group), .. } = self {
+            return Scope::new(&format!("/subscriptions/{subscription}/resourcegroups/{group}"));
+        }
         if let Self::ListClusters { subscription, .. }
         | Self::KubernetesVersions { subscription, .. }
         | Self::Operation { subscription, .. }
         | Self::OperationResult { subscription, .. } = self
         {
-            return subscription;
+            return Scope::new(&format!("/subscriptions/{subscription}"));
         }
-        self.cluster().and_then(|cluster| cluster.0.split('/').nth(2)).unwrap_or_default()
+        Scope::new("/")
+    }
+
+    /// Id of the subscription in the URL, in lower case; empty when there is none.
+    pub(crate) fn subscription(&self) -> String {
+        self.scope().subscription().unwrap_or_default().to_owned()
+    }
+
+    /// Whether something is deleted.
+    pub(crate) const fn is_deletion(&self) -> bool {
+        matches!(self, Self::Manager(ManagerCall::DeleteGroup { .. }))
     }
 }
 

@@ -57,7 +57,7 @@ impl Throttle {
         call: &Call,
         location: Option<&str>,
     ) -> Result<Remaining, Box<Answer>> {
-        let subscription = call.subscription().to_lowercase();
+        let subscription = call.subscription();
         let principal = format!("{subscription} {caller}");
         let (reads, writes) = (format!("reads {principal}"), format!("writes {principal}"));
         let (name, size, kind) =
@@ -68,7 +68,9 @@ impl Throttle {
         if let Err(wait) = taken {
             return Err(refuse(wait, remaining, by_resource_manager(wait, &subscription, caller, kind)));
         }
-        let bucket = bucket(call, &subscription, location.unwrap_or_default());
+        let Some(bucket) = bucket(call, &subscription, location.unwrap_or_default()) else {
+            return Ok(remaining);
+        };
         match self.take(now, &bucket.name, bucket.limit) {
             Ok(()) => Ok(remaining),
             Err(wait) => Err(refuse(wait, remaining, by_provider(wait, &subscription, bucket.handler))),
@@ -134,9 +136,11 @@ struct Named {
     handler: &'static str,
 }
 
-fn bucket(call: &Call, subscription: &str, location: &str) -> Named {
+/// The bucket of a call; none for what Azure Resource Manager answers itself.
+fn bucket(call: &Call, subscription: &str, location: &str) -> Option<Named> {
     let named = |name: String, limit: Limit, handler: &'static str| Named { name, limit, handler };
-    match call {
+    Some(match call {
+        Call::Manager(_) => return None,
         Call::ListClusters { resource_group: None, .. } => {
             named(format!("list {subscription}"), LIST_IN_SUBSCRIPTION, "ListManagedClustersHandler.GET")
         }
@@ -173,7 +177,7 @@ fn bucket(call: &Call, subscription: &str, location: &str) -> Named {
             let name = format!("other {subscription}/{}", location.to_lowercase());
             named(name, OTHER, if call.is_read() { "ContainerService.GET" } else { "ContainerService.POST" })
         }
-    }
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use reqwest::{Method, Response};
 use serde_json::Value;
-use simulator::scenario::Identity;
+use simulator::scenario::{Identity, Role};
 
 use super::Stage;
 
@@ -18,8 +18,23 @@ pub(super) fn identity() -> Identity {
         object_id: "30000000-0000-4000-8000-000000000002".to_owned(),
         secret: Some(SECRET.to_owned()),
         federated: None,
+        certificates: Vec::new(),
+        managed: false,
         groups: Vec::new(),
+        roles: None,
     }
+}
+
+/// What the operator may do in Azure: the role that the guide publishes, and nothing else.
+///
+/// # Panics
+/// When `docs/azure-role.json` is no role definition.
+pub(super) fn role() -> Role {
+    let definition: serde_json::Value = serde_json::from_str(include_str!("../../../docs/azure-role.json"))
+        .expect("the guide's role is JSON");
+    let actions = definition["Actions"].as_array().into_iter().flatten();
+    let actions = actions.map(|action| action.as_str().expect("an action is text").to_owned());
+    Role { scope: "/".to_owned(), actions: actions.collect(), not_actions: Vec::new() }
 }
 
 impl Stage {

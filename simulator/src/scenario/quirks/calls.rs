@@ -59,6 +59,40 @@ calls! {
     Operation = "operation",
     /// What an operation left.
     OperationResult = "operationResult",
+    /// The tenants of the caller.
+    ListTenants = "listTenants",
+    /// The subscriptions.
+    ListSubscriptions = "listSubscriptions",
+    /// One subscription.
+    GetSubscription = "getSubscription",
+    /// The regions of a subscription.
+    ListLocations = "listLocations",
+    /// The groups of a subscription.
+    ListResourceGroups = "listResourceGroups",
+    /// One group.
+    GetResourceGroup = "getResourceGroup",
+    /// Makes a group, or changes it.
+    PutResourceGroup = "putResourceGroup",
+    /// Deletes a group.
+    DeleteResourceGroup = "deleteResourceGroup",
+    /// The resource providers.
+    ListProviders = "listProviders",
+    /// One resource provider.
+    GetProvider = "getProvider",
+    /// Registers a resource provider.
+    RegisterProvider = "registerProvider",
+    /// Resources of every type.
+    ListResources = "listResources",
+    /// Management locks.
+    ListLocks = "listLocks",
+    /// One lock.
+    GetLock = "getLock",
+    /// Sets a lock.
+    PutLock = "putLock",
+    /// Takes a lock away.
+    DeleteLock = "deleteLock",
+    /// What the caller may do.
+    Permissions = "permissions",
 }
 
 impl CallName {
@@ -67,7 +101,16 @@ impl CallName {
     pub const fn is_mutation(self) -> bool {
         matches!(
             self,
-            Self::PutCluster | Self::PutPool | Self::UpgradeNodeImage | Self::AbortCluster | Self::AbortPool
+            Self::PutCluster
+                | Self::PutPool
+                | Self::UpgradeNodeImage
+                | Self::AbortCluster
+                | Self::AbortPool
+                | Self::PutResourceGroup
+                | Self::DeleteResourceGroup
+                | Self::RegisterProvider
+                | Self::PutLock
+                | Self::DeleteLock
         )
     }
 
@@ -80,13 +123,45 @@ impl CallName {
     /// Whether the answer comes in pages.
     #[must_use]
     pub const fn is_list(self) -> bool {
-        matches!(self, Self::ListClusters | Self::ListPools)
+        matches!(
+            self,
+            Self::ListClusters
+                | Self::ListPools
+                | Self::ListSubscriptions
+                | Self::ListResourceGroups
+                | Self::ListResources
+        )
     }
 
     /// Whether it asks how an operation stands.
     #[must_use]
     pub const fn is_poll(self) -> bool {
         matches!(self, Self::Operation | Self::OperationResult)
+    }
+
+    /// Whether Azure Resource Manager answers it itself: no cluster is ever busy with it.
+    #[must_use]
+    pub const fn is_managers(self) -> bool {
+        matches!(
+            self,
+            Self::ListTenants
+                | Self::ListSubscriptions
+                | Self::GetSubscription
+                | Self::ListLocations
+                | Self::ListResourceGroups
+                | Self::GetResourceGroup
+                | Self::PutResourceGroup
+                | Self::DeleteResourceGroup
+                | Self::ListProviders
+                | Self::GetProvider
+                | Self::RegisterProvider
+                | Self::ListResources
+                | Self::ListLocks
+                | Self::GetLock
+                | Self::PutLock
+                | Self::DeleteLock
+                | Self::Permissions
+        )
     }
 
     /// Whether it starts an operation that changes versions, images or settings.

@@ -132,7 +132,8 @@ impl QuirkName {
             Self::StaleReads => call.shows_documents() && !call.is_mutation() || call.is_profile(),
             Self::FailingPolls => call.is_poll(),
             Self::FailingReads => !call.is_mutation(),
-            Self::FailingWrites | Self::GatewayTimeouts | Self::Busy => call.is_mutation(),
+            Self::FailingWrites | Self::GatewayTimeouts => call.is_mutation(),
+            Self::Busy => call.is_mutation() && !call.is_managers(),
             Self::CutRequests | Self::LostAnswers | Self::Delays | Self::Throttled => true,
             Self::PreconditionFailed => call.is_put(),
             Self::ErrorInSucceeded

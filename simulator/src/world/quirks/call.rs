@@ -23,6 +23,9 @@ impl World {
     }
 
     fn answer_admitted(&mut self, now: Timestamp, caller: &str, call: Call, subject: &Subject) -> Answer {
+        if let Err(refusal) = self.manager.admit(&call) {
+            return refusal.into();
+        }
         let remaining = match self.admit(now, caller, &call) {
             Ok(remaining) => remaining,
             Err(throttled) => return *throttled,

@@ -1,6 +1,10 @@
 //! What a call is about, for rules that name calls and clusters.
 
-use crate::{effects::ClusterKey, scenario::CallName, world::Call};
+use crate::{
+    effects::ClusterKey,
+    scenario::CallName,
+    world::{Call, ManagerCall},
+};
 
 /// What the rules want to know of a call.
 #[derive(Clone, Debug)]
@@ -29,6 +33,9 @@ impl Subject {
             let group = resource_group.as_deref().unwrap_or_default();
             subject.page = Some((format!("{subscription}/{group}"), *skip));
         }
+        if let Call::Manager(call) = call {
+            subject.page = call.page();
+        }
         if let Call::ListPools { cluster, skip } = call {
             subject.page = Some((cluster.0.clone(), *skip));
         }
@@ -54,5 +61,28 @@ const fn name(call: &Call) -> CallName {
         Call::KubernetesVersions { .. } => CallName::KubernetesVersions,
         Call::Operation { .. } => CallName::Operation,
         Call::OperationResult { .. } => CallName::OperationResult,
+        Call::Manager(call) => name_of_manager(call),
+    }
+}
+
+const fn name_of_manager(call: &ManagerCall) -> CallName {
+    match call {
+        ManagerCall::ListTenants => CallName::ListTenants,
+        ManagerCall::ListSubscriptions { .. } => CallName::ListSubscriptions,
+        ManagerCall::GetSubscription { .. } => CallName::GetSubscription,
+        ManagerCall::ListLocations { .. } => CallName::ListLocations,
+        ManagerCall::ListGroups { .. } => CallName::ListResourceGroups,
+        ManagerCall::GetGroup { .. } => CallName::GetResourceGroup,
+        ManagerCall::PutGroup { .. } | ManagerCall::PatchGroup { .. } => CallName::PutResourceGroup,
+        ManagerCall::DeleteGroup { .. } => CallName::DeleteResourceGroup,
+        ManagerCall::ListProviders { .. } => CallName::ListProviders,
+        ManagerCall::GetProvider { .. } => CallName::GetProvider,
+        ManagerCall::RegisterProvider { .. } => CallName::RegisterProvider,
+        ManagerCall::ListResources { .. } => CallName::ListResources,
+        ManagerCall::ListLocks { .. } => CallName::ListLocks,
+        ManagerCall::GetLock { .. } => CallName::GetLock,
+        ManagerCall::PutLock { .. } => CallName::PutLock,
+        ManagerCall::DeleteLock { .. } => CallName::DeleteLock,
+        ManagerCall::Permissions { .. } => CallName::Permissions,
     }
 }

@@ -1,46 +1,26 @@
-//! Refusals of Azure Resource Manager that come before AKS sees the call: policies and locks.
+//! Refusals of Azure Resource Manager that come before AKS sees the call: policies. Locks are among what
+//! [`super::super::manager`] keeps.
 
 use serde_json::json;
 
 use crate::{
-    scenario::{DenyPolicy, Lock, LockLevel, LockScope},
+    scenario::DenyPolicy,
     world::{
         call::{Call, Refusal},
         cluster::Cluster,
     },
 };
 
-/// Whether a policy or a lock is in the way of the call.
+/// Whether a policy is in the way of the call.
 pub(crate) fn check_outside(cluster: &Cluster, call: &Call) -> Result<(), Refusal> {
     if call.is_read() {
         return Ok(());
-    }
-    if let Some(lock) = &cluster.constraints.lock
-        && lock.level == LockLevel::ReadOnly
-    {
-        return Err(locked(cluster, lock, "write"));
     }
     let writes = matches!(call, Call::PutCluster { .. } | Call::PutPool { .. });
     match &cluster.constraints.policy {
         Some(policy) if writes => Err(disallowed(cluster, policy)),
         Some(_) | None => Ok(()),
     }
-}
-
-/// "Lock your Azure resources to protect your infrastructure".
-fn locked(cluster: &Cluster, lock: &Lock, verb: &str) -> Refusal {
-    let parts = cluster.id.split('/').collect::<Vec<_>>();
-    let scope = match lock.scope {
-        LockScope::Cluster => cluster.id.clone(),
-        LockScope::ResourceGroup => parts.get(..5).unwrap_or_default().join("/"),
-        LockScope::Subscription => parts.get(..3).unwrap_or_default().join("/"),
-    };
-    let message = format!(
-        "The scope '{}' cannot perform {verb} operation because following scope(s) are locked: '{scope}'. Please \
-         remove the lock and try again.",
-        cluster.id
-    );
-    Refusal::arm(409, "ScopeLocked", message)
 }
 
 /// "Troubleshoot the RequestDisallowedByPolicy error code".

@@ -134,7 +134,7 @@ fn an_error_that_aks_gets_over_stays_in_the_body_of_a_success() {
 #[test]
 fn an_operation_is_found_by_its_own_url_only_and_not_for_ever() {
     let mut script = Script::whole(
-        "operations: { keptFor: 2h, mixedEndianNames: true }",
+        "operations: { keptFor: 2h, mixedEndianNames: true }\nsubscriptions: [{ id: other }]",
         "kubernetesVersion: 1.34.4, pools: [{ name: apps }]",
     );
     let answer = script.upgrade_control_plane("1.35.3");

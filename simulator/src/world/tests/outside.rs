@@ -103,25 +103,6 @@ fn a_policy_denies_writes_and_nothing_else() {
 }
 
 #[test]
-fn a_read_only_lock_refuses_whatever_is_not_a_get() {
-    let mut script = Script::new("lock: { name: frozen, level: ReadOnly, scope: resourceGroup }");
-    let writes = [
-        Call::UpgradeNodeImage { pool: pool("apps") },
-        Call::AbortCluster { cluster: cluster() },
-        Call::UserCredential { cluster: cluster() },
-    ];
-    for write in writes {
-        let answer = script.call(write);
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (409, &json!("ScopeLocked")));
-        let message = answer.body["error"]["message"].as_str().unwrap();
-        assert!(message.contains("locked: '/subscriptions/s/resourcegroups/shop'"), "{message}");
-    }
-    assert_eq!(script.get()["name"], "weu");
-    let mut script = Script::new("lock: { name: kept, level: CanNotDelete }");
-    assert_eq!(script.upgrade_control_plane("1.35.3").status, 200);
-}
-
-#[test]
 fn the_scenario_refuses_the_upgrade_that_it_names_at_once() {
     let refuse = "faults: [{ pool: apps, upgrade: 1, refuse: { status: 400, code: UnsatisfiablePDB, message: 'PDB shop/db has maxUnavailable(0)' } }, { upgrade: 2, refuse: { status: 429, code: TooManyRequests, message: later, resourceManager: true } }]";
     let mut script = Script::new(refuse);
