@@ -341,6 +341,8 @@ mod tests {
             )
         };
         assert!(refusal("clustres: []").contains("clustres"));
+        let brief = refusal("identities: [{ clientId: a, objectId: b, tokenLifetime: 0s }]");
+        assert!(brief.contains("identities[0].tokenLifetime") && brief.contains("30s"), "{brief}");
         assert!(refusal(&cluster("pools: []")).contains("clusters[0].pools"));
         let windows = cluster("pools: [{ name: windows1, osType: Windows, osSku: Windows2022 }]");
         assert!(refusal(&windows).contains("clusters[0].pools[0].name") && refusal(&windows).contains("6"));
