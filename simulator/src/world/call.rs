@@ -464,6 +464,14 @@ impl Refusal {
         }
     }
 
+    /// Something below a cluster that is not there, in the provider's words; `entity` is what it calls it.
+    pub(crate) fn not_found(subcode: &str, entity: &str, message: impl Into<String>) -> Self {
+        let mut refusal = Self::aks(404, "NotFound", subcode, message);
+        let details = format!("rpc error: code = NotFound desc = {entity} not found");
+        refusal.body["details"] = json!([{ "code": "Unspecified", "message": details }]);
+        refusal
+    }
+
     /// An error in the wrapped shape of Azure Resource Manager.
     pub(crate) fn arm(status: u16, code: &str, message: impl Into<String>) -> Self {
         let message: String = message.into();

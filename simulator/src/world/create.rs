@@ -1,22 +1,124 @@
-//! New clusters and pools: what a PUT of something that is not there yet leads to.
+//! New clusters and pools: a PUT of something that is not there yet.
 
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
 use semver::Version;
 use serde_json::{Map, Value, json};
 
 use super::{
-    call::Refusal,
+    World,
+    call::{Answer, PoolKey, Refusal},
     catalog::Catalog,
     cluster::Cluster,
     cluster_defaults, document,
     place::Place,
     pool::{Home, Pool},
     pool_defaults, rules,
+    work::Task,
 };
-use crate::scenario::Durations;
+use crate::{
+    effects::ClusterKey,
+    scenario::{DurationSpec, Durations, RegionSpec},
+};
 
 /// The longest names of pools.
 const LONGEST_NAME: usize = 12;
 const LONGEST_NAME_ON_WINDOWS: usize = 6;
+
+impl World {
+    /// PUT of a cluster: a new one, or a change.
+    pub(super) fn put_or_create_cluster(
+        &mut self,
+        now: Timestamp,
+        key: &ClusterKey,
+        body: &Value,
+        if_match: Option<&str>,
+    ) -> Result<Answer, Refusal> {
+        if self.clusters.contains_key(key) {
+            return self.put_cluster(now, key, body, if_match);
+        }
+        rules::check_etag(if_match, "")?;
+        let Some(location) = body.get("location").and_then(Value::as_str).filter(|text| !text.is_empty())
+        else {
+            let message = "The location property is required for this definition.";
+            return Err(Refusal::arm(400, "LocationRequired", message));
+        };
+        let location = location.to_lowercase().replace(' ', "");
+        let place = self.place(key, body, &location);
+        let catalog = self.catalogs.entry(location).or_insert_with(|| Catalog::new(&RegionSpec::default()));
+        let durations = DurationSpec::default().resolve(&self.durations);
+        let cluster = NewCluster { place, catalog, durations, sent: body }.plan()?;
+        let mut tasks = VecDeque::from([Task::Pause(durations.control_plane)]);
+        for name in cluster.pools.keys() {
+            tasks.push_back(Task::Scale { pool: name.clone() });
+        }
+        tasks.push_back(Task::Settle);
+        self.manager.add_cluster(&cluster);
+        self.clusters.insert(key.clone(), cluster);
+        let started = self.start(now, key, None, tasks, ("Creating", "create managed cluster"), false);
+        self.involve_all(key);
+        let cluster = self.clusters.get_mut(key).expect("it was inserted above");
+        cluster.show_as_new();
+        let mut body = cluster.render();
+        // The accepting answer alone shows that there are no labels.
+        for pool in body["properties"]["agentPoolProfiles"].as_array_mut().into_iter().flatten() {
+            if pool.get("nodeLabels").is_none() {
+                pool["nodeLabels"] = json!({});
+            }
+        }
+        Ok(Answer { started: Some(started), ..Answer::new(201, body) })
+    }
+
+    /// A new pool, which is not there yet.
+    pub(super) fn create_pool(
+        &mut self,
+        now: Timestamp,
+        key: &PoolKey,
+        body: &Value,
+    ) -> Result<Answer, Refusal> {
+        let cluster = self.cluster(&key.cluster)?;
+        let busy = rules::check_idle(now, cluster, Some(&key.name))?;
+        rules::check_running(cluster)?;
+        let sent = document::object(body, "properties");
+        let context = self.context(now, cluster);
+        let pool = NewPool { cluster, catalog: context.catalog, name: &key.name, sent }.plan()?;
+        let count = pool.properties.get("count").and_then(Value::as_u64).unwrap_or_default();
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        rules::check_node_count(cluster, &pool, count, context.quota.as_ref())?;
+        self.make_way(now, &key.cluster, busy);
+        let cluster = self.clusters.get_mut(&key.cluster).expect("the cluster was found above");
+        cluster.pools.insert(key.name.clone(), pool);
+        let tasks = VecDeque::from([Task::Scale { pool: key.name.clone() }]);
+        let words = ("Creating", "create agent pool");
+        let started = self.start(now, &key.cluster, Some(&key.name), tasks, words, false);
+        self.answer_pool(key, 201, started)
+    }
+
+    /// Where a new cluster is: names as the URL writes them, which the body's id repeats.
+    fn place(&self, key: &ClusterKey, body: &Value, location: &str) -> Place {
+        let id = body.get("id").and_then(Value::as_str).filter(|id| id.eq_ignore_ascii_case(&key.0));
+        let parts = id.unwrap_or(&key.0).split('/').collect::<Vec<_>>();
+        let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
+        Place {
+            subscription: part(2),
+            resource_group: part(4),
+            name: part(8),
+            location: location.to_owned(),
+            tenant: self.tenant.clone(),
+        }
+    }
+}
+
+impl Cluster {
+    /// A cluster that is being made has no eTags yet, nor have its pools (recorded).
+    fn show_as_new(&mut self) {
+        self.document.remove("eTag");
+        for pool in self.pools.values_mut() {
+            pool.properties.remove("eTag");
+        }
+    }
+}
 
 /// What a new cluster is made of.
 pub(crate) struct NewCluster<'a> {

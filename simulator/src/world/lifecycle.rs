@@ -8,65 +8,18 @@ use serde_json::{Value, json};
 use super::{
     World,
     call::{Answer, PoolKey, Refusal, Started},
-    catalog::Catalog,
     cluster::Cluster,
     cluster_defaults,
-    create::{NewCluster, NewPool},
-    document,
     job::{Goal, Job, Step},
-    place::Place,
     rules::{self, Busy, DELETE},
     work::{Current, Task},
 };
 use crate::{
     effects::ClusterKey,
-    scenario::{DurationSpec, Durations, RegionSpec, WhenBusy},
+    scenario::{Durations, WhenBusy},
 };
 
 impl World {
-    /// PUT of a cluster: a new one, or a change.
-    pub(super) fn put_or_create_cluster(
-        &mut self,
-        now: Timestamp,
-        key: &ClusterKey,
-        body: &Value,
-        if_match: Option<&str>,
-    ) -> Result<Answer, Refusal> {
-        if self.clusters.contains_key(key) {
-            return self.put_cluster(now, key, body, if_match);
-        }
-        rules::check_etag(if_match, "")?;
-        let Some(location) = body.get("location").and_then(Value::as_str).filter(|text| !text.is_empty())
-        else {
-            let message = "The location property is required for this definition.";
-            return Err(Refusal::arm(400, "LocationRequired", message));
-        };
-        let location = location.to_lowercase().replace(' ', "");
-        let place = self.place(key, body, &location);
-        let catalog = self.catalogs.entry(location).or_insert_with(|| Catalog::new(&RegionSpec::default()));
-        let durations = DurationSpec::default().resolve(&self.durations);
-        let cluster = NewCluster { place, catalog, durations, sent: body }.plan()?;
-        let mut tasks = VecDeque::from([Task::Pause(durations.control_plane)]);
-        for name in cluster.pools.keys() {
-            tasks.push_back(Task::Scale { pool: name.clone() });
-        }
-        tasks.push_back(Task::Settle);
-        self.manager.add_cluster(&cluster);
-        self.clusters.insert(key.clone(), cluster);
-        let started = self.start(now, key, None, tasks, ("Creating", "create managed cluster"), false);
-        self.involve_all(key);
-        let cluster = self.clusters.get_mut(key).expect("it was inserted above");
-        cluster.show_as_new();
-        let mut body = cluster.render();
-        // The accepting answer alone shows that there are no labels.
-        for pool in body["properties"]["agentPoolProfiles"].as_array_mut().into_iter().flatten() {
-            if pool.get("nodeLabels").is_none() {
-                pool["nodeLabels"] = json!({});
-            }
-        }
-        Ok(Answer { started: Some(started), ..Answer::new(201, body) })
-    }
-
     /// PUT of a pool: a new one, a stop or start, or a change.
     pub(super) fn put_or_create_pool(
         &mut self,
@@ -89,25 +42,6 @@ impl World {
             }
             _ => self.put_pool(now, key, body, if_match),
         }
-    }
-
-    fn create_pool(&mut self, now: Timestamp, key: &PoolKey, body: &Value) -> Result<Answer, Refusal> {
-        let cluster = self.cluster(&key.cluster)?;
-        let busy = rules::check_idle(now, cluster, Some(&key.name))?;
-        rules::check_running(cluster)?;
-        let sent = document::object(body, "properties");
-        let context = self.context(now, cluster);
-        let pool = NewPool { cluster, catalog: context.catalog, name: &key.name, sent }.plan()?;
-        let count = pool.properties.get("count").and_then(Value::as_u64).unwrap_or_default();
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        rules::check_node_count(cluster, &pool, count, context.quota.as_ref())?;
-        self.make_way(now, &key.cluster, busy);
-        let cluster = self.clusters.get_mut(&key.cluster).expect("the cluster was found above");
-        cluster.pools.insert(key.name.clone(), pool);
-        let tasks = VecDeque::from([Task::Scale { pool: key.name.clone() }]);
-        let words = ("Creating", "create agent pool");
-        let started = self.start(now, &key.cluster, Some(&key.name), tasks, words, false);
-        self.answer_pool(key, 201, started)
     }
 
     /// Stops or starts a pool; the accepting answer shows a pool that stops without nodes.
@@ -256,20 +190,6 @@ impl World {
         self.answer_cluster(key, started)
     }
 
-    /// Where a new cluster is: names as the URL writes them, which the body's id repeats.
-    fn place(&self, key: &ClusterKey, body: &Value, location: &str) -> Place {
-        let id = body.get("id").and_then(Value::as_str).filter(|id| id.eq_ignore_ascii_case(&key.0));
-        let parts = id.unwrap_or(&key.0).split('/').collect::<Vec<_>>();
-        let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
-        Place {
-            subscription: part(2),
-            resource_group: part(4),
-            name: part(8),
-            location: location.to_owned(),
-            tenant: self.tenant.clone(),
-        }
-    }
-
     fn show_power(&mut self, key: &ClusterKey, pool: Option<&str>, stopped: bool) {
         let state = json!({ "code": if stopped { "Stopped" } else { "Running" } });
         let Some(cluster) = self.clusters.get_mut(key) else { return };
@@ -282,7 +202,7 @@ impl World {
     }
 
     /// All pools become what the operation of their cluster becomes.
-    fn involve_all(&mut self, key: &ClusterKey) {
+    pub(super) fn involve_all(&mut self, key: &ClusterKey) {
         let pools = self.clusters.get(key).map(|cluster| cluster.pools.keys().cloned().collect::<Vec<_>>());
         self.involve(key, pools.unwrap_or_default());
     }
@@ -358,14 +278,6 @@ impl Cluster {
         }
         if scope.is_none() && any {
             self.set("powerState", running);
-        }
-    }
-
-    /// A cluster that is being made has no eTags yet, nor have its pools (recorded).
-    fn show_as_new(&mut self) {
-        self.document.remove("eTag");
-        for pool in self.pools.values_mut() {
-            pool.properties.remove("eTag");
         }
     }
 }

@@ -25,7 +25,7 @@ impl World {
         let (cluster, pool) = self.pool(key)?;
         let mut nodes = pool.nodes.values().filter(|node| node.ready);
         let node = nodes.find(|node| node.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-            Refusal::aks(404, "NotFound", "GetMachine_NotFound_HCPServerError", "The entity was not found.")
+            Refusal::not_found("GetMachine_NotFound_HCPServerError", "Machine", "The entity was not found.")
         })?;
         // The name is in the id twice when one machine is asked for (recorded).
         let twice = format!("{}/{}", node.name, node.name);

@@ -83,9 +83,10 @@ fn drop_unspoken(properties: &mut Map<String, Value>) {
 pub(crate) fn write_as_the_service_does(properties: &mut Map<String, Value>) {
     let access = properties.get_mut("securityProfile").and_then(|profile| profile.get_mut("sshAccess"));
     let Some(access) = access else { return };
-    let known = ["LocalUser", "Disabled", "EntraId"].into_iter();
-    let written = known.filter(|known| access.as_str().is_some_and(|sent| sent.eq_ignore_ascii_case(known)));
-    if let Some(written) = written.last() {
+    let written = ["LocalUser", "Disabled", "EntraId"]
+        .into_iter()
+        .find(|known| access.as_str().is_some_and(|sent| sent.eq_ignore_ascii_case(known)));
+    if let Some(written) = written {
         *access = json!(written);
     }
 }

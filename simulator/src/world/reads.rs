@@ -52,10 +52,9 @@ impl World {
     pub(super) fn pool(&self, key: &PoolKey) -> Result<(&Cluster, &Pool), Refusal> {
         let cluster = self.cluster(&key.cluster)?;
         let pool = cluster.pools.get(&key.name).ok_or_else(|| {
-            Refusal::aks(
-                404,
-                "NotFound",
+            Refusal::not_found(
                 "GetAgentPool_NotFound",
+                "Agent pool",
                 format!("Could not find the agent pool {} of managed cluster {}.", key.name, cluster.name),
             )
         })?;
@@ -194,10 +193,9 @@ impl World {
         let cluster = self.cluster(key)?;
         let found = cluster.maintenance.render(&cluster.place().id_of_children(), name);
         let found = found.ok_or_else(|| {
-            Refusal::aks(
-                404,
-                "NotFound",
+            Refusal::not_found(
                 "GetMaintenanceConfiguration_NotFound",
+                "Maintenance configuration",
                 format!(
                     "Could not find the maintenance configuration {name} in subscription: {}, resourceGroup: {}, \
                      clusterName: {}.",

@@ -178,14 +178,13 @@ fn collect(value: &Value, path: &str, found: &mut BTreeMap<String, String>) {
         Value::Object(object) => {
             for (key, value) in object.iter().filter(|(key, _)| !DRAWN_ANEW.contains(&key.as_str())) {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                match value {
-                    Value::String(text) if MEANINGFUL.contains(&key.as_str()) => {
-                        found.insert(path, text.clone());
+                let number = value.as_number().map(ToString::to_string);
+                match value.as_str().map(str::to_owned).or(number) {
+                    Some(word) if MEANINGFUL.contains(&key.as_str()) => {
+                        found.insert(path, word);
                     }
-                    Value::Number(number) if MEANINGFUL.contains(&key.as_str()) => {
-                        found.insert(path, number.to_string());
-                    }
-                    _ => collect(value, &path, found),
+                    Some(_) => {}
+                    None => collect(value, &path, found),
                 }
             }
         }
@@ -196,5 +195,46 @@ fn collect(value: &Value, path: &str, found: &mut BTreeMap<String, String>) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn differences(ours: &Value) -> Vec<Difference> {
+        let recorded = json!({
+            "name": "a",
+            "tags": { "one": "1" },
+            "properties": { "provisioningState": "Succeeded", "pools": [{ "name": "p", "count": 2 }] },
+        });
+        let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+        let answer = |body| Answer { status: 200, headers: &headers, body };
+        let none = BTreeMap::new();
+        let ours = Answer { status: 201, headers: &none, body: ours };
+        compare(&answer(&recorded), &ours).differences
+    }
+
+    #[test]
+    fn keys_values_headers_and_statuses_are_told_apart() {
+        let ours = json!({
+            "name": "a",
+            "tags": { "two": "2" },
+            "extra": true,
+            "properties": { "provisioningState": "Updating", "pools": [{ "name": "p" }] },
+        });
+        let found = differences(&ours);
+        let text = |text: &str| text.to_owned();
+        assert_eq!(
+            found,
+            [
+                Difference::Status(200, 201, ours.to_string()),
+                Difference::Header(text("content-type"), text("application/json"), text("none")),
+                Difference::Key(text("properties.pools[].count")),
+                Difference::Value(text("properties.provisioningState"), text("Succeeded"), text("Updating")),
+            ]
+        );
     }
 }

@@ -3,16 +3,16 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
 };
 
 use engine::TimeScale;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use simulator::{Simulator, StartOptions, clock};
+use simulator::{StartOptions, clock};
 
 use crate::{
+    client::{Client, Reply},
     compare::FINAL,
     load::{Interaction, operation_id},
     setup::Setup,
@@ -36,18 +36,9 @@ fn pass(seconds: i64) {
     PASSED.fetch_add(seconds, Ordering::SeqCst);
 }
 
-/// An answer of the simulator.
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Value,
-}
-
 /// A simulator at the start of a recording, and what was learned about it on the way.
 pub(crate) struct Replayer {
-    simulator: Simulator,
-    http: reqwest::Client,
-    token: String,
+    client: Client,
     /// Our URLs of recorded operations: of their status, and of their result.
     operations: BTreeMap<String, Operation>,
     /// Our links to recorded next pages.
@@ -69,51 +60,27 @@ impl Replayer {
         PASSED.store(0, Ordering::SeqCst);
         let clock = TimeScale::new(setup.began, now(), 1.0).unwrap();
         let options = StartOptions { clock, real_now: now, ..StartOptions::default() };
-        let subscription = setup.scenario.clusters[0].subscription.clone();
         let cluster = setup.scenario.clusters.last().map(|spec| spec.id());
-        let simulator = Simulator::start(setup.scenario, options).await.unwrap();
-        let ca = reqwest::Certificate::from_pem(simulator.ready().ca_pem.as_bytes()).unwrap();
-        let http =
-            reqwest::Client::builder().tls_certs_only([ca]).timeout(Duration::from_secs(10)).build().unwrap();
-        let mut replayer = Self {
-            simulator,
-            http,
-            token: String::new(),
+        let replayer = Self {
+            client: Client::start(setup.scenario, options).await,
             operations: BTreeMap::new(),
             pages: BTreeMap::new(),
             machines: BTreeMap::new(),
         };
-        replayer.token = replayer.sign_in().await;
-        assert!(!subscription.is_empty(), "a scenario has a subscription");
         for (method, below, change) in setup.before {
             replayer.ask_before(method, &format!("{}{below}", cluster.as_deref().unwrap()), &change).await;
         }
         replayer
     }
 
-    async fn sign_in(&self) -> String {
-        let ready = self.simulator.ready();
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([
-                ("grant_type", "client_credentials"),
-                ("client_id", "app"),
-                ("client_secret", "s3cret"),
-                ("scope", "https://management.azure.com/.default"),
-            ])
-            .finish();
-        let url = format!("{}/{}/oauth2/v2.0/token", ready.authority, ready.tenant);
-        let answer: Value = self.http.post(url).body(body).send().await.unwrap().json().await.unwrap();
-        answer["access_token"].as_str().unwrap().to_owned()
-    }
-
     /// Changes a pool and waits until that is done.
     async fn ask_before(&self, method: Method, path: &str, change: &Value) {
-        let url = format!("{}{path}?api-version=2026-05-01", self.simulator.ready().endpoint);
-        let mut pool = self.send(Method::GET, &url, None).await.body;
+        let url = self.client.url(path);
+        let mut pool = self.client.send(Method::GET, &url, None).await.body;
         let properties = pool["properties"].as_object_mut().unwrap();
         properties.remove("nodeImageVersion");
         properties.extend(change.as_object().unwrap().clone());
-        let reply = self.send(method, &url, Some(&json!({ "properties": properties }))).await;
+        let reply = self.client.send(method, &url, Some(&json!({ "properties": properties }))).await;
         assert_eq!(reply.status, 200, "{}", reply.body);
         self.wait(&reply.headers["azure-asyncoperation"]).await;
     }
@@ -126,7 +93,7 @@ impl Replayer {
         }
         self.provoke(interaction).await;
         let url = self.translate(interaction);
-        let reply = self.send(interaction.method.clone(), &url, interaction.body.as_ref()).await;
+        let reply = self.client.send(interaction.method.clone(), &url, interaction.body.as_ref()).await;
         self.learn(interaction, &reply);
         reply
     }
@@ -147,24 +114,22 @@ impl Replayer {
             self.make_cluster(interaction).await;
         }
         if !quirk.is_null() {
-            let url = format!("{}/quirks", self.simulator.ready().control);
-            let added = reqwest::Client::new().post(url).json(&quirk).send().await.unwrap();
-            assert_eq!(added.status(), 201, "{quirk}");
+            self.client.quirk(&quirk).await;
         }
     }
 
     /// Makes the cluster of a request, when it is not there.
     async fn make_cluster(&self, interaction: &Interaction) {
         let path = interaction.url.path().split('/').take(9).collect::<Vec<_>>().join("/");
-        let url = format!("{}{path}?api-version=2026-05-01", self.simulator.ready().endpoint);
-        if self.send(Method::GET, &url, None).await.status != 404 {
+        let url = self.client.url(&path);
+        if self.client.send(Method::GET, &url, None).await.status != 404 {
             return;
         }
         let cluster = json!({
             "location": "westus2",
             "properties": { "agentPoolProfiles": [{ "name": "nodepool1", "mode": "System" }] },
         });
-        let reply = self.send(Method::PUT, &url, Some(&cluster)).await;
+        let reply = self.client.send(Method::PUT, &url, Some(&cluster)).await;
         self.wait(&reply.headers["azure-asyncoperation"]).await;
     }
 
@@ -175,12 +140,8 @@ impl Replayer {
         let Some(operation) = self.operations.get(id).filter(|_| ended) else { return };
         if status == "Canceled" {
             // Somebody else's abort, which is not in the recording.
-            let url = format!(
-                "{}{}/abort?api-version=2026-05-01",
-                self.simulator.ready().endpoint,
-                operation.resource
-            );
-            self.send(Method::POST, &url, None).await;
+            let url = self.client.url(&format!("{}/abort", operation.resource));
+            self.client.send(Method::POST, &url, None).await;
         }
         if let Some(url) = &operation.status {
             self.wait(url).await;
@@ -189,7 +150,7 @@ impl Replayer {
 
     async fn wait(&self, url: &str) {
         for _ in 0..PATIENCE_MINUTES / STRIDE_MINUTES {
-            let reply = self.send(Method::GET, url, None).await;
+            let reply = self.client.send(Method::GET, url, None).await;
             if reply.body["status"].as_str().is_some_and(|status| FINAL.contains(&status)) {
                 return;
             }
@@ -215,7 +176,7 @@ impl Replayer {
             path = path.replace(recorded.as_str(), ours);
         }
         let query = interaction.url.query().unwrap_or_default();
-        format!("{}{path}?{query}", self.simulator.ready().endpoint)
+        format!("{}{path}?{query}", self.client.endpoint())
     }
 
     /// Remembers what the recorded names are called here.
@@ -260,31 +221,8 @@ impl Replayer {
         serde_json::from_str(&text).unwrap()
     }
 
-    pub(crate) async fn send(&self, method: Method, url: &str, body: Option<&Value>) -> Reply {
-        let mut request = self.http.request(method, url).bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().await.unwrap();
-        let headers = response.headers().iter();
-        let headers =
-            headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-        let status = response.status().as_u16();
-        let text = response.text().await.unwrap();
-        let body = if text.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(&text).unwrap_or(Value::String(text))
-        };
-        Reply { status, headers, body }
-    }
-
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.simulator.ready().endpoint
-    }
-
     pub(crate) async fn stop(self) {
-        self.simulator.stop().await;
+        self.client.stop().await;
     }
 }
 

@@ -2,12 +2,18 @@
 //!
 //! `TIDEGATE_ARM_RECORDINGS` names the folder of the recordings; without it there is nothing to compare with.
 //! `cargo test -p simulator --test recordings -- --nocapture` shows the report.
-#![expect(clippy::unwrap_used, reason = "helpers of a test end it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of a test end it, and say what was compared"
+)]
 
+mod client;
 mod compare;
 mod drive;
 mod exceptions;
 mod load;
+mod refusals;
 mod report;
 mod setup;
 
@@ -43,6 +49,19 @@ async fn recorded_requests_get_the_recorded_answers() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[tokio::test]
+async fn recorded_refusals_are_given_alike() {
+    let Some(folder) = load::folder() else {
+        println!("skipped: no recordings");
+        return;
+    };
+    let findings = refusals::replay(&refusals::read(&folder)).await;
+    for line in &findings.lines {
+        println!("{line}");
+    }
+    assert!(findings.problems.is_empty(), "{}", findings.problems.join("\n"));
 }
 
 async fn replay(recording: &Recording) -> Report {

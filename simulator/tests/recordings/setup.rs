@@ -11,7 +11,10 @@ use semver::Version;
 use serde_json::{Map, Value, json};
 use simulator::Scenario;
 
-use crate::load::{Interaction, Recording};
+use crate::{
+    client,
+    load::{Interaction, Recording},
+};
 
 /// Settings of a pool that its client chose, as opposed to those that the service fills in.
 const CHOSEN: [&str; 8] = [
@@ -56,7 +59,7 @@ pub(crate) fn setup(recording: &Recording) -> Setup {
         before = upgrades;
     }
     let scenario = json!({
-        "identities": [{ "clientId": "app", "objectId": "30000000-0000-4000-8000-000000000001", "secret": "s3cret" }],
+        "identities": [client::identity()],
         // Longer than any recorded operation: the replay ends them when the recording does.
         "durations": { "controlPlane": "6h", "surgeCreate": "6h", "reimageLinux": "6h", "delete": "6h", "update": "6h" },
         "regions": { &place.location: known.region },
