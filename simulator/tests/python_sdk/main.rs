@@ -33,7 +33,20 @@ impl Drop for Simulator {
 
 #[test]
 fn signs_in_reads_upgrades_and_is_refused_as_by_azure() {
-    check("scenario.yaml", &["sign_in", "reading", "upgrading", "stopping", "refusals"]);
+    check(
+        "scenario.yaml",
+        &[
+            "sign_in",
+            "reading",
+            "upgrading",
+            "stopping",
+            "refusals",
+            "maintenance",
+            "creating",
+            "pools",
+            "power",
+        ],
+    );
 }
 
 #[test]
