@@ -349,5 +349,17 @@ mod tests {
         let minor = cluster("pools: [{ name: a, kubernetesVersion: '1.34' }]");
         assert!(refusal(&minor).contains("pools[0].kubernetesVersion"), "{}", refusal(&minor));
         assert!(refusal("pageSize: 0").contains("pageSize"));
+        let window = |window: &str| {
+            refusal(&cluster(&format!("pools: [{{ name: a }}], maintenanceConfigurations: [{window}]")))
+        };
+        let short = window(
+            "{ name: default, properties: { maintenanceWindow: { schedule: { daily: { intervalDays: 1 } }, durationHours: 2, startTime: '01:00' } } }",
+        );
+        assert!(
+            short.contains("maintenanceConfigurations[0].properties.maintenanceWindow.durationHours")
+                && short.contains("4 to 24"),
+            "{short}"
+        );
+        assert!(window("{ name: weekends }").contains("aksManagedAutoUpgradeSchedule"));
     }
 }

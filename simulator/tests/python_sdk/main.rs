@@ -33,7 +33,19 @@ impl Drop for Simulator {
 
 #[test]
 fn signs_in_reads_upgrades_and_is_refused_as_by_azure() {
-    check("scenario.yaml", &["sign_in", "reading", "upgrading", "stopping", "refusals", "arm"]);
+    const CHECKS: [&str; 10] = [
+        "sign_in",
+        "reading",
+        "upgrading",
+        "stopping",
+        "refusals",
+        "arm",
+        "maintenance",
+        "creating",
+        "pools",
+        "power",
+    ];
+    check("scenario.yaml", &CHECKS);
 }
 
 #[test]
