@@ -1,30 +1,33 @@
 //! Credentials, chosen explicitly: no chain guesses, so that a mistake shows where it was made.
 //!
 //! May touch: the identity endpoint, the federated token file, and for developers their CLI.
+//!
+//! Certificates of applications are missing on purpose: the SDK signs with OpenSSL only, which would
+//! be a second TLS library that decides what is trusted. A federated credential needs no secret at all.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+mod explained;
+mod federated_token;
+mod hints;
+
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
-    credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions},
-    error::ErrorKind,
-    http::{ClientMethodOptions, ClientOptions, ExponentialRetryOptions, RetryOptions},
+    credentials::{Secret, TokenCredential},
+    http::{ClientOptions, ExponentialRetryOptions, RetryOptions},
 };
 use azure_identity::{
-    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions, DeveloperToolsCredential, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId,
 };
 use url::Url;
 
+use self::{explained::Explained, federated_token::TokenFile};
 use crate::{Error, transport};
 
 /// The token scope of the API server of every AKS cluster, in every cloud.
 pub const AKS_SERVER_SCOPE: &str = "6dae42f8-4368-4678-94ff-3960e28e3630/.default";
-
-/// How long acquiring one token may take, retries included; less than one call's timeout, so that
-/// the call's error says that it was the token.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which identity to use, and where to get its tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,19 +66,21 @@ pub enum CredentialConfig {
 impl CredentialConfig {
     /// Builds the credential; `extra_ca_pem` is trusted in addition to the system's certificates.
     ///
-    /// Does not ask for a token yet.
+    /// Does not ask for a token yet. Errors of the credential say which one was tried, why it failed and
+    /// what would be right, and never a secret.
     ///
     /// # Errors
     /// [`Error::Configuration`] when the authority is not https, an id is malformed, or the
     /// certificates cannot be read.
     pub fn build(&self, extra_ca_pem: Option<&[u8]>) -> Result<Arc<dyn TokenCredential>, Error> {
+        let configuration = |error| Error::Configuration(format!("{self}: {}", transport::chain(&error)));
         let inner: Arc<dyn TokenCredential> = match self {
             Self::WorkloadIdentity { tenant_id, client_id, token_file, authority } => {
                 let options = client_options(Some(authority), extra_ca_pem)?;
                 ClientAssertionCredential::new(
                     tenant_id.clone(),
                     client_id.clone(),
-                    TokenFile(token_file.clone()),
+                    TokenFile::new(token_file.clone()),
                     Some(ClientAssertionCredentialOptions { client_options: options }),
                 )
                 .map_err(configuration)?
@@ -95,7 +100,25 @@ impl CredentialConfig {
             }
             Self::DeveloperTools => DeveloperToolsCredential::new(None).map_err(configuration)?,
         };
-        Ok(Arc::new(Timed(inner)))
+        Ok(Arc::new(Explained::new(inner, self.clone())))
+    }
+}
+
+/// The kind with its ids, for people: never a secret.
+impl fmt::Display for CredentialConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WorkloadIdentity { tenant_id, client_id, token_file, .. } => {
+                let file = token_file.display();
+                write!(f, "workload identity (client id {client_id}, tenant {tenant_id}, token file {file})")
+            }
+            Self::ManagedIdentity { client_id: Some(id) } => write!(f, "managed identity (client id {id})"),
+            Self::ManagedIdentity { client_id: None } => f.write_str("managed identity (system-assigned)"),
+            Self::ClientSecret { tenant_id, client_id, .. } => {
+                write!(f, "client secret (client id {client_id}, tenant {tenant_id})")
+            }
+            Self::DeveloperTools => f.write_str("developer tools (az or azd)"),
+        }
     }
 }
 
@@ -147,45 +170,4 @@ fn custom_cloud(authority: &Url) -> Result<CloudConfiguration, Error> {
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = authority.to_string();
     Ok(cloud.into())
-}
-
-fn configuration(error: azure_core::Error) -> Error {
-    Error::Configuration(format!("no credential: {}", transport::chain(&error)))
-}
-
-/// The federated token, read at each exchange.
-#[derive(Debug)]
-struct TokenFile(PathBuf);
-
-#[async_trait::async_trait]
-impl ClientAssertion for TokenFile {
-    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        let path = &self.0;
-        let text = tokio::fs::read_to_string(path).await.map_err(|error| {
-            let message = format!("the federated token file {} cannot be read: {error}", path.display());
-            azure_core::Error::with_error(ErrorKind::Credential, error, message)
-        })?;
-        Ok(text.trim().to_owned())
-    }
-}
-
-/// Bounds the time for a token: the SDK would sleep as long as a Retry-After says.
-#[derive(Debug)]
-struct Timed(Arc<dyn TokenCredential>);
-
-#[async_trait::async_trait]
-impl TokenCredential for Timed {
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        match tokio::time::timeout(TOKEN_TIMEOUT, self.0.get_token(scopes, options)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(azure_core::Error::with_message(
-                ErrorKind::Credential,
-                format!("no token within {TOKEN_TIMEOUT:?}"),
-            )),
-        }
-    }
 }

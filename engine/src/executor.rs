@@ -171,7 +171,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         };
         match self.fleet.glance(since).await {
             Glance::Seen(cluster) => {
-                self.seen.cluster = Ok(cluster);
+                self.seen.cluster = Ok(*cluster);
                 self.glanced = true;
             }
             Glance::Pending if waits => return self.underway(),

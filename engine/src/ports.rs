@@ -44,7 +44,7 @@ pub trait Fleet: Sync {
 pub enum Glance {
     /// The cluster as listed. Good enough to go on waiting and to plan; whatever is sent, finished or
     /// stopped for is read live.
-    Seen(Cluster),
+    Seen(Box<Cluster>),
     /// No listing is new enough yet; one will be.
     Pending,
     /// No listing shows it: it must be read by itself.

@@ -74,7 +74,7 @@ impl Context {
         cluster: &AKSCluster,
         id: &ClusterId,
     ) -> Result<TargetCluster, TargetError> {
-        match self.access.client(cluster, id).await {
+        match self.access.client(&self.azure, cluster, id).await {
             Ok(client) => Ok(TargetCluster::new(Ok(client))),
             Err(error) if error.is_invalid_spec() => Err(error),
             Err(error) => Ok(TargetCluster::new(Err(Unreadable(steady(&with_causes(&error)))))),

@@ -134,7 +134,7 @@ fn work(
         let (sweeper, WakeUps { upgrades, clusters }) = Sweeper::new(azure.clone(), clock);
         let context = Arc::new(Context {
             sweeper: sweeper.clone(),
-            access: TargetAccess::new(hub.clone(), azure.clone(), credential),
+            access: TargetAccess::new(hub.clone(), credential),
             recorder: Recorder::new(hub.clone(), reporter),
             offers: Arc::<OfferCache>::default(),
             hub,

@@ -70,6 +70,7 @@ async fn bad_values_are_refused_by_name() -> Result<()> {
         ("azure.credential=developer-tools", "/azure/credential"),
         ("azure.credential=client-secret", "azure.clientSecret.name is needed"),
         ("azure.endpoint=http://management.example.org", "/azure/endpoint"),
+        ("azure.audience=management.azure.com", "/azure/audience"),
         ("azure.apiVersion=latest", "/azure/apiVersion"),
         ("extraArgs[0]=debug", "/extraArgs/0"),
         ("kubeconfigSecrets[0].namespace=platform", "/kubeconfigSecrets/0"),
@@ -86,6 +87,58 @@ async fn bad_values_are_refused_by_name() -> Result<()> {
     let twice =
         r#"kubeconfigSecrets=[{"namespace": "a", "names": ["x"]}, {"namespace": "a", "names": ["y"]}]"#;
     assert_refused(twice, render(&helm, &["--set-json", twice]).await, "namespace a is listed twice")
+}
+
+#[tokio::test]
+async fn the_identity_block_becomes_the_flags_of_the_operator() -> Result<()> {
+    let helm = control_plane::assets().await?.join("helm");
+    let cases: [(&str, &[&str]); 4] = [
+        ("azure.credential=workload-identity", &["--azure-credential=workload-identity"]),
+        (
+            "azure.credential=managed-identity",
+            &[
+                "--azure-credential=managed-identity",
+                "--azure-client-id=00000000-0000-0000-0000-00000000000a",
+            ],
+        ),
+        (
+            "azure.credential=client-secret,azure.clientSecret.name=tidegate,\
+             azure.tenantId=00000000-0000-0000-0000-00000000000b",
+            &[
+                "--azure-client-id=00000000-0000-0000-0000-00000000000a",
+                "--azure-client-secret-file=/etc/tidegate/client-secret/client-secret",
+                "--azure-credential=client-secret",
+                "--azure-tenant-id=00000000-0000-0000-0000-00000000000b",
+            ],
+        ),
+        (
+            "azure.cloud=china,azure.endpoint=https://arm.example,azure.authority=https://login.example,\
+             azure.audience=https://management.chinacloudapi.cn,azure.apiVersion=2026-08-01,azure.ca.configMap=ca",
+            &[
+                "--azure-api-version=2026-08-01",
+                "--azure-audience=https://management.chinacloudapi.cn",
+                "--azure-authority=https://login.example",
+                "--azure-ca-file=/etc/tidegate/ca/ca.crt",
+                "--azure-cloud=china",
+                "--azure-endpoint=https://arm.example",
+            ],
+        ),
+    ];
+    for (values, expected) in cases {
+        let text = render(&helm, &["--set", values, "--show-only", "templates/deployment.yaml"]).await?;
+        // Not as a Deployment: its octal file modes are numbers of YAML 1.1, which Kubernetes reads.
+        let deployment: serde_json::Value = serde_saphyr::from_str(&text)?;
+        let args = deployment.pointer("/spec/template/spec/containers/0/args").context("arguments")?;
+        let args = args.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+        let defaults = ["--azure-cloud=public", "--azure-credential=workload-identity"];
+        let mut found: Vec<&str> = args.filter(|arg| arg.starts_with("--azure-")).collect();
+        found.retain(|arg| expected.contains(arg) || !defaults.contains(arg));
+        found.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        ensure!(found == expected, "{values}: {found:?}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

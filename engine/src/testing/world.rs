@@ -415,7 +415,7 @@ impl Fleet for World {
             _ if state.azure.is_err() => Glance::Unavailable,
             None => Glance::Unavailable,
             Some((made, _)) if since.is_some_and(|since| *made <= since) => Glance::Pending,
-            Some((_, cluster)) => Glance::Seen(cluster.clone()),
+            Some((_, cluster)) => Glance::Seen(Box::new(cluster.clone())),
         })
         .await
     }

@@ -53,24 +53,43 @@ impl AzureFleet {
         Self { client, id, offers, clock, watch, held: Mutex::default() }
     }
 
-    async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Unreadable> {
+    /// What Azure offers, as far as it is needed; what is known already is not asked for again.
+    pub(crate) async fn read_offers(
+        &self,
+        cluster: &Cluster,
+        needed: &OffersNeeded,
+    ) -> Result<Offers, Error> {
+        let control_plane =
+            if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
+        let region = self.region(&cluster.location).await?;
+        let mut images = BTreeMap::new();
+        // One after the other: the first of a family answers for the rest.
+        for pool in cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)) {
+            if let Some(image) = self.latest_image(&cluster.location, pool).await? {
+                images.insert(pool.name.clone(), image);
+            }
+        }
+        Ok(Offers { control_plane, region, images })
+    }
+
+    async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Error> {
         let (key, now) = (format!("{}/{location}", self.id.subscription().to_lowercase()), self.clock.now());
         if let Some(versions) = self.offers.regions.get(&key, now) {
             return Ok(versions);
         }
         let answer = self.client.locations().kubernetes_versions(self.id.subscription(), location).await;
-        let versions = convert::region(&answer.map_err(unreadable)?);
+        let versions = convert::region(&answer?);
         self.offers.regions.put(key, now, versions.clone());
         Ok(versions)
     }
 
-    async fn control_plane(&self, cluster: &Cluster) -> Result<Vec<OfferedVersion>, Unreadable> {
+    async fn control_plane(&self, cluster: &Cluster) -> Result<Vec<OfferedVersion>, Error> {
         let (key, now) = (format!("{}@{}", self.key(), cluster.version), self.clock.now());
         if let Some(offered) = self.offers.control_planes.get(&key, now) {
             return Ok(offered);
         }
         let answer = self.client.managed_clusters().upgrade_profile(&self.id).await;
-        let offered = convert::offered(answer.map_err(unreadable)?.view());
+        let offered = convert::offered(answer?.view());
         self.offers.control_planes.put(key, now, offered.clone());
         Ok(offered)
     }
@@ -79,7 +98,7 @@ impl AzureFleet {
     ///
     /// Azure releases images by region and family: pools that run the same version on the same family
     /// have the same newest one, so one of them is asked for all.
-    async fn latest_image(&self, location: &str, pool: &NodePool) -> Reading<Option<String>> {
+    async fn latest_image(&self, location: &str, pool: &NodePool) -> Result<Option<String>, Error> {
         let NodePool { name, version, node_image, .. } = pool;
         let whose = match node_image.rsplit_once('-') {
             Some((family, _)) => format!("{}/{location}/{family}", self.id.subscription().to_lowercase()),
@@ -90,8 +109,7 @@ impl AzureFleet {
         if let Some(image) = known {
             return Ok(image);
         }
-        let answer = self.client.agent_pools().upgrade_profile(&self.id, name).await;
-        let profile = answer.map_err(unreadable)?;
+        let profile = self.client.agent_pools().upgrade_profile(&self.id, name).await?;
         let image = profile.view().latest_node_image_version.clone();
         self.offers.images.put(key, now, image.clone());
         Ok(image)
@@ -187,17 +205,7 @@ impl Fleet for AzureFleet {
     }
 
     async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
-        let control_plane =
-            if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
-        let region = self.region(&cluster.location).await?;
-        let mut images = BTreeMap::new();
-        // One after the other: the first of a family answers for the rest.
-        for pool in cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)) {
-            if let Some(image) = self.latest_image(&cluster.location, pool).await? {
-                images.insert(pool.name.clone(), image);
-            }
-        }
-        Ok(Offers { control_plane, region, images })
+        self.read_offers(cluster, needed).await.map_err(unreadable)
     }
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {

@@ -14,6 +14,11 @@ pub(super) fn since() -> Timestamp {
     "2026-11-20T08:00:00Z".parse().unwrap()
 }
 
+/// When what Azure offers was read.
+pub(super) fn read_at() -> Timestamp {
+    "2026-11-22T20:30:00Z".parse().unwrap()
+}
+
 /// A cluster that is well and behind, one on long-term support, one that is stopped, one that
 /// could not be read lately, one that never could, and an object that makes no sense.
 pub(super) fn fleet() -> Vec<Found> {
@@ -83,6 +88,7 @@ fn status(version: &str, pools: &[Value], offered: &[&str]) -> Value {
             "az": "AKSAzureLinux-V3gen2-202611.10.0",
             "system": "AKSUbuntu-2204gen2containerd-202611.10.0",
             "win1": "AKSWindows-2022-containerd-20348.4405.261112"}},
+        "offersReadAt": read_at(),
         "conditions": [condition("True", "Observed", "Azure and the cluster's API can be read")],
     })
 }

@@ -17,6 +17,8 @@ pub(super) struct Standing {
     pub(super) name: String,
     /// The condition Ready; `None` before the first look.
     pub(super) ready: Option<Ready>,
+    /// When what Azure offers it was read; `None` when it has changed since.
+    offers_read_at: Option<Timestamp>,
     /// Why nothing else is known of it.
     pub(super) error: Option<String>,
 }
@@ -39,7 +41,7 @@ impl Standing {
             Ok(cluster) => cluster,
             Err(error) => {
                 let error = Some(format!("the AKSCluster cannot be read: {error}"));
-                return Self { namespace, name, ready: None, error };
+                return Self { namespace, name, ready: None, offers_read_at: None, error };
             }
         };
         let ready = ready(cluster);
@@ -48,7 +50,8 @@ impl Standing {
             Some(ready) => format!("{}: {}", ready.reason, ready.message),
             None => "not looked at yet: see whether the operator runs".to_owned(),
         });
-        Self { namespace, name, ready, error }
+        let offers_read_at = cluster.status.as_ref().and_then(|status| status.offers_read_at);
+        Self { namespace, name, ready, offers_read_at, error }
     }
 
     /// Whether Azure and the cluster can be read now.
@@ -80,6 +83,11 @@ impl Standing {
             }
             None => "Unknown".to_owned(),
         }
+    }
+
+    /// When what Azure offers was read.
+    pub(super) fn offers_read(&self) -> Option<String> {
+        self.offers_read_at.map(|at| format!("what Azure offers was read {}", local_in_zone(at)))
     }
 }
 

@@ -81,12 +81,17 @@ impl TargetError {
             Self::Credential(_) | Self::Token(_) | Self::Secret { .. } | Self::Client(_) => false,
         }
     }
+
+    /// Whether nobody was asked yet, because our share of Azure's limits is used up.
+    #[must_use]
+    pub(crate) fn is_held_back(&self) -> bool {
+        matches!(self, Self::Credential(AzureError::HeldBack(_)))
+    }
 }
 
 /// Makes clients for target clusters, and keeps each until its credential is about to expire.
 pub(crate) struct TargetAccess {
     hub: Client,
-    azure: AzureClient,
     credential: Arc<dyn TokenCredential>,
     clients: Mutex<BTreeMap<String, (Timestamp, Client)>>,
     /// Where clusters' APIs are, as Azure says, by the clusters' ids in lower case.
@@ -96,15 +101,20 @@ pub(crate) struct TargetAccess {
 impl TargetAccess {
     /// Access by way of these.
     #[must_use]
-    pub(crate) fn new(hub: Client, azure: AzureClient, credential: Arc<dyn TokenCredential>) -> Self {
-        Self { hub, azure, credential, clients: Mutex::default(), endpoints: Mutex::default() }
+    pub(crate) fn new(hub: Client, credential: Arc<dyn TokenCredential>) -> Self {
+        Self { hub, credential, clients: Mutex::default(), endpoints: Mutex::default() }
     }
 
-    /// A client for the cluster's API.
+    /// A client for the cluster's API. Where that is, `azure` is asked.
     ///
     /// # Errors
     /// When the cluster cannot be reached as its specification says.
-    pub(crate) async fn client(&self, cluster: &AKSCluster, id: &ClusterId) -> Result<Client, TargetError> {
+    pub(crate) async fn client(
+        &self,
+        azure: &AzureClient,
+        cluster: &AKSCluster,
+        id: &ClusterId,
+    ) -> Result<Client, TargetError> {
         // The generation is part of the key: changed access means another client.
         let key = format!(
             "{}/{}",
@@ -118,7 +128,7 @@ impl TargetAccess {
             return Ok(client);
         }
         let (expires, config) = match &cluster.spec.access {
-            ClusterAccess::Entra(_) => self.entra(id).await?,
+            ClusterAccess::Entra(_) => self.entra(azure, id).await?,
             ClusterAccess::Kubeconfig(access) => {
                 self.kubeconfig(&cluster.namespace().unwrap_or_default(), access).await?
             }
@@ -140,7 +150,7 @@ impl TargetAccess {
         }
     }
 
-    async fn endpoint(&self, id: &ClusterId) -> Result<Kubeconfig, TargetError> {
+    async fn endpoint(&self, azure: &AzureClient, id: &ClusterId) -> Result<Kubeconfig, TargetError> {
         let key = id.as_str().to_lowercase();
         let known = self.endpoints.lock().ok().and_then(|endpoints| endpoints.get(&key).cloned());
         if let Some((read, endpoint)) = known
@@ -148,7 +158,7 @@ impl TargetAccess {
         {
             return Ok(endpoint);
         }
-        let answer = self.azure.managed_clusters().user_credential(id).await;
+        let answer = azure.managed_clusters().user_credential(id).await;
         let endpoint = answer.map_err(TargetError::Credential)?;
         if let Ok(mut endpoints) = self.endpoints.lock() {
             endpoints.insert(key, (real_now(), endpoint.clone()));
@@ -156,8 +166,8 @@ impl TargetAccess {
         Ok(endpoint)
     }
 
-    async fn entra(&self, id: &ClusterId) -> Result<(Timestamp, Config), TargetError> {
-        let answer = self.endpoint(id).await?;
+    async fn entra(&self, azure: &AzureClient, id: &ClusterId) -> Result<(Timestamp, Config), TargetError> {
+        let answer = self.endpoint(azure, id).await?;
         let token = self.credential.get_token(&[AKS_SERVER_SCOPE], None).await.map_err(TargetError::Token)?;
         let server = answer
             .server

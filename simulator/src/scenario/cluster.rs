@@ -32,6 +32,9 @@ pub struct ClusterSpec {
     /// `none`, `patch`, `stable`, `rapid` or `node-image`.
     #[serde(default = "default_channel")]
     pub auto_upgrade_channel: String,
+    /// `None`, `Unmanaged`, `SecurityPatch` or `NodeImage`.
+    #[serde(default = "default_node_os_channel")]
+    pub node_os_upgrade_channel: String,
     /// `KubernetesOfficial` or `AKSLongTermSupport`.
     #[serde(default = "default_support_plan")]
     pub support_plan: String,
@@ -180,6 +183,11 @@ impl ClusterSpec {
             &["none", "patch", "stable", "rapid", "node-image"],
         )?;
         one_of(
+            &format!("{field}.nodeOsUpgradeChannel"),
+            &self.node_os_upgrade_channel,
+            &["None", "Unmanaged", "SecurityPatch", "NodeImage"],
+        )?;
+        one_of(
             &format!("{field}.supportPlan"),
             &self.support_plan,
             &["KubernetesOfficial", "AKSLongTermSupport"],
@@ -287,6 +295,9 @@ fn default_location() -> String {
 }
 fn default_channel() -> String {
     "none".to_owned()
+}
+fn default_node_os_channel() -> String {
+    "None".to_owned()
 }
 fn default_support_plan() -> String {
     "KubernetesOfficial".to_owned()

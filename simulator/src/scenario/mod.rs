@@ -12,6 +12,7 @@ mod identity;
 mod manager;
 mod quirks;
 mod region;
+mod releases;
 pub mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,8 @@ pub use identity::{Federated, Identity, Role};
 pub use manager::{GroupSpec, LockLevel, LockSpec, SubscriptionSpec};
 pub use quirks::{CallName, QuirkName, QuirkRule};
 pub use region::{RegionSpec, VersionSpec};
+pub(crate) use releases::minor_or_version;
+pub use releases::{ReleaseAt, ReleaseSpec};
 
 /// Everything that a simulation starts from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

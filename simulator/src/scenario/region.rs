@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::{ScenarioError, invalid};
+use super::{ReleaseSpec, ScenarioError, invalid};
 
 /// What differs from the built-in region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct RegionSpec {
     /// Versions in preview are shown, and refused to whoever asks for them.
     #[serde(default)]
     pub refuse_previews: bool,
+    /// What is released while the simulation runs; nothing when absent.
+    #[serde(default)]
+    pub releases: Option<ReleaseSpec>,
 }
 
 /// A Kubernetes version that a region offers.
@@ -67,6 +70,9 @@ impl RegionSpec {
             for upgrade in spec.upgrades.iter().flatten() {
                 check_version(&format!("{field}.upgrades"), upgrade)?;
             }
+        }
+        if let Some(releases) = &self.releases {
+            releases.check(&format!("{field}.releases"))?;
         }
         Ok(())
     }

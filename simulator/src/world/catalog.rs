@@ -20,8 +20,10 @@ const LTS_STEP: u64 = 3;
 /// The offer of one region.
 #[derive(Clone, Debug)]
 pub(crate) struct Catalog {
-    versions: BTreeMap<Version, Offered>,
-    images: BTreeMap<String, String>,
+    pub(super) versions: BTreeMap<Version, Offered>,
+    pub(super) images: BTreeMap<String, String>,
+    /// The day of the newest security patches, as it stands behind the name of an image.
+    pub(super) security_patch: Option<String>,
     /// Previews need a registration that nobody here has.
     refuse_previews: bool,
 }
@@ -37,27 +39,45 @@ pub(crate) enum Support {
     None,
 }
 
+/// How a version is offered.
 #[derive(Clone, Debug)]
-struct Offered {
-    preview: bool,
-    lts_only: bool,
-    default: bool,
-    upgrades: Option<Vec<Version>>,
+pub(super) struct Offered {
+    pub(super) preview: bool,
+    pub(super) lts_only: bool,
+    pub(super) default: bool,
+    /// The upgrades from here, when they do not follow the rules.
+    pub(super) upgrades: Option<Vec<Version>>,
+}
+
+impl Offered {
+    /// A version of the scenario, which has been checked.
+    pub(super) fn read(spec: &VersionSpec) -> Option<(Version, Self)> {
+        let VersionSpec { version, preview, lts, default, upgrades } = spec;
+        let version = Version::parse(version).ok()?;
+        let upgrades = upgrades
+            .as_ref()
+            .map(|list| list.iter().filter_map(|upgrade| Version::parse(upgrade).ok()).collect());
+        let lts_only = *lts || version.patch >= FIRST_LTS_PATCH;
+        Some((version, Self { preview: *preview, lts_only, default: *default, upgrades }))
+    }
+
+    pub(super) const fn preview() -> Self {
+        Self { preview: true, lts_only: false, default: false, upgrades: None }
+    }
+
+    pub(super) const fn long_term() -> Self {
+        Self { preview: false, lts_only: true, default: false, upgrades: None }
+    }
 }
 
 impl Catalog {
     pub(crate) fn new(region: &RegionSpec) -> Self {
-        let versions = region.versions().into_iter().filter_map(|spec| {
-            let VersionSpec { version, preview, lts, default, upgrades } = spec;
-            let version = Version::parse(&version).ok()?;
-            let lts_only = lts || version.patch >= FIRST_LTS_PATCH;
-            let upgrades =
-                upgrades.map(|list| list.iter().filter_map(|upgrade| Version::parse(upgrade).ok()).collect());
-            Some((version, Offered { preview, lts_only, default, upgrades }))
-        });
+        let versions = region.versions();
+        let versions = versions.iter().filter_map(Offered::read);
         Self {
             versions: versions.collect(),
             images: region.images(),
+            security_patch: None,
             refuse_previews: region.refuse_previews,
         }
     }
@@ -89,7 +109,16 @@ impl Catalog {
 
     /// The oldest minor with community support that is generally available.
     pub(crate) fn oldest_supported(&self) -> Option<u64> {
-        let supported = self.versions.iter().find(|(_, offered)| !offered.lts_only && !offered.preview);
+        self.supported().next()
+    }
+
+    /// The newest one.
+    pub(crate) fn newest_supported(&self) -> Option<u64> {
+        self.supported().last()
+    }
+
+    fn supported(&self) -> impl Iterator<Item = u64> {
+        let supported = self.versions.iter().filter(|(_, offered)| !offered.lts_only && !offered.preview);
         supported.map(|(version, _)| version.minor)
     }
 

@@ -269,7 +269,7 @@ fn initial_document(spec: &ClusterSpec, node_resource_group: &str) -> Map<String
             },
             "maxAgentPools": 100,
             "aadProfile": { "managed": true, "enableAzureRBAC": false },
-            "autoUpgradeProfile": { "upgradeChannel": spec.auto_upgrade_channel, "nodeOSUpgradeChannel": "None" },
+            "autoUpgradeProfile": { "upgradeChannel": spec.auto_upgrade_channel, "nodeOSUpgradeChannel": spec.node_os_upgrade_channel },
             "disableLocalAccounts": true,
             "oidcIssuerProfile": { "enabled": false },
             "nodeProvisioningProfile": { "mode": "Manual" },

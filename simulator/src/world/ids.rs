@@ -31,6 +31,11 @@ impl Ids {
     }
 }
 
+/// The next word of a sequence that its first one settles.
+pub(crate) const fn next_word(state: u64) -> u64 {
+    mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15))
+}
+
 const fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -6,6 +6,8 @@
 //! answers them itself.
 
 mod abort;
+mod automation;
+mod calendar;
 mod call;
 mod catalog;
 mod cluster;
@@ -25,12 +27,14 @@ mod put_cluster;
 mod put_pool;
 mod quirks;
 mod reads;
+mod releases;
 mod rollout;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod view;
+mod window;
 mod work;
 mod writes;
 
@@ -51,6 +55,7 @@ pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 pub(crate) use call::Refusal;
 pub(crate) use manager::{Known, Namespace, ResourceType};
 
+use automation::Automation;
 use catalog::Catalog;
 use cluster::Cluster;
 use ids::Ids;
@@ -58,6 +63,7 @@ use manager::Manager;
 use operation::Operations;
 use outbox::{Driver, Outbox};
 use quirks::Quirks;
+use releases::Upcoming;
 use throttle::Throttle;
 
 use crate::{
@@ -72,6 +78,9 @@ pub struct World {
     /// Those with an operation under way.
     busy: BTreeSet<ClusterKey>,
     catalogs: BTreeMap<String, Catalog>,
+    /// What regions are still to release, by name.
+    releases: BTreeMap<String, Upcoming>,
+    automation: Automation,
     operations: Operations,
     quotas: Vec<Quota>,
     outbox: Outbox,
@@ -103,6 +112,8 @@ impl World {
             clusters,
             busy: BTreeSet::new(),
             catalogs,
+            releases: releases::upcoming(scenario),
+            automation: Automation::new(scenario.seed),
             operations: Operations::new(&scenario.operations),
             quotas: scenario.quotas.clone(),
             outbox: Outbox::default(),
@@ -140,10 +151,15 @@ impl World {
 
     /// Lets time pass until `now`; whatever was due happens at its own instant.
     pub fn advance(&mut self, now: Timestamp) {
+        self.begin_releases(now);
         while let Some(due) = self.next_deadline().filter(|due| *due <= now) {
             while let Some((id, outcome)) = self.outbox.due_answer(due) {
                 self.settle(due, id, &outcome);
             }
+            self.release(due);
+            self.progress(due);
+            self.automate(due);
+            // What it has begun makes its first steps.
             self.progress(due);
             self.quirks.observe(due, &self.clusters);
         }
@@ -152,6 +168,8 @@ impl World {
             self.settle(now, id, &outcome);
             self.progress(now);
         }
+        self.automate(now);
+        self.progress(now);
         self.quirks.observe(now, &self.clusters);
     }
 
@@ -160,7 +178,8 @@ impl World {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let busy = self.busy.iter().filter_map(|key| self.clusters.get(key));
         let works = busy.filter_map(|cluster| cluster.work.as_ref()?.deadline());
-        works.chain(self.outbox.next_answer()).min()
+        let by_itself = self.next_release().into_iter().chain(self.automation.next_at());
+        works.chain(self.outbox.next_answer()).chain(by_itself).min()
     }
 
     /// The effects since the last time, for the drivers of their clusters.
@@ -266,7 +285,7 @@ impl World {
     }
 
     fn progress(&mut self, now: Timestamp) {
-        let Self { clusters, busy, outbox, operations, ids, quirks, .. } = self;
+        let Self { clusters, busy, outbox, operations, ids, quirks, automation, .. } = self;
         busy.retain(|key| {
             let Some(cluster) = clusters.get_mut(key) else {
                 return false;
@@ -275,11 +294,17 @@ impl World {
             if !stuck {
                 cluster.progress(now, outbox, operations, ids);
             }
+            if cluster.work.is_none() {
+                automation.touch(key);
+            }
             cluster.work.is_some()
         });
     }
 
     fn dispatch(&mut self, now: Timestamp, call: Call) -> Result<Answer, Refusal> {
+        if let Some(key) = call.cluster().filter(|_| call.is_mutation()) {
+            self.automation.touch(key);
+        }
         if let Some(cluster) = call.cluster().and_then(|key| self.clusters.get(key)) {
             rules::check_outside(cluster, &call)?;
         }

@@ -41,7 +41,12 @@ impl World {
         let put_cluster::Accepted { document, pools, version, upgraded_pools } = accepted;
 
         let cluster = self.clusters.get_mut(key).expect("the cluster was found above");
+        let channels = cluster.property("autoUpgradeProfile").clone();
         cluster.document = document;
+        if *cluster.property("autoUpgradeProfile") != channels {
+            self.wake_for_settings(now, key);
+        }
+        let cluster = self.clusters.get_mut(key).expect("the cluster was found above");
         for (name, properties) in pools {
             if let Some(pool) = cluster.pools.get_mut(&name) {
                 // An operation that has just made way may have left another state.
@@ -104,6 +109,16 @@ impl World {
     }
 
     pub(super) fn upgrade_node_image(&mut self, now: Timestamp, key: &PoolKey) -> Result<Answer, Refusal> {
+        self.renew_image(now, key, None)
+    }
+
+    /// Brings a pool to an image: the newest when none is named.
+    pub(super) fn renew_image(
+        &mut self,
+        now: Timestamp,
+        key: &PoolKey,
+        image: Option<&str>,
+    ) -> Result<Answer, Refusal> {
         let (cluster, _) = self.pool(key)?;
         let busy = rules::check_idle(now, cluster, Some(&key.name))?;
         self.check_scripted(&key.cluster, Some(&key.name))?;
@@ -113,7 +128,8 @@ impl World {
         let version = pool.version();
         rules::check_sku(&pool.name, pool.os_sku(), &version)?;
         let context = self.context(now, cluster);
-        let image = context.catalog.latest_image(pool.os_sku(), &version);
+        let latest = || context.catalog.latest_image(pool.os_sku(), &version);
+        let image = image.map_or_else(latest, str::to_owned);
         let surge_at_most = rules::surge_within_quota(pool, &version, context.quota.as_ref())?;
         self.make_way(now, &key.cluster, busy);
         self.change_pool(key, |pool| {

@@ -1,8 +1,9 @@
 //! A second pair of eyes on Azure: documents as any other client reads them.
 
 use anyhow::{Context as _, Result};
+use reqwest::{Method, Response};
 use serde_json::Value;
-use simulator::scenario::Identity;
+use simulator::scenario::{Identity, Role};
 
 use super::Stage;
 
@@ -17,8 +18,23 @@ pub(super) fn identity() -> Identity {
         object_id: "30000000-0000-4000-8000-000000000002".to_owned(),
         secret: Some(SECRET.to_owned()),
         federated: None,
+        certificates: Vec::new(),
+        managed: false,
         groups: Vec::new(),
+        roles: None,
     }
+}
+
+/// What the operator may do in Azure: the role that the guide publishes, and nothing else.
+///
+/// # Panics
+/// When `docs/azure-role.json` is no role definition.
+pub(super) fn role() -> Role {
+    let definition: serde_json::Value = serde_json::from_str(include_str!("../../../docs/azure-role.json"))
+        .expect("the guide's role is JSON");
+    let actions = definition["Actions"].as_array().into_iter().flatten();
+    let actions = actions.map(|action| action.as_str().expect("an action is text").to_owned());
+    Role { scope: "/".to_owned(), actions: actions.collect(), not_actions: Vec::new() }
 }
 
 impl Stage {
@@ -27,6 +43,18 @@ impl Stage {
     /// # Errors
     /// When Azure does not answer.
     pub async fn arm(&self, cluster: &str, below: &str) -> Result<Value> {
+        Ok(self.ask(Method::GET, cluster, below).await?.json().await?)
+    }
+
+    /// Something that somebody else asks of Azure, for example `/abort`.
+    ///
+    /// # Errors
+    /// When Azure refuses.
+    pub async fn arm_post(&self, cluster: &str, below: &str) -> Result<()> {
+        self.ask(Method::POST, cluster, below).await.map(drop)
+    }
+
+    async fn ask(&self, method: Method, cluster: &str, below: &str) -> Result<Response> {
         let ready = self.simulator.ready();
         let ca = reqwest::Certificate::from_pem(ready.ca_pem.as_bytes())?;
         let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
@@ -39,6 +67,6 @@ impl Stage {
         let token = token["access_token"].as_str().context("a token")?;
         let id = self.resource_id(cluster);
         let url = format!("{}{id}{below}?api-version={API_VERSION}", ready.endpoint);
-        Ok(client.get(url).bearer_auth(token).send().await?.error_for_status()?.json().await?)
+        Ok(client.request(method, url).bearer_auth(token).send().await?.error_for_status()?)
     }
 }

@@ -23,6 +23,7 @@ use simulator::{
 };
 
 use super::{
+    azure::role,
     manifests::ensure_namespace,
     operator::Command,
     setup::{CLIENT_ID, OBJECT_ID, Setup},
@@ -59,7 +60,10 @@ impl Hub {
                 subject: format!("system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"),
                 audience: EXCHANGE_AUDIENCE.to_owned(),
             }),
+            certificates: Vec::new(),
+            managed: false,
             groups: Vec::new(),
+            roles: Some(vec![role()]),
         }
     }
 

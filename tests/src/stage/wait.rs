@@ -83,6 +83,10 @@ where
     match tokio::time::timeout(patience, watch).await {
         Ok(Some(object)) => Ok(object),
         Ok(None) | Err(_) => {
+            let mut last = serde_json::to_value(&last).unwrap_or_default();
+            if let Some(metadata) = last.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
+                metadata.remove("managedFields");
+            }
             let last = serde_saphyr::to_string(&last).unwrap_or_default();
             bail!("{name} was not {what} within {patience:?}; it was\n{last}")
         }

@@ -16,7 +16,7 @@ use super::Urgency;
 const OURS: u32 = 70;
 /// No limit of Azure's is longer than an hour; who asks for more than a day is mistaken.
 const LONGEST_STOP: SignedDuration = SignedDuration::from_hours(24);
-/// What Azure Resource Manager reported counts for the gauge that long: twice the slowest sweep.
+/// What Azure Resource Manager reported counts for the gauge that long: more than two of the slowest sweeps.
 const REPORT_AGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Our share of a kind of bucket.

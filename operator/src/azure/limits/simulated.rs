@@ -5,13 +5,13 @@ use azure_mgmt_containerservice::CallKind;
 use simulator::{
     Scenario,
     effects::ClusterKey,
-    world::{Call as AzureCall, PoolKey, World},
+    world::{Answer, Call as AzureCall, PoolKey, World},
 };
 
 use super::*;
 
-/// Each subscription has its own regions: how a region is shared by subscriptions is no matter of ours.
-const REGIONS: [(&str, &str); 3] = [("s1", "westeurope"), ("s1", "northeurope"), ("s2", "eastus2")];
+/// Subscriptions share regions, and regions subscriptions.
+const REGIONS: [(&str, &str); 3] = [("s1", "westeurope"), ("s1", "northeurope"), ("s2", "westeurope")];
 const CLUSTERS: usize = 9;
 
 const KINDS: [CallKind; 14] = [
@@ -57,7 +57,7 @@ fn world() -> World {
 /// One request, as our client describes it and as Azure understands it.
 fn request(kind: CallKind, index: usize, pool: usize) -> (Call, AzureCall) {
     let (subscription, location) = REGIONS[index % REGIONS.len()];
-    let whole = format!("/subscriptions/{subscription}");
+    let (subscription, whole) = (subscription.to_owned(), format!("/subscriptions/{subscription}"));
     let id =
         format!("{whole}/resourcegroups/g/providers/microsoft.containerservice/managedclusters/c{index}");
     let (cluster, location) = (ClusterKey(id.clone()), location.to_owned());
@@ -66,15 +66,13 @@ fn request(kind: CallKind, index: usize, pool: usize) -> (Call, AzureCall) {
     let (body, if_match) = (serde_json::Value::Null, None);
     let (scope, call) = match kind {
         CallKind::ListClusters if index < REGIONS.len() => {
-            let call = AzureCall::ListClusters {
-                subscription: subscription.to_owned(),
-                resource_group: Some("g".to_owned()),
-                skip: 0,
-            };
-            (format!("{whole}/resourcegroups/g"), call)
+            let resource_group = Some("g".to_owned());
+            (
+                format!("{whole}/resourcegroups/g"),
+                AzureCall::ListClusters { subscription, resource_group, skip: 0 },
+            )
         }
         CallKind::ListClusters => {
-            let subscription = subscription.to_owned();
             (whole, AzureCall::ListClusters { subscription, resource_group: None, skip: 0 })
         }
         CallKind::GetCluster => (id, AzureCall::GetCluster { cluster }),
@@ -88,12 +86,8 @@ fn request(kind: CallKind, index: usize, pool: usize) -> (Call, AzureCall) {
         CallKind::PoolUpgradeProfile => (of_pool, AzureCall::PoolUpgradeProfile { pool }),
         CallKind::UpgradeNodeImage => (of_pool, AzureCall::UpgradeNodeImage { pool }),
         CallKind::AbortPool => (of_pool, AzureCall::AbortPool { pool }),
-        CallKind::KubernetesVersions => {
-            let subscription = subscription.to_owned();
-            (whole, AzureCall::KubernetesVersions { subscription, location })
-        }
+        CallKind::KubernetesVersions => (whole, AzureCall::KubernetesVersions { subscription, location }),
         CallKind::OperationStatus => {
-            let subscription = subscription.to_owned();
             (whole, AzureCall::Operation { subscription, location, id: "o".to_owned() })
         }
         CallKind::AvailablePoolVersions
@@ -107,6 +101,17 @@ fn request(kind: CallKind, index: usize, pool: usize) -> (Call, AzureCall) {
         | CallKind::ListLocks => unreachable!("the operator does not ask for it: KINDS leaves it out"),
     };
     (Call { kind, scope }, call)
+}
+
+/// What our client tells of an answer.
+fn answered(answer: &Answer) -> Answered {
+    Answered {
+        status: Some(answer.status),
+        retry_after: answer.retry_after.map(|seconds| Duration::from_secs(seconds.into())),
+        remaining_reads: answer.remaining.map(|remaining| remaining.reads.into()),
+        remaining_writes: answer.remaining.map(|remaining| remaining.writes.into()),
+        ..Answered::default()
+    }
 }
 
 /// What came of a day of calls.
@@ -147,6 +152,7 @@ fn day(seed: u64, limited: bool) -> Day {
                 day.sent += 1;
                 let answer = world.call(now, "operator", azure_call);
                 day.refused += u32::from(answer.status == 429);
+                limits.answered(now, &call, &answered(&answer));
             }
         }
         let pause = [0, 10, 200, 3_000, 60_000][dice.roll(5)];
@@ -166,7 +172,6 @@ fn azure_refuses_nothing_that_our_limits_let_through() {
         total.held_back += day.held_back;
         total.hours += day.hours;
     }
-    println!("{total:?}");
     assert!(total.sent > 10_000 && total.held_back > 10_000 && total.hours > 10, "{total:?}");
 }
 
@@ -175,4 +180,33 @@ fn azure_refuses_nothing_that_our_limits_let_through() {
 fn without_limits_azure_refuses_much() {
     let day = day(0, false);
     assert!(day.refused > 1000, "{day:?}");
+}
+
+/// Another tool has spent nearly all reads with our identity: how many of our next 200 are refused.
+fn refused_after_another_tool(listens: bool) -> usize {
+    let (mut world, mut limits) = (world(), Limits::default());
+    let mut now: Timestamp = "2026-12-05T22:00:00Z".parse().unwrap();
+    let (call, azure_call) = request(CallKind::ListClusters, REGIONS.len(), 0);
+    for _ in 0..240 {
+        assert_eq!(world.call(now, "operator", azure_call.clone()).status, 200);
+    }
+    let mut refused = 0;
+    for _ in 0..200 {
+        let ticket = limits.enter(&call, Urgency::Upgrade);
+        while let Err(wait) = limits.take(now, &ticket) {
+            now = wait.until;
+        }
+        let answer = world.call(now, "operator", azure_call.clone());
+        refused += usize::from(answer.status == 429);
+        if listens {
+            limits.answered(now, &call, &answered(&answer));
+        }
+    }
+    refused
+}
+
+#[test]
+fn what_another_tool_spends_is_learned_from_the_answers() {
+    assert_eq!(refused_after_another_tool(true), 0);
+    assert!(refused_after_another_tool(false) > 100, "so that it could fail");
 }

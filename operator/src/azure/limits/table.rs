@@ -105,7 +105,7 @@ pub(super) fn aks_bucket(call: &Call) -> Key {
         CallKind::GetCluster => of_one(Limit::GetCluster),
         CallKind::PutCluster => of_one(Limit::PutCluster),
         CallKind::PutPool => of_one(Limit::PutPool),
-        CallKind::OperationStatus => in_subscription(Limit::OperationStatus),
+        CallKind::OperationStatus | CallKind::OperationResult => in_subscription(Limit::OperationStatus),
         _ => in_subscription(Limit::Other),
     }
 }

@@ -123,7 +123,7 @@ impl Sweeper {
         self.book().register(&key, object);
         let listing = self.recent(&subscription, |listing| listing.began >= oldest).await;
         if let Some(Glance::Seen(cluster)) = listing.map(|listing| shown(&listing, &key)) {
-            return Ok(cluster);
+            return Ok(*cluster);
         }
         if let Some(cluster) = self.book().read_by_itself(&key, oldest) {
             return Ok(cluster);
@@ -203,7 +203,7 @@ fn keys(id: &ClusterId) -> (String, String) {
 fn shown(listing: &Listing, key: &str) -> Glance {
     let reading = listing.clusters.as_ref().ok().and_then(|clusters| clusters.get(key));
     match reading {
-        Some(Ok(cluster)) => Glance::Seen(cluster.clone()),
+        Some(Ok(cluster)) => Glance::Seen(Box::new(cluster.clone())),
         Some(Err(Unreadable(_))) | None => Glance::Unavailable,
     }
 }

@@ -94,6 +94,9 @@ fn block(answer: &ClusterAnswer) -> String {
     }
     let known = standing.error.clone().unwrap_or_else(|| standing.sentence());
     text.push_str(&format!("\n  {known}\n"));
+    if let Some(read) = standing.offers_read() {
+        text.push_str(&format!("  {read}\n"));
+    }
     if let Some(id) = &answer.resource_id {
         text.push_str(&format!("  {id}\n"));
     }

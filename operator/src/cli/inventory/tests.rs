@@ -47,6 +47,7 @@ fn wide_has_ids_plans_pools_and_warnings() {
         [
             "fleet/weu-1 westeurope 1.34.4 until Nov 2026",
             &format!("Ready since {since}: Azure and the cluster's API can be read"),
+            &format!("what Azure offers was read {}", local_in_zone(fixtures::read_at())),
             "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/weu-1",
             "subscription 20000000-0000-4000-8000-000000000001, resource group shop",
             "tier Standard, support plan KubernetesOfficial, auto-upgrade off, node images by Azure NodeImage",
@@ -63,7 +64,7 @@ fn wide_has_ids_plans_pools_and_warnings() {
     );
     assert!(blocks[2][1].starts_with("AzureUnreachable: 404") && blocks[2].len() == 4, "{:?}", blocks[2]);
     assert_eq!(blocks[3].len(), 2, "nothing is known of it but why: {:?}", blocks[3]);
-    assert!(blocks[4][0].ends_with("stopped") && blocks[4].len() == 5, "{:?}", blocks[4]);
+    assert!(blocks[4][0].ends_with("stopped") && blocks[4].len() == 6, "{:?}", blocks[4]);
 }
 
 #[test]
@@ -81,6 +82,7 @@ fn programs_get_exact_values_under_stable_names() {
     );
     assert_eq!(weu["support"], json!({"level": "Supported", "until": "2026-11", "passed": false}));
     assert_eq!(weu["ready"]["since"], "2026-11-20T08:00:00Z");
+    assert_eq!(weu["offersReadAt"], "2026-11-22T20:30:00Z");
     assert_eq!((&weu["resourceGroup"], &weu["labels"]), (&json!("shop"), &json!({"ring": "canary"})));
     assert_eq!(weu["oldestImage"], json!({"pool": "system", "ageDays": 52}));
     let image = json!({

@@ -43,7 +43,8 @@ fn remarks(title: &str, answer: &ClusterAnswer, offered: &Offered) -> String {
         .standing
         .is_stale()
         .then(|| format!("{}; what is shown was last seen before", answer.standing.sentence()));
-    let remarks = stale.iter().chain(&offered.warnings);
+    let read = answer.standing.offers_read();
+    let remarks = stale.iter().chain(&read).chain(&offered.warnings);
     remarks.map(|remark| format!("!  {title}: {remark}\n")).collect()
 }
 

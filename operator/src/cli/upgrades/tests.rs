@@ -1,7 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::cli::{fixtures, output::local};
+use crate::cli::{
+    fixtures,
+    output::{local, local_in_zone},
+};
 
 fn answers() -> Vec<ClusterAnswer> {
     fixtures::fleet().iter().map(|found| ClusterAnswer::of(found, fixtures::now())).collect()
@@ -43,11 +46,15 @@ fn wide_has_every_version_whole_image_names_and_warnings() {
     assert!(lines.contains(&"weu-1 (control plane) – 1.34.4 until Nov 2026 1.35.1 (until Mar 2027), 1.35.3 (until Mar 2027), 1.36.0 (until Jun 2027) – –".to_owned()), "{lines:#?}");
     assert!(lines.contains(&"weu-1 win1 Windows2022, ends with 1.36 1.33.5 out of support 1.34.2 (until Nov 2026), 1.34.4 (until Nov 2026) AKSWindows-2022-containerd-20348.4297.261008, 45 days AKSWindows-2022-containerd-20348.4405.261112, 10 days".to_owned()), "{lines:#?}");
     let remarks: Vec<&String> = lines.iter().filter(|line| line.starts_with('!')).collect();
-    assert_eq!(remarks.len(), 3);
-    assert!(
-        remarks[0].starts_with("! neu-1: AzureUnreachable since") && remarks[0].ends_with("last seen before")
-    );
-    assert!(remarks[2].starts_with("! weu-1: pool win1 runs Windows2022, which ends with Kubernetes 1.36"));
+    let about = |name: &str| -> Vec<&str> {
+        remarks.iter().filter_map(|remark| remark.strip_prefix(&format!("! {name}: "))).collect()
+    };
+    let read = format!("what Azure offers was read {}", local_in_zone(fixtures::read_at()));
+    assert_eq!(about("sto-1"), [read.as_str()]);
+    let neu = about("neu-1");
+    assert!(neu[0].starts_with("AzureUnreachable since") && neu[0].ends_with("last seen before"), "{neu:?}");
+    let weu = about("weu-1");
+    assert!(weu[2].starts_with("pool win1 runs Windows2022, which ends with Kubernetes 1.36"), "{weu:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The world as a script: calls, the passing of time, and what is to be seen then.
 
 mod aborts;
+mod automation;
 mod busy;
 mod force;
 mod oddities;
@@ -8,6 +9,7 @@ mod operations;
 mod outside;
 mod pools;
 mod refusals;
+mod releases;
 mod upgrades;
 
 use jiff::{SignedDuration, Timestamp};

@@ -17,7 +17,8 @@ def check_configurations_come_and_go():
     configurations = client().maintenance_configurations
     expect("none at first", names(configurations), [])
     expect_error(
-        lambda: configurations.get(GROUP, CLUSTER, AUTO_UPGRADE), ResourceNotFoundError, 404, "NotFound", AUTO_UPGRADE
+        lambda: configurations.get(GROUP, CLUSTER, AUTO_UPGRADE),
+        ResourceNotFoundError, 404, "NotFound", "Could not find the maintenance configuration",
     )
     for schedule in schedules():
         put(configurations, AUTO_UPGRADE, window(schedule))
