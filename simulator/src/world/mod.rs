@@ -29,6 +29,7 @@ mod outbox;
 mod place;
 mod pool;
 mod pool_defaults;
+mod power;
 mod progress;
 mod put_cluster;
 mod put_pool;
@@ -54,6 +55,7 @@ pub use cluster::Endpoint;
 pub use manager::{GroupKey, ManagerCall, ResourceFilter, Scope};
 pub use operation::OperationView;
 pub use pool::WorldNode;
+pub use power::PowerError;
 pub use quirks::{Delivery, QuirkView};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
@@ -74,7 +76,7 @@ use throttle::Throttle;
 
 use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
-    scenario::{DurationSpec, Fault, QuirkRule, Quota, RegionSpec, Scenario, ScenarioError},
+    scenario::{DurationSpec, Fault, QuirkRule, Quota, RegionSpec, Scenario, ScenarioError, invalid},
 };
 
 /// All clusters, and everything that goes on in them.
@@ -223,18 +225,24 @@ impl World {
 
     /// Adds a fault to a cluster; its `upgrade` counts on from those so far.
     ///
-    /// False when there is no such cluster.
-    pub fn add_fault(&mut self, key: &ClusterKey, mut fault: Fault) -> bool {
-        let Some(cluster) = self.clusters.get_mut(key) else {
-            return false;
+    /// # Errors
+    /// When there is no such cluster or pool, or the fault does nothing.
+    pub fn add_fault(&mut self, key: &ClusterKey, mut fault: Fault) -> Result<(), ScenarioError> {
+        let cluster = self.clusters.get_mut(key);
+        let cluster = cluster
+            .ok_or_else(|| invalid("cluster", format!("{:?} is no cluster; give its ARM id", key.0)))?;
+        fault.check("fault")?;
+        let so_far = match &fault.pool {
+            None => cluster.upgrades,
+            Some(name) => {
+                let pool = cluster.pools.get(name);
+                let wrong = || invalid("fault.pool", format!("{name:?} is not a pool of this cluster"));
+                pool.ok_or_else(wrong)?.upgrades
+            }
         };
-        let so_far = fault
-            .pool
-            .as_deref()
-            .map_or(cluster.upgrades, |name| cluster.pools.get(name).map_or(0, |pool| pool.upgrades));
         fault.upgrade += so_far;
         cluster.faults.push(fault);
-        true
+        Ok(())
     }
 
     /// Switches a quirk on; the number of its rule.
