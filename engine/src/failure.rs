@@ -10,6 +10,8 @@
 mod blocker;
 #[cfg(test)]
 mod blockers_tests;
+#[cfg(any(test, fuzzing))]
+pub mod checks;
 mod parse;
 #[cfg(test)]
 mod recorded_tests;
