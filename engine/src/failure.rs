@@ -11,7 +11,7 @@ mod blocker;
 #[cfg(test)]
 mod blockers_tests;
 #[cfg(any(test, fuzzing))]
-pub mod checks;
+pub(crate) mod checks;
 mod parse;
 #[cfg(test)]
 mod recorded_tests;
