@@ -27,6 +27,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/log", get(log))
         .route("/clusters", get(clusters))
         .route("/faults", post(add_fault))
+        .route("/autoscaler", post(autoscale))
         .route("/quirks", get(quirks).post(add_quirk))
         .route("/quirks/{id}", delete(remove_quirk))
         .route("/issuers", post(trust_issuer))
@@ -59,6 +60,25 @@ async fn add_fault(State(shared): State<Arc<Shared>>, Json(request): Json<AddFau
     match shared.world.with(move |world, _| world.add_fault(&key, fault)).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => problem(StatusCode::NOT_FOUND, "no such cluster; give its ARM id"),
+        Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
+    }
+}
+
+/// How many nodes the cluster autoscaler wants a pool to have.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Autoscale {
+    cluster: String,
+    pool: String,
+    count: u64,
+}
+
+async fn autoscale(State(shared): State<Arc<Shared>>, Json(request): Json<Autoscale>) -> Response {
+    let Autoscale { cluster, pool, count } = request;
+    let key = ClusterKey(cluster.to_lowercase());
+    match shared.world.with(move |world, now| world.autoscale(now, &key, &pool, count)).await {
+        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Err(wrong)) => problem(StatusCode::BAD_REQUEST, &wrong.to_string()),
         Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
     }
 }
