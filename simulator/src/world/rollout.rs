@@ -272,6 +272,17 @@ impl Rollout {
         }
     }
 
+    /// Version and image that nodes have afterwards.
+    pub(crate) fn goes_to(&self) -> (Version, String) {
+        (self.goal.version.clone(), self.goal.image.clone())
+    }
+
+    /// The nodes that are not done yet.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        let under_way = self.jobs.iter().map(|job| job.node.clone());
+        self.pending.iter().cloned().chain(under_way).collect()
+    }
+
     /// Whether some nodes are done and others are not; with one node, whether its turn has come.
     pub(crate) fn is_done_in_part(&self) -> bool {
         self.phase == Phase::Rolling && (self.total == 1 || self.pending.len() + self.jobs.len() < self.total)
