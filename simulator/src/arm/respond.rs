@@ -44,7 +44,7 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
     let (kind, content) = match delivery.html {
         Some(html) => (Some("text/html"), Body::from(html)),
         None if body.is_null() || incoming.method == Method::HEAD => (None, Body::empty()),
-        None => (Some("application/json; charset=utf-8"), Body::from(body.to_string())),
+        None => (Some(json_kind(incoming, &body)), Body::from(body.to_string())),
     };
     let mut response = Response::new(content);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -56,7 +56,8 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
     headers::add_cause(map, status, &body);
     if status == 401 {
         headers::add_challenge(map, shared, &body);
-    } else {
+    }
+    if let Some(remaining) = remaining {
         headers::add_remaining(map, incoming, remaining);
     }
     if let Some(seconds) = retry_after {
@@ -72,6 +73,16 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
         }
     }
     response
+}
+
+/// AKS and Azure Resource Manager spell it differently (recorded).
+fn json_kind(incoming: &Incoming, body: &Value) -> &'static str {
+    let of_aks = incoming.path.to_lowercase().contains("/providers/microsoft.containerservice/");
+    if of_aks && body.get("error").is_none_or(|_| body.get("status").is_some()) {
+        "application/json"
+    } else {
+        "application/json; charset=utf-8"
+    }
 }
 
 /// The same list from another place on; filters stay.
