@@ -55,7 +55,7 @@ pub struct NodePool {
     /// Name of the pool.
     #[schemars(length(max = 12))]
     pub name: String,
-    /// `System`, `User` or `Gateway`.
+    /// `System`, `User`, `Gateway` or `Machines`.
     #[schemars(length(max = 32))]
     pub mode: String,
     /// `Linux` or `Windows`.
@@ -104,6 +104,15 @@ impl Cluster {
             .iter()
             .find(|pool| pool.provisioning_state.is_busy())
             .map(|pool| format!("pool {} is {}", pool.name, pool.provisioning_state))
+    }
+}
+
+impl NodePool {
+    /// Whether it only stands for nodes that Azure makes one by one: AKS refuses every upgrade of such
+    /// a pool ("on machines agent pool is not allowed", Azure/azure-cli#33693).
+    #[must_use]
+    pub fn is_managed_by_azure(&self) -> bool {
+        self.mode.eq_ignore_ascii_case("Machines")
     }
 }
 

@@ -92,6 +92,9 @@ impl<'a> Draft<'a> {
                 None if pool.power == Power::Stopped => {
                     "it is stopped, and follows when it is started".to_owned()
                 }
+                None if pool.is_managed_by_azure() => {
+                    "Azure makes and replaces its nodes by itself (node auto-provisioning)".to_owned()
+                }
                 None => {
                     pools.push(pool);
                     continue;

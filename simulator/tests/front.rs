@@ -390,7 +390,7 @@ async fn what_is_not_modelled_is_refused_as_by_azure_and_said_in_the_log() {
             "InvalidResourceNamespace",
             true,
         ),
-        (Method::PATCH, in_subscription(WEU), 405, "MethodNotAllowed", true),
+        (Method::PATCH, in_subscription(&format!("{WEU}/agentPools/apps")), 405, "MethodNotAllowed", true),
         (Method::GET, format!("/nonsense?{VERSION}"), 404, "MissingSubscription", true),
         (
             Method::GET,

@@ -174,7 +174,7 @@ async fn callers_without_a_good_token_or_version_are_turned_away() {
     let no_version = client.send(Method::GET, &url, None).await;
     assert_eq!(no_version.status(), StatusCode::BAD_REQUEST);
     assert_eq!(no_version.json::<Value>().await.unwrap()["error"]["code"], "MissingApiVersionParameter");
-    let unknown = client.send(Method::DELETE, WEU, None).await;
+    let unknown = client.send(Method::DELETE, &format!("{WEU}/upgradeProfiles/default"), None).await;
     assert_eq!(unknown.status(), StatusCode::METHOD_NOT_ALLOWED);
 
     let cluster_scope = "6dae42f8-4368-4678-94ff-3960e28e3630/.default";

@@ -24,7 +24,11 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
     // A version step brings the newest image with it, whichever that is.
     let moves = |pool: &NodePool| scope.has_pool_versions() && target.is_some_and(|to| pool.version < *to);
     let asks = |pool: &&NodePool| {
-        policy.excluded(pool).is_none() && pool.power == Power::Running && !is_rolled(pool) && !moves(pool)
+        policy.excluded(pool).is_none()
+            && pool.power == Power::Running
+            && !pool.is_managed_by_azure()
+            && !is_rolled(pool)
+            && !moves(pool)
     };
     let has_images = scope.has_images() && *node_image == NodeImagePolicy::Latest;
     let pools = cluster.pools.iter().filter(|_| has_images).filter(asks);

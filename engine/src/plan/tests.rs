@@ -219,6 +219,15 @@ fn stopped_pools_get_no_step() {
 }
 
 #[test]
+fn pools_whose_nodes_azure_makes_get_no_step() {
+    let mut cluster = cluster("1.34.2");
+    cluster.pools[0].mode = "Machines".to_owned();
+    let plan = planned(&cluster, &target(Scope::Full, Some("1.34.4")), &Policy::default()).unwrap();
+    assert!(!ids(&plan).iter().any(|id| id.contains("linux1")), "{plan:?}");
+    assert!(why_left(&plan, "linux1").contains("auto-provisioning"));
+}
+
+#[test]
 fn a_newer_patch_of_the_same_minor_counts_as_reached() {
     let none = Policy::default();
     let mut ahead = cluster("1.34.4");

@@ -2,8 +2,6 @@
 //!
 //! It happens at once and without an operation; nodes stay as they are.
 
-use serde_json::{Value, json};
-
 use super::World;
 use crate::effects::ClusterKey;
 
@@ -32,19 +30,17 @@ impl World {
         pool: Option<&str>,
         running: bool,
     ) -> Result<(), PowerError> {
-        let cluster = self.clusters.get_mut(key).ok_or_else(|| PowerError::NoCluster(key.0.clone()))?;
+        let cluster = self.clusters.get(key).ok_or_else(|| PowerError::NoCluster(key.0.clone()))?;
         if cluster.work.is_some() {
             return Err(PowerError::Busy);
         }
-        let state: Value = json!({ "code": if running { "Running" } else { "Stopped" } });
-        match pool {
-            None => cluster.set("powerState", state),
-            Some(name) => {
-                let pool = cluster.pools.get_mut(name).ok_or_else(|| PowerError::NoPool(name.to_owned()))?;
-                pool.set("powerState", state);
-            }
+        if let Some(name) = pool.filter(|name| !cluster.pools.contains_key(*name)) {
+            return Err(PowerError::NoPool(name.to_owned()));
         }
-        cluster.touch(pool, &mut self.ids);
+        self.show_power(key, pool, !running);
+        if let Some(cluster) = self.clusters.get_mut(key) {
+            cluster.touch(pool, &mut self.ids);
+        }
         Ok(())
     }
 }
@@ -52,6 +48,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use serde_json::Value;
 
     use super::*;
     use crate::{
@@ -76,7 +73,7 @@ mod tests {
         };
         assert_eq!(look(&mut world), ("Running".into(), "Running".into()));
         world.set_power(&key, None, false).unwrap();
-        assert_eq!(look(&mut world), ("Stopped".into(), "Running".into()));
+        assert_eq!(look(&mut world), ("Stopped".into(), "Stopped".into()));
         world.set_power(&key, None, true).unwrap();
         world.set_power(&key, Some("a"), false).unwrap();
         assert_eq!(look(&mut world), ("Running".into(), "Stopped".into()));
@@ -84,6 +81,7 @@ mod tests {
         assert_eq!(tags.len(), 3, "each change has an eTag of its own");
 
         assert_eq!(world.set_power(&key, Some("b"), true), Err(PowerError::NoPool("b".into())));
+        world.set_power(&key, Some("a"), true).unwrap();
         let image = Call::UpgradeNodeImage { pool: PoolKey { cluster: key.clone(), name: "a".into() } };
         world.call(Timestamp::UNIX_EPOCH, "me", image);
         assert_eq!(world.set_power(&key, None, false), Err(PowerError::Busy));

@@ -25,6 +25,8 @@ use crate::{
 
 /// How often the cluster's own API is tried.
 const PERIOD: Duration = Duration::from_secs(300);
+/// When something could not be read: a look can fail at each of its calls, and most failures pass.
+const FAILED_PAUSE: Duration = Duration::from_secs(60);
 /// When our share of Azure's limits is used up: long enough for others to be served.
 const HELD_BACK_PAUSE: Duration = Duration::from_secs(60);
 const CONCURRENCY: u16 = 16;
@@ -85,7 +87,7 @@ async fn observe(
         (Look::HeldBack(_), Some(known)) => return (next, known.reason.clone(), HELD_BACK_PAUSE),
         (Look::HeldBack(why), None) => ("Unknown", "Initializing", why, HELD_BACK_PAUSE),
         (Look::Seen, _) => ("True", "Observed", "Azure and the cluster's API can be read".to_owned(), PERIOD),
-        (Look::No(reason, why), _) => ("False", reason, why, PERIOD),
+        (Look::No(reason, why), _) => ("False", reason, why, FAILED_PAUSE),
     };
     let (generation, message) = (cluster.meta().generation, bounded(&message, 1000));
     let ready = condition(&before.conditions, "Ready", ready, reason, &message, generation, context.now());

@@ -4,12 +4,14 @@ mod aborts;
 mod automation;
 mod busy;
 mod force;
+mod lifecycle;
 mod oddities;
 mod operations;
 mod outside;
 mod pools;
 mod refusals;
 mod releases;
+mod resources;
 mod upgrades;
 
 use jiff::{SignedDuration, Timestamp};
