@@ -27,7 +27,7 @@ use crate::{
     supervisor::Supervisor,
     target::Target,
     tls::{self, TlsError},
-    world::{ClusterView, Endpoint, OperationView, QuirkView, World},
+    world::{ClusterView, Endpoint, NotScaled, OperationView, QuirkView, World},
 };
 
 /// How long open connections may go on after a stop.
@@ -132,6 +132,9 @@ pub enum SimulatorError {
         /// Which.
         cluster: ClusterKey,
     },
+    /// The autoscaler cannot do that.
+    #[error(transparent)]
+    NotScaled(#[from] NotScaled),
     /// It has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -310,6 +313,17 @@ impl Simulator {
     /// When the simulator has stopped.
     pub async fn remove_quirk(&self, id: u64) -> Result<bool, SimulatorError> {
         Ok(self.shared.world.with(move |world, _| world.remove_quirk(id)).await?)
+    }
+
+    /// Lets the cluster autoscaler change the number of a pool's nodes, as far as the operation under
+    /// way leaves it to; `cluster` is an ARM id.
+    ///
+    /// # Errors
+    /// When the pool is not the autoscaler's, `count` is out of its bounds, or the simulator has
+    /// stopped.
+    pub async fn autoscale(&self, cluster: &str, pool: &str, count: u64) -> Result<(), SimulatorError> {
+        let (key, pool) = (ClusterKey(cluster.to_lowercase()), pool.to_owned());
+        Ok(self.shared.world.with(move |world, now| world.autoscale(now, &key, &pool, count)).await??)
     }
 
     /// The rules of quirks, and how often each has struck.

@@ -26,7 +26,7 @@ clusters:
   name: weu
   kubernetesVersion: 1.34.4
   pools:
-  - {name: system, mode: System, count: 2, taints: ['CriticalAddonsOnly=true:NoSchedule']}
+  - {name: system, mode: System, count: 2, taints: ['CriticalAddonsOnly=true:NoSchedule'], extra: {enableAutoScaling: true, minCount: 1, maxCount: 4}}
   - {name: apps, count: 3, nodeImage: old, drainTimeoutInMinutes: 5, undrainableNodeBehavior: Cordon, maxBlockedNodes: '1'}
   faults: [{pool: apps, blockedBy: [{namespace: shop, pod: db-0, budget: db}]}]
 - subscription: 20000000-0000-4000-8000-000000000001
@@ -212,4 +212,24 @@ async fn metadata_alone_empty_lists_and_refusals_are_those_of_a_kube_apiserver()
     let log = bench.simulator.kube_log();
     assert!(log.iter().any(|call| call.status == 403 && call.method == "DELETE"), "{log:?}");
     assert!(bench.simulator.log().iter().all(|call| !call.path.starts_with("/kube/")));
+}
+
+#[tokio::test]
+async fn the_autoscaler_can_be_played_through_the_control_port() {
+    let bench = Bench::start().await;
+    let (client, _) = bench.client("weu").await;
+    let scale = async |count: u64| {
+        let body = json!({ "cluster": format!("{GROUP}/weu"), "pool": "system", "count": count });
+        let url = format!("{}/autoscaler", bench.simulator.ready().control);
+        bench.http.post(url).json(&body).send().await.unwrap()
+    };
+    assert_eq!(scale(4).await.status().as_u16(), 204);
+    let system = ListParams::default().labels("kubernetes.azure.com/agentpool=system");
+    assert_eq!(Api::<Node>::all(client).list(&system).await.unwrap().items.len(), 4);
+    let refused = scale(5).await;
+    assert_eq!(refused.status().as_u16(), 400);
+    assert_eq!(
+        refused.json::<Value>().await.unwrap()["error"],
+        "pool system has between 1 and 4 nodes, not 5"
+    );
 }

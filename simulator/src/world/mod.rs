@@ -7,6 +7,7 @@
 
 mod abort;
 mod automation;
+mod autoscaler;
 mod calendar;
 mod call;
 mod catalog;
@@ -50,6 +51,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub use autoscaler::NotScaled;
 pub use call::{Answer, Call, PoolKey, Remaining, Started};
 pub use cluster::Endpoint;
 pub use manager::{GroupKey, ManagerCall, ResourceFilter, Scope};

@@ -125,6 +125,16 @@ impl Rollout {
         }
     }
 
+    /// What it makes of the pool's nodes: version and image.
+    pub(crate) fn goal(&self) -> (Version, String) {
+        (self.goal.version.clone(), self.goal.image.clone())
+    }
+
+    /// Whether something is being done to this node right now.
+    pub(crate) fn is_at(&self, node: &str) -> bool {
+        self.jobs.iter().any(|job| job.node == node)
+    }
+
     /// Goes on as far as it can now.
     pub(crate) fn advance(&mut self, pool: &mut Pool, site: &mut Site<'_>) -> Progress {
         loop {

@@ -17,6 +17,8 @@ pub(crate) enum Actor {
     Aborts,
     /// Takes the rules away once the upgrade says that the step takes too long.
     Frees,
+    /// The autoscaler changes the size of pool `apps` all the time.
+    Autoscales,
     /// Retries once the upgrade has this reason.
     RetriesAt(&'static str),
 }
@@ -31,6 +33,8 @@ pub(crate) struct Case {
     pub(crate) rules: &'static [&'static str],
     /// More of the cluster in the scenario, YAML.
     pub(crate) cluster: &'static str,
+    /// More of its pool `apps`.
+    pub(crate) apps: &'static str,
     /// Changes that have to be made a second time.
     pub(crate) again: &'static [&'static str],
     /// Statuses with which changes may be refused on the way.
@@ -45,6 +49,7 @@ const VERSIONS: Case = Case {
     work: Work::Versions,
     rules: &[],
     cluster: "",
+    apps: "",
     again: &[],
     refused: &[],
     touched: &[],
@@ -56,6 +61,8 @@ const IMAGES: Case = Case { work: Work::Images, ..VERSIONS };
 /// The first upgrade of this pool fails when its surge node is there.
 const FAILS_ONCE: &str =
     "faults: [{pool: apps, error: {code: OverconstrainedAllocationRequest, message: No capacity.}}]";
+
+const AUTOSCALED: &str = ", extra: {enableAutoScaling: true, minCount: 1, maxCount: 6}";
 
 /// Rules about what is no single cluster's.
 pub(crate) const SHARED: &[&str] = &[
@@ -194,7 +201,15 @@ pub(crate) const CASES: &[Case] = &[
         ..VERSIONS
     },
     Case { name: "aborted", again: &["PUT cluster"], actor: Actor::Aborts, ..VERSIONS },
+    Case { name: "autoscaler", apps: AUTOSCALED, touched: &["/count"], actor: Actor::Autoscales, ..VERSIONS },
     Case { name: "images-plain", ..IMAGES },
+    Case {
+        name: "images-autoscaler",
+        apps: AUTOSCALED,
+        touched: &["/count"],
+        actor: Actor::Autoscales,
+        ..IMAGES
+    },
     Case { name: "images-unknown-words", rules: &["{quirk: unknownEnumWords}"], ..IMAGES },
     Case {
         name: "images-stale-reads",
@@ -267,10 +282,11 @@ impl Case {
   extra: {{properties: {{futureProfile: {{list: [1, null, {{deep: true}}]}}}}}}
   pools:
   - {{name: system, mode: System, nodeImage: {OLD_IMAGE}, extra: {{futurePool: {{a: 1}}}}}}
-  - {{name: apps, count: 2, maxSurge: '1', nodeImage: {OLD_IMAGE}, labels: {{team: shop}}}}
+  - {{name: apps, count: 2, maxSurge: '1', nodeImage: {OLD_IMAGE}, labels: {{team: shop}}{}}}
   {}",
             self.name.len() % 3,
             self.name,
+            self.apps,
             self.cluster
         )
     }

@@ -23,6 +23,8 @@ use tests::stage::{Setup, Stage, check_done, reason_of, until_within};
 use cases::{Actor, CASES, Case, NEW_IMAGE, SHARED, VERSION};
 
 const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two changes of a pool's size: two minutes there.
+const SCALING: Duration = Duration::from_secs(2);
 /// Between two looks at the simulator.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -176,6 +178,21 @@ async fn act(stage: &Stage, case: &Case, rules: &[u64]) -> Result<()> {
                 stage.simulator.remove_quirk(*rule).await?;
             }
             Ok(())
+        }
+        Actor::Autoscales => {
+            let id = stage.resource_id(case.name);
+            let scale = async {
+                for count in [4, 1, 5, 2, 6, 3].into_iter().cycle() {
+                    stage.simulator.autoscale(id, "apps", count).await?;
+                    tokio::time::sleep(SCALING).await;
+                }
+                Ok(())
+            };
+            tokio::select! {
+                upgrade = reaches(stage, case, "Succeeded") => upgrade?,
+                failed = scale => return failed,
+            };
+            Ok(stage.simulator.autoscale(id, "apps", 2).await?)
         }
         Actor::RetriesAt(reason) => {
             reaches(stage, case, reason).await?;

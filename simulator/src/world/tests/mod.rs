@@ -2,6 +2,7 @@
 
 mod aborts;
 mod automation;
+mod autoscaler;
 mod busy;
 mod force;
 mod lifecycle;
