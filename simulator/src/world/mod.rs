@@ -170,7 +170,7 @@ impl World {
 
     fn admit(&mut self, now: Timestamp, caller: &str, call: &Call) -> Result<Option<Remaining>, Box<Answer>> {
         let Some(throttle) = &mut self.throttle else {
-            return Ok(None);
+            return Ok(Some(Remaining::UNCOUNTED));
         };
         let cluster = call.cluster().and_then(|key| self.clusters.get(key));
         let location = cluster.map(|cluster| cluster.location.as_str());
