@@ -189,14 +189,13 @@ impl fmt::Display for ApiError {
         if let Some(status) = self.status {
             write!(f, "{status} ")?;
         }
-        if let Some(code) = &self.code {
-            write!(f, "{code}")?;
-            if let Some(subcode) = self.subcode.as_ref().filter(|subcode| *subcode != code) {
-                write!(f, "/{subcode}")?;
-            }
-            f.write_str(": ")?;
+        match (&self.code, &self.subcode) {
+            (Some(code), Some(subcode)) if subcode != code => write!(f, "{code}/{subcode}: ")?,
+            (Some(code), _) | (None, Some(code)) => write!(f, "{code}: ")?,
+            (None, None) => {}
         }
-        f.write_str(&self.summary())
+        let summary = self.summary();
+        f.write_str(if summary.is_empty() { "no message" } else { &summary })
     }
 }
 
@@ -220,6 +219,22 @@ mod tests {
         assert_eq!((error.code.as_deref(), error.subcode, error.message.as_str()), (Some("C"), None, "m"));
         let entra = json!({"error": "invalid_client", "error_description": "wrong secret"});
         assert_eq!(ApiError::from_value(&entra).to_string(), "invalid_client: wrong secret");
+    }
+
+    #[test]
+    fn an_error_without_words_still_says_something() {
+        let table = [
+            (
+                json!({"code": "OverlaymgrReconcileError", "message": ""}),
+                "OverlaymgrReconcileError: no message",
+            ),
+            (json!({"subcode": "S"}), "S: no message"),
+            (json!({"target": "t"}), "no message"),
+            (json!(null), "no message"),
+        ];
+        for (value, text) in table {
+            assert_eq!(ApiError::from_value(&value).to_string(), text);
+        }
     }
 
     #[test]

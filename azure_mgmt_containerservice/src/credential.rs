@@ -171,3 +171,13 @@ fn custom_cloud(authority: &Url) -> Result<CloudConfiguration, Error> {
     cloud.authority_host = authority.to_string();
     Ok(cloud.into())
 }
+
+/// See [`crate::checks`].
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(text: &str) {
+    explained::check(text);
+    if let Some(claims) = federated_token::Claims::of(text) {
+        let config = CredentialConfig::DeveloperTools;
+        assert!(hints::hint(&config, text, Some(&claims)).is_some());
+    }
+}

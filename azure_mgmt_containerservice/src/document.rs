@@ -101,8 +101,7 @@ impl ETag {
 pub(crate) fn etag(document: Option<&Value>, headers: &Headers) -> Option<ETag> {
     let body = ["/eTag", "/properties/eTag", "/etag"]
         .into_iter()
-        .find_map(|pointer| document?.pointer(pointer)?.as_str())
-        .filter(|text| !text.is_empty());
+        .find_map(|pointer| document?.pointer(pointer)?.as_str().filter(|text| !text.is_empty()));
     body.or_else(|| headers::text(headers, "etag")).map(ETag::new)
 }
 
@@ -121,5 +120,7 @@ mod tests {
         assert_eq!(etag(Some(&json!({"eTag": null})), &headers), Some(ETag::new("from-header")));
         assert_eq!(etag(Some(&json!({"properties": {"eTag": "p"}})), &headers), Some(ETag::new("p")));
         assert_eq!(etag(Some(&json!({"eTag": "root"})), &headers), Some(ETag::new("root")));
+        let empty_first = json!({"eTag": "", "properties": {"eTag": "p"}});
+        assert_eq!(etag(Some(&empty_first), &headers), Some(ETag::new("p")));
     }
 }

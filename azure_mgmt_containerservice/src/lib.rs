@@ -12,6 +12,8 @@ mod actions;
 mod agent_pools;
 mod api_error;
 mod authorization;
+#[cfg(any(test, fuzzing))]
+pub mod checks;
 mod client;
 mod cluster_id;
 pub mod credential;

@@ -37,7 +37,7 @@ pub(crate) async fn list<V: View>(
 ///
 /// # Errors
 /// [`Error::Decode`] when it is not a list of objects.
-fn items(page: &mut Value, what: &'static str) -> Result<Vec<Value>, Error> {
+pub(crate) fn items(page: &mut Value, what: &'static str) -> Result<Vec<Value>, Error> {
     let name = if page.get("value").is_none() && page.get("values").is_some() { "values" } else { "value" };
     match page.get_mut(name).map(Value::take) {
         None | Some(Value::Null) => Ok(Vec::new()),

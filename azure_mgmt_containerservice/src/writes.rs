@@ -12,10 +12,10 @@
 use serde_json::{Map, Value};
 
 /// A path into a document; `*` stands for every member of an object or list.
-type Path = &'static [&'static str];
+pub(crate) type Path = &'static [&'static str];
 
 /// Read-only on a cluster, and the identity fields that Azure fills in.
-const CLUSTER_READ_ONLY: &[Path] = &[
+pub(crate) const CLUSTER_READ_ONLY: &[Path] = &[
     &["id"],
     &["name"],
     &["type"],
@@ -50,14 +50,14 @@ const CLUSTER_READ_ONLY: &[Path] = &[
 ];
 
 /// Shown inline in a cluster, and not to be sent there.
-const CLUSTER_POOL_REFUSED: &[Path] = &[
+pub(crate) const CLUSTER_POOL_REFUSED: &[Path] = &[
     &["properties", "agentPoolProfiles", "*", "nodeImageVersion"],
     &["properties", "agentPoolProfiles", "*", "securityProfile"],
     &["properties", "agentPoolProfiles", "*", "artifactStreamingProfile"],
 ];
 
 /// Read-only on a node pool as a resource of its own, and the image that would ask for a rollback.
-const POOL_LEFT_OUT: &[Path] = &[
+pub(crate) const POOL_LEFT_OUT: &[Path] = &[
     &["id"],
     &["name"],
     &["type"],

@@ -10,6 +10,8 @@
 mod blocker;
 #[cfg(test)]
 mod blockers_tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod checks;
 mod parse;
 #[cfg(test)]
 mod recorded_tests;

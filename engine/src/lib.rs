@@ -33,6 +33,8 @@ mod wave;
 pub use cluster::{Cluster, NodePool, Power, ProvisioningState};
 pub use decide::{Decision, Request, View, accepted, decide, offers_needed, refused};
 pub use executor::{Progress, advance};
+#[cfg(any(test, fuzzing))]
+pub use failure::checks::check as check_failure;
 pub use failure::{Blocker, Failure, FailureClass};
 pub use gates::{LARGEST_BASELINE, Verdict, judge_nodes, judge_workloads, take_baseline};
 pub use image::{age_in_days, published};

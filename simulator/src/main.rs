@@ -1,5 +1,8 @@
 //! `tidegate-simulator`: serves a scenario until it is told to stop.
 
+mod ca_file;
+mod hints;
+
 use std::{
     fs,
     io::{self, Write as _},
@@ -9,6 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use ca_file::CaFile;
 use clap::{Parser, Subcommand};
 use engine::TimeScale;
 use simulator::{Scenario, Simulator, StartOptions, clock};
@@ -77,14 +81,14 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
 
     let options = StartOptions { listen, control, clock: scale, ..StartOptions::default() };
+    let described = scenario.clone();
     let simulator = Simulator::start(scenario, options).await?;
-    // Of its own, and gone with the simulator, unless somebody names one.
-    let own = tempfile::Builder::new().prefix("tidegate-simulator-ca-").suffix(".pem").tempfile()?;
-    let path = ca_file.unwrap_or_else(|| own.path().to_owned());
-    fs::write(&path, &simulator.ready().ca_pem)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let ca_file = CaFile::write(ca_file, &simulator.ready().ca_pem)?;
     let mut ready = serde_json::to_value(simulator.ready())?;
-    ready["caFile"] = serde_json::to_value(path)?;
+    ready["caFile"] = serde_json::to_value(ca_file.path())?;
+    if tracing::enabled!(tracing::Level::INFO) {
+        eprintln!("{}", hints::text(simulator.ready(), &described, ca_file.path()));
+    }
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{ready}")?;
     stdout.flush()?;

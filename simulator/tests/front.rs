@@ -208,9 +208,10 @@ async fn an_assertion_is_good_when_a_registered_certificate_signed_it() {
     let scenario = json!({ "identities": [{ "clientId": "app", "objectId": "oid", "certificates": [pem] }] });
     let azure = Azure::with(&scenario.to_string()).await;
     let ready = azure.simulator.ready().clone();
-    let assertion = |key: &KeyPair, audience: &str, seconds: i64| {
+    // With a fraction of a second, as MSAL for Python writes it.
+    let assertion = |key: &KeyPair, audience: &str, seconds: f64| {
         let claims = json!({
-            "iss": "app", "sub": "app", "aud": audience, "jti": "1", "exp": clock::now().as_second() + seconds,
+            "iss": "app", "sub": "app", "aud": audience, "jti": "1", "exp": clock::now().as_duration().as_secs_f64() + seconds,
         });
         let key = jsonwebtoken::EncodingKey::from_rsa_pem(key.serialize_pem().as_bytes()).unwrap();
         jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::PS256), &claims, &key)
@@ -227,10 +228,10 @@ async fn an_assertion_is_good_when_a_registered_certificate_signed_it() {
         azure.token("oauth2/v2.0/token", &fields).await.map_err(|denied| denied["error_codes"][0].clone())
     };
     let audience = format!("{}/{}/oauth2/v2.0/token", ready.authority, ready.tenant);
-    assert!(exchange(assertion(&key, &audience, 600)).await.is_ok());
-    assert_eq!(exchange(assertion(&stranger, &audience, 600)).await.unwrap_err(), 700_027);
-    assert_eq!(exchange(assertion(&key, "https://elsewhere", 600)).await.unwrap_err(), 700_023);
-    assert_eq!(exchange(assertion(&key, &audience, -600)).await.unwrap_err(), 700_024);
+    assert!(exchange(assertion(&key, &audience, 600.0)).await.is_ok());
+    assert_eq!(exchange(assertion(&stranger, &audience, 600.0)).await.unwrap_err(), 700_027);
+    assert_eq!(exchange(assertion(&key, "https://elsewhere", 600.0)).await.unwrap_err(), 700_023);
+    assert_eq!(exchange(assertion(&key, &audience, -600.0)).await.unwrap_err(), 700_024);
 }
 
 #[tokio::test]
@@ -389,7 +390,7 @@ async fn what_is_not_modelled_is_refused_as_by_azure_and_said_in_the_log() {
             "InvalidResourceNamespace",
             true,
         ),
-        (Method::PATCH, in_subscription(WEU), 405, "MethodNotAllowed", true),
+        (Method::PATCH, in_subscription(&format!("{WEU}/agentPools/apps")), 405, "MethodNotAllowed", true),
         (Method::GET, format!("/nonsense?{VERSION}"), 404, "MissingSubscription", true),
         (
             Method::GET,

@@ -38,9 +38,9 @@ struct Client {
 }
 
 impl Client {
-    /// Simulated time runs at a minute in 10 ms.
+    /// Simulated time runs at a minute in 100 ms: an operation takes long enough to be looked at.
     async fn start() -> Self {
-        let scale = TimeScale::new("2026-12-05T22:00:00Z".parse().unwrap(), clock::now(), 6000.0).unwrap();
+        let scale = TimeScale::new("2026-12-05T22:00:00Z".parse().unwrap(), clock::now(), 600.0).unwrap();
         let options = StartOptions { clock: scale, ..StartOptions::default() };
         let simulator = Simulator::start(Scenario::parse(SCENARIO).unwrap(), options).await.unwrap();
         let ca = reqwest::Certificate::from_pem(simulator.ready().ca_pem.as_bytes()).unwrap();
@@ -174,7 +174,7 @@ async fn callers_without_a_good_token_or_version_are_turned_away() {
     let no_version = client.send(Method::GET, &url, None).await;
     assert_eq!(no_version.status(), StatusCode::BAD_REQUEST);
     assert_eq!(no_version.json::<Value>().await.unwrap()["error"]["code"], "MissingApiVersionParameter");
-    let unknown = client.send(Method::DELETE, WEU, None).await;
+    let unknown = client.send(Method::DELETE, &format!("{WEU}/upgradeProfiles/default"), None).await;
     assert_eq!(unknown.status(), StatusCode::METHOD_NOT_ALLOWED);
 
     let cluster_scope = "6dae42f8-4368-4678-94ff-3960e28e3630/.default";
@@ -259,6 +259,15 @@ async fn the_control_port_tells_the_truth_and_takes_faults() {
     });
     let added = http.post(format!("{control}/faults")).json(&fault).send().await.unwrap();
     assert_eq!(added.status(), StatusCode::NO_CONTENT);
+    for (change, field) in
+        [(("cluster", json!("weu")), "cluster"), (("fault", json!({ "pool": "x" })), "fault: does nothing")]
+    {
+        let mut wrong = fault.clone();
+        wrong[change.0] = change.1;
+        let refused = http.post(format!("{control}/faults")).json(&wrong).send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        assert!(refused.text().await.unwrap().contains(field), "{field}");
+    }
     let url = format!("{WEU}/agentPools/apps");
     let mut pool = client.get(&url).await;
     pool["properties"].as_object_mut().unwrap().remove("nodeImageVersion");
@@ -336,4 +345,39 @@ async fn a_gateway_timeout_hides_what_was_done() {
     assert!(client.simulator.now().duration_since(before).as_secs() >= 600);
     let log = client.simulator.log();
     assert!(log[0].accepted && log[0].operation.is_some() && !log[0].lost);
+}
+
+#[tokio::test]
+async fn the_control_port_lists_what_it_serves_and_says_what_is_wrong() {
+    let client = Client::start().await;
+    let control = client.simulator.ready().control.clone();
+    let http = reqwest::Client::new();
+    let listing: Value = http.get(format!("{control}/")).send().await.unwrap().json().await.unwrap();
+    for route in listing.as_object().unwrap().keys() {
+        let (method, path) = route.split_once(' ').unwrap();
+        let url = format!("{control}{}", path.replace("{id}", "7"));
+        let sent = http.request(method.parse().unwrap(), url).body("{}").send().await.unwrap();
+        let status = sent.status();
+        let text = sent.text().await.unwrap();
+        assert!(status != StatusCode::METHOD_NOT_ALLOWED && !text.contains("there is no"), "{route}: {text}");
+    }
+    let nothing = http.get(format!("{control}/nothing")).send().await.unwrap();
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    assert!(nothing.text().await.unwrap().contains("GET / lists"));
+
+    let clock: Value = http.get(format!("{control}/clock")).send().await.unwrap().json().await.unwrap();
+    assert!(clock["scale"].as_str().unwrap().ends_with(",600"), "{clock}");
+    let power = async |body: Value| {
+        let sent = http.post(format!("{control}/power")).json(&body).send().await.unwrap();
+        (sent.status(), sent.text().await.unwrap())
+    };
+    let cluster = format!("{SUBSCRIPTION}{WEU}");
+    let (status, _) = power(json!({ "cluster": cluster, "state": "Stopped" })).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(client.get(WEU).await["properties"]["powerState"]["code"], "Stopped");
+    let (status, why) = power(json!({ "cluster": cluster, "state": "Asleep" })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(why.contains("Asleep") && why.contains("Stopped"), "{why}");
+    let (status, why) = power(json!({ "cluster": cluster, "pool": "none", "state": "Running" })).await;
+    assert_eq!((status, why.contains("none")), (StatusCode::CONFLICT, true));
 }

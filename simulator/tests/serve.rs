@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     process::{Child, Command, Stdio},
 };
 
@@ -37,11 +37,12 @@ async fn says_where_it_is_when_it_is_ready() {
         .args(["serve", "--listen", "127.0.0.1:0", "--scenario"])
         .arg(&scenario)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .env("RUST_LOG", "info")
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let stdout = child.stdout.take().unwrap();
-    let _running = Running(child);
+    let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let running = Running(child);
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
@@ -55,4 +56,13 @@ async fn says_where_it_is_when_it_is_ready() {
     assert!(client.get(keys).send().await.unwrap().status().is_success(), "the CA file is the endpoint's");
     let log = client.get(format!("{}/log", text("control"))).send().await.unwrap();
     assert!(log.json::<Value>().await.unwrap().is_array());
+
+    drop(running);
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    for hint in [text("endpoint"), text("caFile"), "az login --service-principal".to_owned()] {
+        assert!(said.contains(&hint), "{hint}: {said}");
+    }
+    // It was killed, so this is still there; the next simulator would take it away.
+    fs::remove_file(text("caFile")).unwrap();
 }

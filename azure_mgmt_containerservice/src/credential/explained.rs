@@ -103,6 +103,13 @@ fn as_entra_said(chain: &str) -> String {
     }
 }
 
+/// See [`crate::checks`].
+#[cfg(any(test, fuzzing))]
+pub(super) fn check(text: &str) {
+    let cause = cause(text);
+    assert!(cause.chars().count() <= CAUSE_LIMIT && !cause.contains(['\r', '\n']));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

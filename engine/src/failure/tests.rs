@@ -182,8 +182,6 @@ fn schemas_suit_a_custom_resource() {
     }
 }
 
-const CLASSES: [FailureClass; 5] = [Transient, Busy, Blocked, Failed, Bug];
-
 /// Pieces of Azure's messages, among which anything may stand.
 const MARKERS: &[&str] = &[
     "Drain node ",
@@ -227,14 +225,6 @@ const MARKERS: &[&str] = &[
     "9223372036854775808",
 ];
 
-/// Every text in a blocker, as it would be stored.
-fn texts(blocker: &serde_json::Value) -> Vec<(String, usize)> {
-    let fields = blocker.as_object().into_iter().flatten().flat_map(|(_, inner)| inner.as_object());
-    let text =
-        |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_str()?.chars().count()));
-    fields.flatten().filter_map(text).collect()
-}
-
 proptest::proptest! {
     #[test]
     fn any_answer_has_a_class_and_bounded_blockers(
@@ -246,26 +236,7 @@ proptest::proptest! {
         let codes: Vec<&str> = CODES.iter().chain(GENERIC).flat_map(|(_, codes)| codes.iter().copied()).collect();
         let message: String = pieces.iter().flat_map(|(text, at)| [text.as_str(), MARKERS[*at]]).collect();
         for subcode in [None, codes.get(known).copied(), Some("UpgradeFailed"), Some("OperationNotAllowed")] {
-            let failure = Failure::new(status, code.as_deref(), subcode, &message);
-            proptest::prop_assert!(CLASSES.contains(&failure.class()));
-            proptest::prop_assert!(failure.message.chars().count() <= MESSAGE_LIMIT);
-            let blockers = failure.blockers();
-            proptest::prop_assert!(blockers.len() <= 16);
-            proptest::prop_assert!(failure.class() != Blocked || !blockers.is_empty());
-            for blocker in &blockers {
-                let stored = serde_json::to_value(blocker).unwrap();
-                for (name, length) in texts(&stored) {
-                    let limit = match name.as_str() {
-                        "namespace" | "removedIn" | "lastSeen" => 63,
-                        "message" | "scope" => 1024,
-                        _ => 253,
-                    };
-                    proptest::prop_assert!(length <= limit, "{} has {} characters", name, length);
-                }
-                proptest::prop_assert_eq!(&serde_json::from_value::<Blocker>(stored).unwrap(), blocker);
-                proptest::prop_assert!(!blocker.remedy().is_empty() && !blocker.remedy().ends_with('.'));
-                let _ = blocker.to_string();
-            }
+            checks::check(&Failure::new(status, code.as_deref(), subcode, &message));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! subscription, group, locks and throttling, which the world looks after.
 
 mod address;
+mod api_version;
 mod authorize;
 mod headers;
 mod manager;
@@ -117,6 +118,8 @@ async fn answer(shared: &Shared, incoming: &Incoming, body: &[u8]) -> Handled {
             if answer.is_success() {
                 caller.filter(&address, &mut answer.body);
             }
+            let version = path::parameter(&incoming.query, "api-version");
+            api_version::show(&version.unwrap_or_default(), &mut answer.body);
             if incoming.method == Method::HEAD && answer.is_success() {
                 answer = Answer { status: 204, body: Value::Null, ..answer };
             }

@@ -44,7 +44,11 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
     let (kind, content) = match delivery.html {
         Some(html) => (Some("text/html"), Body::from(html)),
         None if body.is_null() || incoming.method == Method::HEAD => (None, Body::empty()),
-        None => (Some("application/json; charset=utf-8"), Body::from(body.to_string())),
+        // Resource Manager itself says which characters it writes, the AKS resource provider does not (recorded).
+        None if speaks_itself(incoming, &body) => {
+            (Some("application/json; charset=utf-8"), Body::from(body.to_string()))
+        }
+        None => (Some("application/json"), Body::from(body.to_string())),
     };
     let mut response = Response::new(content);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -62,6 +66,16 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
     if let Some(seconds) = retry_after {
         map.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    let is_result = incoming.path.to_lowercase().contains("/operationresults/");
+    if is_result && (status == 202 || status == 204) {
+        // An operation's result names its own place, also when there is nothing there (recorded).
+        if let Ok(own) =
+            HeaderValue::from_str(&format!("{}{}?{}", shared.endpoint, incoming.path, incoming.query))
+        {
+            map.insert(header::LOCATION, own);
+        }
+        map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     if let Some(started) = started {
         let url = |kind| HeaderValue::from_str(&operation_url(shared, incoming, &started, kind)).ok();
         if let Some(url) = url("operations") {
@@ -75,6 +89,14 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
 }
 
 /// The same list from another place on; filters stay.
+/// Whether Resource Manager itself answers, and not the AKS resource provider behind it.
+fn speaks_itself(incoming: &Incoming, body: &Value) -> bool {
+    let path = incoming.path.to_lowercase();
+    let provider = path.rsplit_once("/providers/").map_or("", |(_, rest)| rest);
+    body.get("error").is_some_and(Value::is_object) && body.get("status").is_none()
+        || !provider.starts_with("microsoft.containerservice/")
+}
+
 fn next_link(shared: &Shared, incoming: &Incoming, next: usize) -> String {
     let pairs = url::form_urlencoded::parse(incoming.query.as_bytes());
     let pairs = pairs.filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));

@@ -48,8 +48,9 @@ pub(super) fn check(
     let claims = claims.map_err(|error| {
         denied(700_023, format!("Client assertion audience claim does not match Realm issuer: {error}."))
     })?;
-    let expires = claims.claims["exp"].as_i64().unwrap_or_default();
-    if expires <= now.as_second() {
+    // Some libraries write fractions of a second.
+    let expires = claims.claims["exp"].as_f64().unwrap_or_default();
+    if expires <= now.as_duration().as_secs_f64() {
         return Err(denied(700_024, "Client assertion is not within its valid time range."));
     }
     Ok(())

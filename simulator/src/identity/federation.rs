@@ -19,7 +19,8 @@ struct Assertion {
     iss: String,
     sub: String,
     aud: Audience,
-    exp: i64,
+    /// Some libraries write fractions of a second.
+    exp: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +70,7 @@ pub(super) fn check(
             ),
         ));
     }
-    if assertion.exp <= now.as_second() {
+    if assertion.exp <= now.as_duration().as_secs_f64() {
         return Err(denied(700_024, "Client assertion is not within its valid time range."));
     }
     match trusted.get(issuer) {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{API_SERVER_AUDIENCE, ARM_AUDIENCE, certificate, federation};
 use crate::scenario::{Identity, Role};
 
-/// How long a token is good for, in real seconds.
+/// How long a token is good for, in real seconds, unless the identity says something else.
 const LIFETIME_SECONDS: i64 = 3600;
 
 /// Id of the signing key; each start has one.
@@ -184,6 +184,7 @@ impl Tenant {
 
     fn sign(&self, now: Timestamp, identity: &Identity, resource: &str) -> Result<Issued, Denied> {
         let at = now.as_second();
+        let lifetime = identity.token_lifetime.map_or(LIFETIME_SECONDS, |lifetime| lifetime.as_secs());
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: resource.trim_end_matches('/').to_owned(),
@@ -196,7 +197,7 @@ impl Tenant {
             ver: "2.0".to_owned(),
             iat: at,
             nbf: at - 5,
-            exp: at + LIFETIME_SECONDS,
+            exp: at + lifetime,
         };
         let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::ES256) };
         let token = jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|error| Denied {
@@ -204,7 +205,7 @@ impl Tenant {
             number: 90_033,
             message: format!("The token could not be signed: {error}."),
         })?;
-        Ok(Issued { token, lifetime: LIFETIME_SECONDS, at })
+        Ok(Issued { token, lifetime, at })
     }
 
     fn check(&self, now: Timestamp, identity: &Identity, credential: &Credential<'_>) -> Result<(), Denied> {
@@ -247,6 +248,8 @@ impl Tenant {
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(audiences);
+        // The clock that the token was made by is our own.
+        validation.leeway = 0;
         jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map(|token| token.claims)
     }
 

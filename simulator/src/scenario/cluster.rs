@@ -9,7 +9,7 @@ use super::{
     AbortOfNothing, DenyPolicy, DeprecatedApi, DurationSpec, Fault, QuirkRule, ScenarioError, Subnet,
     WhenBusy, invalid, region::check_version, workloads::WorkloadRule,
 };
-use crate::effects::ClusterKey;
+use crate::{effects::ClusterKey, world::maintenance};
 
 /// One cluster at the start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct ClusterSpec {
     pub tags: BTreeMap<String, String>,
     /// Its node pools.
     pub pools: Vec<PoolSpec>,
-    /// Maintenance configurations, each as AKS returns it under `value`.
+    /// Maintenance configurations, each as AKS returns it: `name` and `properties`.
     #[serde(default)]
     pub maintenance_configurations: Vec<Value>,
     /// JSON that is merged into the cluster's document, nested objects included.
@@ -192,6 +192,7 @@ impl ClusterSpec {
             &self.support_plan,
             &["KubernetesOfficial", "AKSLongTermSupport"],
         )?;
+        self.check_maintenance(field)?;
         if self.pools.is_empty() {
             return Err(invalid(
                 format!("{field}.pools"),
@@ -236,6 +237,26 @@ impl ClusterSpec {
                 ));
             }
             rule.check(&field, std::iter::empty())?;
+        }
+        Ok(())
+    }
+}
+
+impl ClusterSpec {
+    fn check_maintenance(&self, field: &str) -> Result<(), ScenarioError> {
+        let mut names = BTreeSet::new();
+        for (index, configuration) in self.maintenance_configurations.iter().enumerate() {
+            let field = format!("{field}.maintenanceConfigurations[{index}]");
+            let Some(name) = configuration.get("name").and_then(Value::as_str) else {
+                return Err(invalid(format!("{field}.name"), "is missing; give a name such as default"));
+            };
+            if !names.insert(name.to_lowercase()) {
+                return Err(invalid(format!("{field}.name"), format!("{name:?} is there twice")));
+            }
+            maintenance::check(name, &configuration["properties"]).map_err(|(place, problem)| {
+                let place = if place == "name" { place } else { format!("properties.{place}") };
+                invalid(format!("{field}.{place}"), problem)
+            })?;
         }
         Ok(())
     }

@@ -89,7 +89,7 @@ impl Fault {
         if self.passing { self.error.as_ref() } else { None }
     }
 
-    pub(super) fn check(&self, field: &str) -> Result<(), ScenarioError> {
+    pub(crate) fn check(&self, field: &str) -> Result<(), ScenarioError> {
         if self.upgrade == 0 {
             return Err(invalid(format!("{field}.upgrade"), "is 0; upgrades are counted from 1"));
         }

@@ -1,5 +1,6 @@
 //! Who may ask for tokens, with which credentials, and what Azure Resource Manager lets them do.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{ScenarioError, invalid, manager::check_scope};
@@ -27,6 +28,9 @@ pub struct Identity {
     /// Object ids of its groups: claim `groups`.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// How long its tokens are good for, in real time; an hour when absent.
+    #[serde(default)]
+    pub token_lifetime: Option<SignedDuration>,
     /// What it may do; everything when absent, nothing when empty.
     #[serde(default)]
     pub roles: Option<Vec<Role>>,
@@ -67,6 +71,14 @@ impl Identity {
                     "is no certificate; give PEM that begins with -----BEGIN CERTIFICATE-----",
                 ));
             }
+        }
+        if let Some(lifetime) = self.token_lifetime
+            && lifetime.as_secs() < 1
+        {
+            return Err(invalid(
+                format!("{field}.tokenLifetime"),
+                format!("{lifetime:#} is less than a second; give a length such as 30s or 1h"),
+            ));
         }
         for (index, role) in self.roles.iter().flatten().enumerate() {
             let field = format!("{field}.roles[{index}]");

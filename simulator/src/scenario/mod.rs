@@ -291,7 +291,7 @@ mod tests {
                 }
             }
             Value::Array(entries) => entries.iter().for_each(|entry| silent(entry, path, said)),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 
@@ -341,11 +341,25 @@ mod tests {
             )
         };
         assert!(refusal("clustres: []").contains("clustres"));
+        let brief = refusal("identities: [{ clientId: a, objectId: b, tokenLifetime: 0s }]");
+        assert!(brief.contains("identities[0].tokenLifetime") && brief.contains("30s"), "{brief}");
         assert!(refusal(&cluster("pools: []")).contains("clusters[0].pools"));
         let windows = cluster("pools: [{ name: windows1, osType: Windows, osSku: Windows2022 }]");
         assert!(refusal(&windows).contains("clusters[0].pools[0].name") && refusal(&windows).contains("6"));
         let minor = cluster("pools: [{ name: a, kubernetesVersion: '1.34' }]");
         assert!(refusal(&minor).contains("pools[0].kubernetesVersion"), "{}", refusal(&minor));
         assert!(refusal("pageSize: 0").contains("pageSize"));
+        let window = |window: &str| {
+            refusal(&cluster(&format!("pools: [{{ name: a }}], maintenanceConfigurations: [{window}]")))
+        };
+        let short = window(
+            "{ name: default, properties: { maintenanceWindow: { schedule: { daily: { intervalDays: 1 } }, durationHours: 2, startTime: '01:00' } } }",
+        );
+        assert!(
+            short.contains("maintenanceConfigurations[0].properties.maintenanceWindow.durationHours")
+                && short.contains("4 to 24"),
+            "{short}"
+        );
+        assert!(window("{ name: weekends }").contains("aksManagedAutoUpgradeSchedule"));
     }
 }

@@ -304,12 +304,6 @@ fn windows(cluster: &Cluster, step: &Step) -> Option<Windows> {
         Step::Kubernetes(_) => "aksManagedAutoUpgradeSchedule",
         Step::Image { .. } => "aksManagedNodeOSUpgradeSchedule",
     };
-    let named = |name: &str| {
-        let mut all = cluster.maintenance.iter();
-        all.find(|found| {
-            found.get("name").and_then(Value::as_str).is_some_and(|n| n.eq_ignore_ascii_case(name))
-        })
-    };
-    let configuration = named(own).or_else(|| named("default"))?;
-    Windows::read(configuration.get("properties")?)
+    let configuration = cluster.maintenance.get(own).or_else(|| cluster.maintenance.get("default"))?;
+    Windows::read(configuration)
 }

@@ -25,7 +25,7 @@ pub enum Call {
         /// Which.
         cluster: ClusterKey,
     },
-    /// Upgrade of the control plane, or a change of settings.
+    /// A new cluster, the upgrade of a control plane, or a change of settings.
     PutCluster {
         /// Which.
         cluster: ClusterKey,
@@ -33,6 +33,32 @@ pub enum Call {
         body: Value,
         /// The eTag that it must still have.
         if_match: Option<String>,
+    },
+    /// New tags.
+    PatchCluster {
+        /// Which.
+        cluster: ClusterKey,
+        /// `{ "tags": … }`.
+        body: Value,
+        /// The eTag that it must still have.
+        if_match: Option<String>,
+    },
+    /// The end of a cluster.
+    DeleteCluster {
+        /// Which.
+        cluster: ClusterKey,
+        /// The eTag that it must still have.
+        if_match: Option<String>,
+    },
+    /// Stop the machines of a cluster.
+    StopCluster {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// Start them again.
+    StartCluster {
+        /// Which.
+        cluster: ClusterKey,
     },
     /// What the control plane may be upgraded to.
     ClusterUpgradeProfile {
@@ -51,7 +77,7 @@ pub enum Call {
         /// Which.
         pool: PoolKey,
     },
-    /// Upgrade of a pool, a rollback, or a change of settings.
+    /// A new pool, an upgrade, a rollback, a change of settings, stop or start.
     PutPool {
         /// Which.
         pool: PoolKey,
@@ -59,6 +85,30 @@ pub enum Call {
         body: Value,
         /// The eTag that it must still have.
         if_match: Option<String>,
+    },
+    /// The end of a pool.
+    DeletePool {
+        /// Which.
+        pool: PoolKey,
+        /// The eTag that it must still have.
+        if_match: Option<String>,
+    },
+    /// The versions that a new pool may have.
+    AvailablePoolVersions {
+        /// In which cluster.
+        cluster: ClusterKey,
+    },
+    /// The machines of a pool.
+    ListMachines {
+        /// Of which.
+        pool: PoolKey,
+    },
+    /// One machine of a pool.
+    GetMachine {
+        /// Of which.
+        pool: PoolKey,
+        /// The machine's name in lower case.
+        machine: String,
     },
     /// What the pool may be upgraded to.
     PoolUpgradeProfile {
@@ -85,13 +135,60 @@ pub enum Call {
         /// Which.
         cluster: ClusterKey,
     },
+    /// One of them.
+    MaintenanceConfiguration {
+        /// Of which cluster.
+        cluster: ClusterKey,
+        /// Its name in lower case.
+        name: String,
+    },
+    /// A new one, or a change.
+    PutMaintenanceConfiguration {
+        /// Of which cluster.
+        cluster: ClusterKey,
+        /// Its name in lower case.
+        name: String,
+        /// The whole document.
+        body: Value,
+    },
+    /// The end of one.
+    DeleteMaintenanceConfiguration {
+        /// Of which cluster.
+        cluster: ClusterKey,
+        /// Its name in lower case.
+        name: String,
+    },
     /// A kubeconfig.
     UserCredential {
         /// Which.
         cluster: ClusterKey,
     },
+    /// A kubeconfig with a certificate of an administrator.
+    AdminCredential {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// A kubeconfig for monitoring.
+    MonitoringCredential {
+        /// Which.
+        cluster: ClusterKey,
+    },
+    /// The kubeconfig of a role, in the older form.
+    AccessProfile {
+        /// Of which cluster.
+        cluster: ClusterKey,
+        /// `clusteruser` or `clusteradmin`.
+        role: String,
+    },
     /// What a region offers.
     KubernetesVersions {
+        /// Id of the subscription.
+        subscription: String,
+        /// The region.
+        location: String,
+    },
+    /// The node images of a region.
+    NodeImageVersions {
         /// Id of the subscription.
         subscription: String,
         /// The region.
@@ -134,7 +231,14 @@ impl Call {
     pub const fn is_mutation(&self) -> bool {
         match self {
             Self::PutCluster { .. }
+            | Self::PatchCluster { .. }
+            | Self::DeleteCluster { .. }
+            | Self::StopCluster { .. }
+            | Self::StartCluster { .. }
             | Self::PutPool { .. }
+            | Self::DeletePool { .. }
+            | Self::PutMaintenanceConfiguration { .. }
+            | Self::DeleteMaintenanceConfiguration { .. }
             | Self::UpgradeNodeImage { .. }
             | Self::AbortCluster { .. }
             | Self::AbortPool { .. } => true,
@@ -145,9 +249,17 @@ impl Call {
             | Self::ListPools { .. }
             | Self::GetPool { .. }
             | Self::PoolUpgradeProfile { .. }
+            | Self::AvailablePoolVersions { .. }
+            | Self::ListMachines { .. }
+            | Self::GetMachine { .. }
             | Self::MaintenanceConfigurations { .. }
+            | Self::MaintenanceConfiguration { .. }
             | Self::UserCredential { .. }
+            | Self::AdminCredential { .. }
+            | Self::MonitoringCredential { .. }
+            | Self::AccessProfile { .. }
             | Self::KubernetesVersions { .. }
+            | Self::NodeImageVersions { .. }
             | Self::Operation { .. }
             | Self::OperationResult { .. } => false,
         }
@@ -157,7 +269,14 @@ impl Call {
 impl Call {
     /// Whether the call is a GET; Azure Resource Manager counts everything else as a write.
     pub(crate) const fn is_read(&self) -> bool {
-        !self.is_mutation() && !matches!(self, Self::UserCredential { .. })
+        !self.is_mutation()
+            && !matches!(
+                self,
+                Self::UserCredential { .. }
+                    | Self::AdminCredential { .. }
+                    | Self::MonitoringCredential { .. }
+                    | Self::AccessProfile { .. }
+            )
     }
 
     /// The cluster that the call is about.
@@ -165,18 +284,69 @@ impl Call {
         match self {
             Self::GetCluster { cluster }
             | Self::PutCluster { cluster, .. }
+            | Self::PatchCluster { cluster, .. }
+            | Self::DeleteCluster { cluster, .. }
+            | Self::StopCluster { cluster }
+            | Self::StartCluster { cluster }
             | Self::ClusterUpgradeProfile { cluster }
             | Self::ListPools { cluster, .. }
+            | Self::AvailablePoolVersions { cluster }
             | Self::AbortCluster { cluster }
             | Self::MaintenanceConfigurations { cluster }
-            | Self::UserCredential { cluster } => Some(cluster),
+            | Self::MaintenanceConfiguration { cluster, .. }
+            | Self::PutMaintenanceConfiguration { cluster, .. }
+            | Self::DeleteMaintenanceConfiguration { cluster, .. }
+            | Self::UserCredential { cluster }
+            | Self::AdminCredential { cluster }
+            | Self::MonitoringCredential { cluster }
+            | Self::AccessProfile { cluster, .. } => Some(cluster),
             Self::GetPool { pool }
             | Self::PutPool { pool, .. }
+            | Self::DeletePool { pool, .. }
+            | Self::ListMachines { pool }
+            | Self::GetMachine { pool, .. }
             | Self::PoolUpgradeProfile { pool }
             | Self::UpgradeNodeImage { pool }
             | Self::AbortPool { pool } => Some(&pool.cluster),
             Self::ListClusters { .. }
             | Self::KubernetesVersions { .. }
+            | Self::NodeImageVersions { .. }
+            | Self::Operation { .. }
+            | Self::OperationResult { .. }
+            | Self::Manager(_) => None,
+        }
+    }
+
+    /// What is asked about something below a cluster, and its type: for ARM's words when the cluster is not there.
+    pub(crate) const fn child(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::ListPools { .. } | Self::GetPool { .. } => Some(("read", "agentPools")),
+            Self::PutPool { .. } => Some(("write", "agentPools")),
+            Self::DeletePool { .. } => Some(("delete", "agentPools")),
+            Self::UpgradeNodeImage { .. } | Self::AbortPool { .. } => Some(("action", "agentPools")),
+            Self::ListMachines { .. } | Self::GetMachine { .. } => Some(("read", "agentPools/machines")),
+            Self::PoolUpgradeProfile { .. } => Some(("read", "agentPools/upgradeProfiles")),
+            Self::ClusterUpgradeProfile { .. } => Some(("read", "upgradeProfiles")),
+            Self::AvailablePoolVersions { .. } => Some(("read", "availableAgentPoolVersions")),
+            Self::MaintenanceConfigurations { .. } | Self::MaintenanceConfiguration { .. } => {
+                Some(("read", "maintenanceConfigurations"))
+            }
+            Self::PutMaintenanceConfiguration { .. } => Some(("write", "maintenanceConfigurations")),
+            Self::DeleteMaintenanceConfiguration { .. } => Some(("delete", "maintenanceConfigurations")),
+            Self::AccessProfile { .. } => Some(("action", "accessProfiles")),
+            Self::ListClusters { .. }
+            | Self::GetCluster { .. }
+            | Self::PutCluster { .. }
+            | Self::PatchCluster { .. }
+            | Self::DeleteCluster { .. }
+            | Self::StopCluster { .. }
+            | Self::StartCluster { .. }
+            | Self::AbortCluster { .. }
+            | Self::UserCredential { .. }
+            | Self::AdminCredential { .. }
+            | Self::MonitoringCredential { .. }
+            | Self::KubernetesVersions { .. }
+            | Self::NodeImageVersions { .. }
             | Self::Operation { .. }
             | Self::OperationResult { .. }
             | Self::Manager(_) => None,
@@ -197,6 +367,7 @@ impl Call {
         }
         if let Self::ListClusters { subscription, .. }
         | Self::KubernetesVersions { subscription, .. }
+        | Self::NodeImageVersions { subscription, .. }
         | Self::Operation { subscription, .. }
         | Self::OperationResult { subscription, .. } = self
         {
@@ -291,6 +462,14 @@ impl Refusal {
             status,
             body: json!({ "code": code, "details": null, "message": message, "subcode": subcode }),
         }
+    }
+
+    /// Something below a cluster that is not there, in the provider's words; `entity` is what it calls it.
+    pub(crate) fn not_found(subcode: &str, entity: &str, message: impl Into<String>) -> Self {
+        let mut refusal = Self::aks(404, "NotFound", subcode, message);
+        let details = format!("rpc error: code = NotFound desc = {entity} not found");
+        refusal.body["details"] = json!([{ "code": "Unspecified", "message": details }]);
+        refusal
     }
 
     /// An error in the wrapped shape of Azure Resource Manager.

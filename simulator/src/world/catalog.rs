@@ -165,6 +165,24 @@ impl Catalog {
         self.images.get(sku).cloned().unwrap_or_else(|| format!("AKS{sku}-202611.10.0"))
     }
 
+    /// Every version with whether it is a preview, in order.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (&Version, bool)> {
+        self.versions.iter().map(|(version, offered)| (version, offered.preview))
+    }
+
+    /// What a cluster gets that asks for none: the default, or else the newest that is for everybody.
+    pub(crate) fn default_version(&self) -> Version {
+        let default = self.versions.iter().find(|(_, offered)| offered.default);
+        let newest = || self.versions.iter().rfind(|(_, offered)| !offered.preview && !offered.lts_only);
+        let any = || self.versions.iter().next_back();
+        default.or_else(newest).or_else(any).map_or(Version::new(0, 0, 0), |(version, _)| version.clone())
+    }
+
+    /// The newest images, each once.
+    pub(crate) fn images(&self) -> impl Iterator<Item = &str> {
+        self.images.values().map(String::as_str).collect::<BTreeSet<_>>().into_iter()
+    }
+
     /// The region's answer to `kubernetesVersions`.
     pub(crate) fn answer(&self) -> Value {
         let minors: BTreeSet<_> =

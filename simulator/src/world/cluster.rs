@@ -7,9 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     catalog::Catalog,
-    document,
-    ids::{Ids, eight_digits},
+    cluster_defaults, document,
+    ids::Ids,
+    maintenance::Maintenance,
     outbox::Driver,
+    place::Place,
     pool::{Home, Pool},
     work::Work,
 };
@@ -36,6 +38,7 @@ pub(crate) struct Cluster {
     pub(crate) resource_group: String,
     pub(crate) name: String,
     pub(crate) location: String,
+    pub(crate) tenant: String,
     /// The document without its pools.
     pub(crate) document: Map<String, Value>,
     pub(crate) pools: BTreeMap<String, Pool>,
@@ -48,52 +51,90 @@ pub(crate) struct Cluster {
     pub(crate) faults: Vec<Fault>,
     /// Upgrades of the control plane accepted so far.
     pub(crate) upgrades: u32,
-    pub(crate) maintenance: Vec<Value>,
+    pub(crate) maintenance: Maintenance,
     /// What stands in the way of operations.
     pub(crate) constraints: Constraints,
+    /// Whether it has been deleted.
+    pub(crate) gone: bool,
 }
 
 impl Cluster {
-    pub(crate) fn new(spec: &ClusterSpec, general: &DurationSpec, catalog: &Catalog, ids: &mut Ids) -> Self {
+    /// A cluster of the scenario, which has been there for a while.
+    pub(crate) fn new(
+        spec: &ClusterSpec,
+        tenant: &str,
+        general: &DurationSpec,
+        catalog: &Catalog,
+        ids: &mut Ids,
+    ) -> Self {
         let version = Version::parse(&spec.kubernetes_version).unwrap_or(Version::new(0, 0, 0));
-        let node_resource_group = format!("MC_{}_{}_{}", spec.resource_group, spec.name, spec.location);
-        let home = Home {
-            subscription: spec.subscription.clone(),
-            node_resource_group: node_resource_group.clone(),
-            location: spec.location.clone(),
-            digits: eight_digits(&spec.key().0),
-        };
-        let pools = spec.pools.iter().map(|pool| {
-            let pool_version = pool.kubernetes_version.as_deref().and_then(|text| Version::parse(text).ok());
-            let pool_version = pool_version.unwrap_or_else(|| version.clone());
-            let image = pool.node_image.clone();
-            let image = image.unwrap_or_else(|| catalog.latest_image(&pool.os_sku, &pool_version));
-            (pool.name.clone(), Pool::new(pool, home.clone(), &pool_version, image))
-        });
-        let mut cluster = Self {
-            key: spec.key(),
-            id: spec.id(),
+        let place = Place {
             subscription: spec.subscription.clone(),
             resource_group: spec.resource_group.clone(),
             name: spec.name.clone(),
             location: spec.location.clone(),
-            document: initial_document(spec, &node_resource_group),
-            pools: pools.collect(),
-            version,
-            work: None,
-            driver: Driver::Model,
-            endpoint: None,
-            durations: spec.durations.resolve(general),
-            faults: spec.faults.clone(),
-            upgrades: 0,
-            maintenance: spec.maintenance_configurations.clone(),
-            constraints: spec.constraints(),
+            tenant: tenant.to_owned(),
         };
+        let mut cluster =
+            Self::empty(&place, document_of_spec(spec, &place), version, spec.durations.resolve(general));
+        for pool in &spec.pools {
+            let pool_version = pool.kubernetes_version.as_deref().and_then(|text| Version::parse(text).ok());
+            let pool_version = pool_version.unwrap_or_else(|| cluster.version.clone());
+            let image = pool.node_image.clone();
+            let image = image.unwrap_or_else(|| catalog.latest_image(&pool.os_sku, &pool_version));
+            let pool =
+                Pool::new(pool, Home::of(&place), cluster.property("networkProfile"), &pool_version, image);
+            cluster.pools.insert(pool.name.clone(), pool);
+        }
+        cluster.faults.clone_from(&spec.faults);
+        cluster.maintenance = Maintenance::new(&spec.maintenance_configurations);
+        cluster.constraints = spec.constraints();
         let names = cluster.pools.keys().cloned().collect::<Vec<_>>();
         for name in names {
             cluster.touch(Some(&name), ids);
         }
         cluster
+    }
+
+    /// A cluster with this document and no pools.
+    pub(crate) fn empty(
+        place: &Place,
+        document: Map<String, Value>,
+        version: Version,
+        durations: Durations,
+    ) -> Self {
+        let Place { subscription, resource_group, name, location, tenant } = place.clone();
+        Self {
+            key: place.key(),
+            id: place.id(),
+            subscription,
+            resource_group,
+            name,
+            location,
+            tenant,
+            document,
+            pools: BTreeMap::new(),
+            version,
+            work: None,
+            driver: Driver::Model,
+            endpoint: None,
+            durations,
+            faults: Vec::new(),
+            upgrades: 0,
+            maintenance: Maintenance::default(),
+            constraints: Constraints::default(),
+            gone: false,
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            subscription: self.subscription.clone(),
+            resource_group: self.resource_group.clone(),
+            name: self.name.clone(),
+            location: self.location.clone(),
+            tenant: self.tenant.clone(),
+        }
     }
 
     /// New eTags for a pool and the cluster that shows it, or for the cluster alone.
@@ -239,48 +280,36 @@ impl Cluster {
     }
 }
 
-fn initial_document(spec: &ClusterSpec, node_resource_group: &str) -> Map<String, Value> {
-    let dns = format!("{}-dns", spec.name);
-    let fqdn = format!("{dns}-{:08}.hcp.{}.azmk8s.io", eight_digits(&spec.name), spec.location);
-    let mut document = json!({
-        "id": spec.id(),
-        "location": spec.location,
-        "name": spec.name,
-        "type": "Microsoft.ContainerService/ManagedClusters",
-        "properties": {
-            "provisioningState": "Succeeded",
-            "powerState": { "code": spec.power_state },
-            "kubernetesVersion": spec.kubernetes_version,
-            "currentKubernetesVersion": spec.kubernetes_version,
-            "dnsPrefix": dns,
-            "fqdn": fqdn,
-            "servicePrincipalProfile": { "clientId": "msi" },
-            "nodeResourceGroup": node_resource_group,
-            "enableRBAC": true,
-            "supportPlan": spec.support_plan,
-            "networkProfile": {
-                "networkPlugin": "azure",
-                "networkPluginMode": "overlay",
-                "loadBalancerSku": "standard",
-                "podCidr": "10.244.0.0/16",
-                "serviceCidr": "10.0.0.0/16",
-                "dnsServiceIP": "10.0.0.10",
-                "outboundType": "loadBalancer",
-            },
-            "maxAgentPools": 100,
-            "aadProfile": { "managed": true, "enableAzureRBAC": false },
-            "autoUpgradeProfile": { "upgradeChannel": spec.auto_upgrade_channel, "nodeOSUpgradeChannel": spec.node_os_upgrade_channel },
-            "disableLocalAccounts": true,
-            "oidcIssuerProfile": { "enabled": false },
-            "nodeProvisioningProfile": { "mode": "Manual" },
+/// The document of a cluster of the scenario: managed by somebody who leaves upgrades to Tidegate.
+fn document_of_spec(spec: &ClusterSpec, place: &Place) -> Map<String, Value> {
+    let channel = &spec.auto_upgrade_channel;
+    let mut properties = json!({
+        "provisioningState": "Succeeded",
+        "powerState": { "code": spec.power_state },
+        "kubernetesVersion": spec.kubernetes_version,
+        "currentKubernetesVersion": spec.kubernetes_version,
+        "supportPlan": spec.support_plan,
+        "aadProfile": { "managed": true, "adminGroupObjectIDs": null, "adminUsers": null, "enableAzureRBAC": false },
+        "autoUpgradeProfile": {
+            "upgradeChannel": channel,
+            "nodeOSUpgradeChannel": spec.node_os_upgrade_channel,
         },
-        "identity": { "type": "SystemAssigned" },
-        "sku": { "name": spec.sku.name, "tier": spec.sku.tier },
+        "disableLocalAccounts": true,
     });
-    if !spec.tags.is_empty() {
-        document["tags"] = json!(spec.tags);
+    if spec.pools.iter().any(|pool| pool.os_type == "Windows") {
+        properties["windowsProfile"] = json!({ "adminUsername": "azureuser", "enableCSIProxy": true });
     }
-    let mut document = document.as_object().cloned().unwrap_or_default();
+    let extra = spec.extra.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut properties = properties.as_object().cloned().unwrap_or_default();
+    document::merge(&mut properties, &extra);
+    cluster_defaults::fill(place, spec.sku.name == "Automatic", &mut properties);
+    cluster_defaults::fill_when_made(place, &mut properties);
+    let sku = json!({ "name": spec.sku.name, "tier": spec.sku.tier });
+    let mut document = cluster_defaults::document(place, properties, &sku, None);
+    if !spec.tags.is_empty() {
+        document.insert("tags".to_owned(), json!(spec.tags));
+    }
+    // Once more, so that the scenario has the last word on what the service computes.
     document::merge(&mut document, &spec.extra);
     document
 }

@@ -16,6 +16,8 @@ pub(crate) const CLUSTER_READ_ONLY: &[&str] = &[
     "azurePortalFQDN",
     "nodeResourceGroup",
     "resourceUID",
+    "identityProfile",
+    "controlPlanePluginProfiles",
     "status",
 ];
 
@@ -27,7 +29,38 @@ pub(crate) const CLUSTER_STICKY: &[&str] = &[
     "windowsProfile",
     "linuxProfile",
     "supportPlan",
+    "enableRBAC",
+    "networkProfile",
+    "securityProfile",
+    "storageProfile",
+    "oidcIssuerProfile",
+    "workloadAutoScalerProfile",
+    "metricsProfile",
+    "nodeProvisioningProfile",
+    "nodeResourceGroupProfile",
+    "bootstrapProfile",
+    "hostedSystemProfile",
 ];
+
+/// Fields below a cluster's `properties` that only the service writes; they stay in profiles that clients send.
+pub(crate) const CLUSTER_COMPUTED: &[&[&str]] = &[
+    &["networkProfile", "loadBalancerProfile", "effectiveOutboundIPs"],
+    &["networkProfile", "loadBalancerProfile", "backendPoolType"],
+    &["networkProfile", "natGatewayProfile", "effectiveOutboundIPs"],
+    &["networkProfile", "podCidrs"],
+    &["networkProfile", "serviceCidrs"],
+    &["networkProfile", "ipFamilies"],
+    &["oidcIssuerProfile", "issuerURL"],
+    &["aadProfile", "tenantID"],
+    &["aadProfile", "adminGroupObjectIDs"],
+    &["aadProfile", "adminUsers"],
+    &["ingressProfile", "webAppRouting", "identity"],
+    &["ingressProfile", "webAppRouting", "dnsZoneResourceIds"],
+    &["addonProfiles", "azurepolicy", "config"],
+];
+
+/// Fields of a cluster's document that only the service writes, below what clients send.
+pub(crate) const DOCUMENT_COMPUTED: &[&[&str]] = &[&["identity", "principalId"], &["identity", "tenantId"]];
 
 /// Fields of a pool's `properties` that clients cannot write.
 pub(crate) const POOL_READ_ONLY: &[&str] =
@@ -47,6 +80,10 @@ pub(crate) const POOL_STICKY: &[&str] = &[
     "osSKU",
     "orchestratorVersion",
     "nodeImageVersion",
+    "scaleDownMode",
+    "upgradeStrategy",
+    "upgradeSettingsBlueGreen",
+    "securityProfile",
 ];
 
 /// Inline pool fields that some API versions return with a cluster and others refuse in its PUT.
@@ -80,6 +117,25 @@ pub(crate) fn replace(
     result
 }
 
+/// Takes from `current` what a client leaves out of the profiles that it sends, and cannot write.
+pub(crate) fn keep(new: &mut Map<String, Value>, current: &Map<String, Value>, paths: &[&[&str]]) {
+    for path in paths {
+        let Some((last, parents)) = path.split_last() else { continue };
+        let below = |mut object: &Map<String, Value>| {
+            for parent in parents.iter() {
+                object = object.get(*parent)?.as_object()?;
+            }
+            object.get(*last).cloned()
+        };
+        let Some(value) = below(current) else { continue };
+        let parent =
+            parents.iter().try_fold(&mut *new, |object, parent| object.get_mut(*parent)?.as_object_mut());
+        if let Some(parent) = parent {
+            parent.insert((*last).to_owned(), value);
+        }
+    }
+}
+
 /// Merges `extra` into `target`, nested objects included.
 pub(crate) fn merge(target: &mut Map<String, Value>, extra: &Map<String, Value>) {
     for (field, value) in extra {
@@ -90,6 +146,24 @@ pub(crate) fn merge(target: &mut Map<String, Value>, extra: &Map<String, Value>)
             }
         }
     }
+}
+
+/// Adds what `defaults` has and `target` has not, nested objects included; null counts as absent.
+pub(crate) fn fill(target: &mut Map<String, Value>, defaults: &Map<String, Value>) {
+    for (field, value) in defaults {
+        match (target.get_mut(field), value) {
+            (Some(Value::Object(target)), Value::Object(defaults)) => fill(target, defaults),
+            (None | Some(Value::Null), _) => {
+                target.insert(field.clone(), value.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The object below `field`, or an empty one.
+pub(crate) fn object_in(object: &Map<String, Value>, field: &str) -> Map<String, Value> {
+    object.get(field).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 /// The object below `field`, or an empty one.
@@ -114,6 +188,13 @@ mod tests {
         let result = replace(&current, &sent, &["provisioningState"], &["vmSize"]);
         let expected = json!({ "provisioningState": "Succeeded", "vmSize": "a", "future": { "a": [null] } });
         assert_eq!(Value::Object(result), expected);
+    }
+
+    #[test]
+    fn defaults_fill_gaps_and_change_nothing() {
+        let mut target = map(json!({ "a": { "b": 1, "n": null }, "c": [] }));
+        fill(&mut target, &map(json!({ "a": { "b": 2, "n": 3 }, "c": [2], "d": 4 })));
+        assert_eq!(Value::Object(target), json!({ "a": { "b": 1, "n": 3 }, "c": [], "d": 4 }));
     }
 
     #[test]

@@ -12,16 +12,25 @@ mod calendar;
 mod call;
 mod catalog;
 mod cluster;
+mod cluster_defaults;
 mod control_plane;
+mod create;
+mod credentials;
 mod document;
 mod failure;
 mod ids;
 mod job;
+mod lifecycle;
+mod machines;
+pub(crate) mod maintenance;
 mod manager;
 mod oddities;
 mod operation;
 mod outbox;
+mod place;
 mod pool;
+mod pool_defaults;
+mod power;
 mod progress;
 mod put_cluster;
 mod put_pool;
@@ -41,7 +50,6 @@ mod writes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 pub use autoscaler::NotScaled;
 pub use call::{Answer, Call, PoolKey, Remaining, Started};
@@ -49,6 +57,7 @@ pub use cluster::Endpoint;
 pub use manager::{GroupKey, ManagerCall, ResourceFilter, Scope};
 pub use operation::OperationView;
 pub use pool::WorldNode;
+pub use power::PowerError;
 pub use quirks::{Delivery, QuirkView};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
@@ -58,6 +67,7 @@ pub(crate) use manager::{Known, Namespace, ResourceType};
 use automation::Automation;
 use catalog::Catalog;
 use cluster::Cluster;
+use credentials::Role;
 use ids::Ids;
 use manager::Manager;
 use operation::Operations;
@@ -68,7 +78,7 @@ use throttle::Throttle;
 
 use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
-    scenario::{Fault, QuirkRule, Quota, RegionSpec, Scenario, ScenarioError},
+    scenario::{DurationSpec, Fault, QuirkRule, Quota, RegionSpec, Scenario, ScenarioError, invalid},
 };
 
 /// All clusters, and everything that goes on in them.
@@ -91,6 +101,9 @@ pub struct World {
     api_servers: Option<Endpoint>,
     quirks: Quirks,
     manager: Manager,
+    /// How long things take in new clusters.
+    durations: DurationSpec,
+    tenant: String,
 }
 
 impl World {
@@ -105,7 +118,8 @@ impl World {
             let catalog = catalogs
                 .entry(spec.location.to_lowercase())
                 .or_insert_with(|| Catalog::new(&RegionSpec::default()));
-            clusters.insert(spec.key(), Cluster::new(spec, &scenario.durations, catalog, &mut ids));
+            let cluster = Cluster::new(spec, &scenario.tenant, &scenario.durations, catalog, &mut ids);
+            clusters.insert(spec.key(), cluster);
         }
         let manager = Manager::new(scenario, &clusters);
         Self {
@@ -123,6 +137,8 @@ impl World {
             api_servers: None,
             quirks: Quirks::new(scenario),
             manager,
+            durations: scenario.durations.clone(),
+            tenant: scenario.tenant.clone(),
         }
     }
 
@@ -211,18 +227,24 @@ impl World {
 
     /// Adds a fault to a cluster; its `upgrade` counts on from those so far.
     ///
-    /// False when there is no such cluster.
-    pub fn add_fault(&mut self, key: &ClusterKey, mut fault: Fault) -> bool {
-        let Some(cluster) = self.clusters.get_mut(key) else {
-            return false;
+    /// # Errors
+    /// When there is no such cluster or pool, or the fault does nothing.
+    pub fn add_fault(&mut self, key: &ClusterKey, mut fault: Fault) -> Result<(), ScenarioError> {
+        let cluster = self.clusters.get_mut(key);
+        let cluster = cluster
+            .ok_or_else(|| invalid("cluster", format!("{:?} is no cluster; give its ARM id", key.0)))?;
+        fault.check("fault")?;
+        let so_far = match &fault.pool {
+            None => cluster.upgrades,
+            Some(name) => {
+                let pool = cluster.pools.get(name);
+                let wrong = || invalid("fault.pool", format!("{name:?} is not a pool of this cluster"));
+                pool.ok_or_else(wrong)?.upgrades
+            }
         };
-        let so_far = fault
-            .pool
-            .as_deref()
-            .map_or(cluster.upgrades, |name| cluster.pools.get(name).map_or(0, |pool| pool.upgrades));
         fault.upgrade += so_far;
         cluster.faults.push(fault);
-        true
+        Ok(())
     }
 
     /// Switches a quirk on; the number of its rule.
@@ -279,7 +301,8 @@ impl World {
     }
 
     fn progress(&mut self, now: Timestamp) {
-        let Self { clusters, busy, outbox, operations, ids, quirks, automation, .. } = self;
+        let Self { clusters, busy, outbox, operations, ids, quirks, automation, manager, .. } = self;
+        let mut any_gone = false;
         busy.retain(|key| {
             let Some(cluster) = clusters.get_mut(key) else {
                 return false;
@@ -287,15 +310,25 @@ impl World {
             let stuck = cluster.work.as_mut().is_some_and(|work| work.is_stuck(now, quirks, key));
             if !stuck {
                 cluster.progress(now, outbox, operations, ids);
+                any_gone |= cluster.gone;
             }
             if cluster.work.is_none() {
                 automation.touch(key);
             }
             cluster.work.is_some()
         });
+        if any_gone {
+            clusters.values().filter(|cluster| cluster.gone).for_each(|gone| manager.remove_cluster(gone));
+            clusters.retain(|_, cluster| !cluster.gone);
+        }
     }
 
     fn dispatch(&mut self, now: Timestamp, call: Call) -> Result<Answer, Refusal> {
+        if let (Some(key), Some((action, kind))) = (call.cluster(), call.child())
+            && !self.clusters.contains_key(key)
+        {
+            return Err(reads::no_parent(key, action, kind));
+        }
         if let Some(key) = call.cluster().filter(|_| call.is_mutation()) {
             self.automation.touch(key);
         }
@@ -308,22 +341,46 @@ impl World {
             }
             Call::GetCluster { cluster } => Ok(Answer::new(200, self.cluster(&cluster)?.render())),
             Call::PutCluster { cluster, body, if_match } => {
-                self.put_cluster(now, &cluster, &body, if_match.as_deref())
+                self.put_or_create_cluster(now, &cluster, &body, if_match.as_deref())
             }
+            Call::PatchCluster { cluster, body, if_match } => {
+                self.patch_cluster(now, &cluster, &body, if_match.as_deref())
+            }
+            Call::DeleteCluster { cluster, if_match } => {
+                self.delete_cluster(now, &cluster, if_match.as_deref())
+            }
+            Call::StopCluster { cluster } => self.switch_cluster(now, &cluster, true),
+            Call::StartCluster { cluster } => self.switch_cluster(now, &cluster, false),
             Call::ClusterUpgradeProfile { cluster } => self.cluster_upgrade_profile(&cluster),
             Call::ListPools { cluster, skip } => self.list_pools(&cluster, skip),
+            Call::AvailablePoolVersions { cluster } => self.available_pool_versions(&cluster),
             Call::GetPool { pool } => self.get_pool(&pool),
-            Call::PutPool { pool, body, if_match } => self.put_pool(now, &pool, &body, if_match.as_deref()),
+            Call::PutPool { pool, body, if_match } => {
+                self.put_or_create_pool(now, &pool, &body, if_match.as_deref())
+            }
+            Call::DeletePool { pool, if_match } => self.delete_pool(now, &pool, if_match.as_deref()),
+            Call::ListMachines { pool } => self.list_machines(&pool),
+            Call::GetMachine { pool, machine } => self.get_machine(&pool, &machine),
             Call::PoolUpgradeProfile { pool } => self.pool_upgrade_profile(&pool),
             Call::UpgradeNodeImage { pool } => self.upgrade_node_image(now, &pool),
             Call::AbortCluster { cluster } => self.abort(now, &cluster, None),
             Call::AbortPool { pool } => self.abort(now, &pool.cluster, Some(&pool.name)),
-            Call::MaintenanceConfigurations { cluster } => {
-                let value = Value::from(self.cluster(&cluster)?.maintenance.clone());
-                Ok(Answer::new(200, serde_json::json!({ "value": value })))
+            Call::MaintenanceConfigurations { cluster } => self.maintenance_configurations(&cluster),
+            Call::MaintenanceConfiguration { cluster, name } => {
+                self.maintenance_configuration(&cluster, &name)
             }
-            Call::UserCredential { cluster } => self.user_credential(&cluster),
+            Call::PutMaintenanceConfiguration { cluster, name, body } => {
+                self.put_maintenance_configuration(now, &cluster, &name, &body)
+            }
+            Call::DeleteMaintenanceConfiguration { cluster, name } => {
+                self.delete_maintenance_configuration(&cluster, &name)
+            }
+            Call::UserCredential { cluster } => self.credential(&cluster, Role::User),
+            Call::AdminCredential { cluster } => self.credential(&cluster, Role::Admin),
+            Call::MonitoringCredential { cluster } => self.credential(&cluster, Role::Monitoring),
+            Call::AccessProfile { cluster, role } => self.access_profile(&cluster, &role),
             Call::KubernetesVersions { location, .. } => Ok(self.kubernetes_versions(&location)),
+            Call::NodeImageVersions { location, .. } => Ok(self.node_image_versions(&location)),
             Call::Operation { subscription, location, id } => {
                 self.operation(now, &subscription, &location, &id)
             }

@@ -7,7 +7,7 @@ use semver::Version;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::document;
+use super::{document, place::Place, pool_defaults};
 use crate::{effects::Node, scenario::PoolSpec};
 
 /// A node pool of a cluster.
@@ -32,6 +32,17 @@ pub(crate) struct Home {
     pub(crate) node_resource_group: String,
     pub(crate) location: String,
     pub(crate) digits: u32,
+}
+
+impl Home {
+    pub(crate) fn of(place: &Place) -> Self {
+        Self {
+            subscription: place.subscription.clone(),
+            node_resource_group: place.node_resource_group(),
+            location: place.location.clone(),
+            digits: place.digits(),
+        }
+    }
 }
 
 /// A pair of versions that a pool ran.
@@ -66,18 +77,18 @@ pub struct WorldNode {
 }
 
 impl Pool {
-    pub(crate) fn new(spec: &PoolSpec, home: Home, version: &Version, image: String) -> Self {
-        let mut properties = initial_properties(spec, version, &image);
+    /// A pool of the scenario in a cluster with this network, with its nodes.
+    pub(crate) fn new(
+        spec: &PoolSpec,
+        home: Home,
+        network: &Value,
+        version: &Version,
+        image: String,
+    ) -> Self {
+        let mut properties = properties_of_spec(spec, version, &image);
         document::merge(&mut properties, &spec.extra);
-        let mut pool = Self {
-            name: spec.name.clone(),
-            properties,
-            nodes: BTreeMap::new(),
-            upgrades: 0,
-            recent: Vec::new(),
-            next_index: 0,
-            home,
-        };
+        pool_defaults::fill(network, &mut properties);
+        let mut pool = Self::empty(&spec.name, home, properties);
         for _ in 0..spec.count {
             let node = pool.add_node(version, &image, false);
             if let Some(node) = pool.nodes.get_mut(&node) {
@@ -87,10 +98,24 @@ impl Pool {
         pool
     }
 
+    /// A pool without nodes.
+    pub(crate) fn empty(name: &str, home: Home, properties: Map<String, Value>) -> Self {
+        Self {
+            name: name.to_owned(),
+            properties,
+            nodes: BTreeMap::new(),
+            upgrades: 0,
+            recent: Vec::new(),
+            next_index: 0,
+            home,
+        }
+    }
+
     /// Reserves the next node's name; it is not Ready yet.
     pub(crate) fn add_node(&mut self, version: &Version, image: &str, surge: bool) -> String {
-        let index = self.next_index;
-        self.next_index += 1;
+        // A pool that was emptied starts again with the names that it had.
+        let index = if self.nodes.is_empty() { 0 } else { self.next_index };
+        self.next_index = index + 1;
         let name = self.node_name(index);
         let node = WorldNode {
             name: name.clone(),
@@ -234,7 +259,7 @@ fn base36(mut index: u64) -> String {
     digits.iter().rev().collect()
 }
 
-fn initial_properties(spec: &PoolSpec, version: &Version, image: &str) -> Map<String, Value> {
+fn properties_of_spec(spec: &PoolSpec, version: &Version, image: &str) -> Map<String, Value> {
     let surge = spec.max_surge.clone().unwrap_or_else(|| "10%".to_owned());
     let unavailable = spec.max_unavailable.clone().unwrap_or_else(|| "0".to_owned());
     let mut upgrade_settings = json!({ "maxSurge": surge, "maxUnavailable": unavailable });
@@ -251,27 +276,14 @@ fn initial_properties(spec: &PoolSpec, version: &Version, image: &str) -> Map<St
     let mut properties = json!({
         "count": spec.count,
         "vmSize": spec.vm_size,
-        "osDiskSizeGB": 128,
-        "osDiskType": "Managed",
-        "kubeletDiskType": "OS",
-        "maxPods": 110,
-        "type": "VirtualMachineScaleSets",
-        "enableAutoScaling": false,
-        "scaleDownMode": "Delete",
         "provisioningState": spec.provisioning_state,
-        "powerState": { "code": "Running" },
         "orchestratorVersion": version.to_string(),
         "currentOrchestratorVersion": version.to_string(),
-        "enableNodePublicIP": false,
         "mode": spec.mode,
-        "enableEncryptionAtHost": false,
-        "enableUltraSSD": false,
         "osType": spec.os_type,
         "osSKU": spec.os_sku,
         "nodeImageVersion": image,
         "upgradeSettings": upgrade_settings,
-        "enableFIPS": false,
-        "securityProfile": { "enableVTPM": false, "enableSecureBoot": false },
     });
     if !spec.labels.is_empty() {
         properties["nodeLabels"] = json!(spec.labels);

@@ -121,6 +121,15 @@ impl Cluster {
                 Current::Pool(Box::new(Rollout::new(pool, version, image, terms)))
             }
             Task::Scale { pool } => self.begin_scale(pool, durations),
+            Task::Empty { pool } => self.begin_emptying(pool, durations),
+            Task::Settle => {
+                self.settle();
+                Current::Nothing
+            }
+            Task::Remove { pool } => {
+                self.remove(pool.as_deref());
+                Current::Nothing
+            }
             Task::Cancel => Current::Nothing,
         }
     }
@@ -210,6 +219,9 @@ impl Cluster {
         };
         self.set_state(scope, state);
         self.release(&work.followers, state, ids);
+        if state == "Canceled" {
+            self.resume_what_did_not_stop(scope);
+        }
         self.touch(scope, ids);
     }
 

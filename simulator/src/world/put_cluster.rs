@@ -188,11 +188,12 @@ fn new_document(
     let current = document::object(&Value::Object(cluster.document.clone()), "properties");
     let mut properties =
         document::replace(&current, sent_properties, document::CLUSTER_READ_ONLY, document::CLUSTER_STICKY);
+    document::keep(&mut properties, &current, document::CLUSTER_COMPUTED);
     properties.remove("agentPoolProfiles");
     let mut new = document::replace(
         &cluster.document,
         sent,
-        &["id", "name", "type", "location", "eTag", "systemData"],
+        &["id", "name", "type", "kind", "location", "eTag", "systemData"],
         &["sku", "identity"],
     );
     new.insert("properties".to_owned(), Value::Object(properties));
@@ -203,6 +204,7 @@ fn new_document(
             known.into_iter().find(|name| tier.as_str().is_some_and(|t| t.eq_ignore_ascii_case(name)));
         *tier = found.map_or_else(|| tier.clone(), Value::from);
     }
+    document::keep(&mut new, &cluster.document, document::DOCUMENT_COMPUTED);
     new
 }
 

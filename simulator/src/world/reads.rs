@@ -1,6 +1,7 @@
-//! Calls that change nothing.
+//! Calls that change nothing, and those on maintenance configurations, which start no operation.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -8,11 +9,13 @@ use super::{
     World,
     call::{Answer, PoolKey, Refusal},
     catalog::Catalog,
-    cluster::{Cluster, Endpoint},
+    cluster::Cluster,
+    document, maintenance,
     operation::OperationState,
     pool::Pool,
+    rules,
 };
-use crate::{effects::ClusterKey, kube_api, scenario::RegionSpec};
+use crate::{effects::ClusterKey, scenario::RegionSpec};
 
 impl World {
     pub(super) fn list_clusters(&self, subscription: &str, group: Option<&str>, skip: usize) -> Answer {
@@ -26,7 +29,12 @@ impl World {
     pub(super) fn list_pools(&self, key: &ClusterKey, skip: usize) -> Result<Answer, Refusal> {
         let cluster = self.cluster(key)?;
         let pools = cluster.pools.values().collect::<Vec<_>>();
-        Ok(self.page(pools, skip, |pool: &Pool| cluster.render_pool(pool)))
+        let mut page = self.page(pools, skip, |pool: &Pool| cluster.render_pool(pool));
+        // Lists of pools end with an empty page (recorded).
+        if page.next.is_none() && skip < cluster.pools.len() {
+            page.next = Some(cluster.pools.len());
+        }
+        Ok(page)
     }
 
     fn page<T>(&self, all: Vec<&T>, skip: usize, render: impl Fn(&T) -> Value) -> Answer {
@@ -44,10 +52,9 @@ impl World {
     pub(super) fn pool(&self, key: &PoolKey) -> Result<(&Cluster, &Pool), Refusal> {
         let cluster = self.cluster(&key.cluster)?;
         let pool = cluster.pools.get(&key.name).ok_or_else(|| {
-            Refusal::aks(
-                404,
-                "NotFound",
+            Refusal::not_found(
                 "GetAgentPool_NotFound",
+                "Agent pool",
                 format!("Could not find the agent pool {} of managed cluster {}.", key.name, cluster.name),
             )
         })?;
@@ -74,6 +81,9 @@ impl World {
         });
         let upgrades = upgrades.collect::<Vec<_>>();
         let mut profile = json!({ "kubernetesVersion": version.to_string(), "osType": "Linux" });
+        let minors = upgrades.iter().filter_map(|upgrade| minor(upgrade["kubernetesVersion"].as_str()?));
+        let minors = minors.chain(minor(&version.to_string())).collect::<BTreeSet<_>>();
+        profile["componentsByReleases"] = minors.into_iter().map(components).collect();
         if !upgrades.is_empty() {
             profile["upgrades"] = Value::from(upgrades);
         }
@@ -96,6 +106,9 @@ impl World {
             "kubernetesVersion": version.to_string(),
             "osType": pool.text("osType"),
             "latestNodeImageVersion": catalog.latest_image(pool.os_sku(), &version),
+            "componentsByReleases": [
+                { "kubernetesVersion": format!("{}.{}", version.major, version.minor), "components": [] },
+            ],
         });
         let upgrades = catalog.pool_upgrades(&version, &cluster.version);
         if !upgrades.is_empty() {
@@ -132,43 +145,101 @@ impl World {
         Answer::new(200, body)
     }
 
-    /// A kubeconfig with the API server's address, and no credential: like a cluster whose local
-    /// accounts are disabled.
-    pub(super) fn user_credential(&self, key: &ClusterKey) -> Result<Answer, Refusal> {
-        let cluster = self.cluster(key)?;
-        let own =
-            || Endpoint { server: format!("https://{}:443", cluster.text("fqdn")), ca_pem: String::new() };
-        let served = || {
-            let Endpoint { server, ca_pem } = self.api_servers.clone()?;
-            let Cluster { subscription, resource_group, name, .. } = cluster;
-            Some(Endpoint {
-                server: kube_api::server_url(&server, subscription, resource_group, name),
-                ca_pem,
-            })
-        };
-        let Endpoint { server, ca_pem } = cluster.endpoint.clone().or_else(served).unwrap_or_else(own);
-        let user = format!("clusterUser_{}_{}", cluster.resource_group, cluster.name);
-        let kubeconfig = json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{
-                "name": cluster.name,
-                "cluster": { "server": server, "certificate-authority-data": STANDARD.encode(ca_pem) },
-            }],
-            "users": [{
-                "name": user,
-                "user": { "exec": {
-                    "apiVersion": "client.authentication.k8s.io/v1beta1",
-                    "command": "kubelogin",
-                    "args": ["get-token", "--server-id", crate::identity::API_SERVER_AUDIENCE],
-                    "provideClusterInfo": false,
-                } },
-            }],
-            "contexts": [{ "name": cluster.name, "context": { "cluster": cluster.name, "user": user } }],
-            "current-context": cluster.name,
+    /// The newest node images of a region; only previews have it.
+    pub(super) fn node_image_versions(&self, location: &str) -> Answer {
+        let unknown = Catalog::new(&RegionSpec::default());
+        let catalog = self.catalogs.get(&location.to_lowercase()).unwrap_or(&unknown);
+        let images = catalog.images().map(|image| {
+            let (os, rest) = image.split_once('-').unwrap_or((image, ""));
+            let (sku, version) = rest.rsplit_once('-').unwrap_or((rest, ""));
+            json!({ "fullName": image, "os": os, "sku": sku, "version": version })
         });
-        let value = STANDARD.encode(kubeconfig.to_string());
-        Ok(Answer::new(200, json!({ "kubeconfigs": [{ "name": "clusterUser", "value": value }] })))
+        Answer::new(200, json!({ "value": images.collect::<Vec<_>>() }))
+    }
+
+    /// The versions that a new pool may have: none ahead of the control plane.
+    pub(super) fn available_pool_versions(&self, key: &ClusterKey) -> Result<Answer, Refusal> {
+        let cluster = self.cluster(key)?;
+        let default = cluster.shown_version();
+        let offered = self.catalog(cluster).versions();
+        let fitting = offered.filter(|(version, _)| rules::check_skew(version, &cluster.version).is_ok());
+        let versions = fitting.map(|(version, preview)| {
+            let mut shown = json!({ "kubernetesVersion": version.to_string() });
+            if preview {
+                shown["isPreview"] = json!(true);
+            }
+            if *version == default {
+                shown["default"] = json!(true);
+            }
+            shown
+        });
+        Ok(Answer::new(
+            200,
+            json!({
+                "id": format!("{}/availableagentpoolversions", cluster.id),
+                "name": "default",
+                "type": "Microsoft.ContainerService/managedClusters/availableAgentpoolVersions",
+                "properties": { "agentPoolVersions": versions.collect::<Vec<_>>() },
+            }),
+        ))
+    }
+
+    pub(super) fn maintenance_configurations(&self, key: &ClusterKey) -> Result<Answer, Refusal> {
+        let cluster = self.cluster(key)?;
+        Ok(Answer::new(200, cluster.maintenance.render_all(&cluster.place().id_of_children())))
+    }
+
+    pub(super) fn maintenance_configuration(&self, key: &ClusterKey, name: &str) -> Result<Answer, Refusal> {
+        let cluster = self.cluster(key)?;
+        let found = cluster.maintenance.render(&cluster.place().id_of_children(), name);
+        let found = found.ok_or_else(|| {
+            Refusal::not_found(
+                "GetMaintenanceConfiguration_NotFound",
+                "Maintenance configuration",
+                format!(
+                    "Could not find the maintenance configuration {name} in subscription: {}, resourceGroup: {}, \
+                     clusterName: {}.",
+                    cluster.subscription, cluster.resource_group, cluster.name
+                ),
+            )
+        })?;
+        Ok(Answer::new(200, found))
+    }
+
+    /// Makes or changes one at once: there is no operation to wait for.
+    pub(super) fn put_maintenance_configuration(
+        &mut self,
+        now: Timestamp,
+        key: &ClusterKey,
+        name: &str,
+        body: &Value,
+    ) -> Result<Answer, Refusal> {
+        self.cluster(key)?;
+        let properties = document::object(body, "properties");
+        maintenance::check(name, &Value::Object(properties.clone())).map_err(|(field, problem)| {
+            Refusal::bad_request(
+                "InvalidParameter",
+                format!(
+                    "The value of parameter maintenanceConfiguration.{field} is invalid. Error details: {field} \
+                     {problem}."
+                ),
+            )
+        })?;
+        let cluster = self.clusters.get_mut(key).expect("the cluster was found above");
+        let name = cluster.maintenance.put(now, name, properties);
+        self.maintenance_configuration(key, &name)
+    }
+
+    /// 204 when there is none of that name.
+    pub(super) fn delete_maintenance_configuration(
+        &mut self,
+        key: &ClusterKey,
+        name: &str,
+    ) -> Result<Answer, Refusal> {
+        self.cluster(key)?;
+        let cluster = self.clusters.get_mut(key).expect("the cluster was found above");
+        let status = if cluster.maintenance.remove(name) { 200 } else { 204 };
+        Ok(Answer::new(status, Value::Null))
     }
 
     pub(super) fn operation(
@@ -199,6 +270,22 @@ impl World {
     }
 }
 
+/// The minor of a full version.
+fn minor(version: &str) -> Option<(u64, u64)> {
+    let version = semver::Version::parse(version).ok()?;
+    Some((version.major, version.minor))
+}
+
+/// What the control plane of a minor brings along; breaking changes are not modelled.
+fn components((major, minor): (u64, u64)) -> Value {
+    // CoreDNS moved on about every other minor.
+    let core_dns = format!("v1.{}.4", 9 + minor.saturating_sub(28) / 2);
+    json!({
+        "kubernetesVersion": format!("{major}.{minor}"),
+        "components": [{ "name": "coredns", "version": core_dns, "hasBreakingChanges": false }],
+    })
+}
+
 /// ARM's words for a cluster that is not there.
 pub(super) fn no_cluster(key: &ClusterKey) -> Refusal {
     let parts = key.0.split('/').collect::<Vec<_>>();
@@ -211,6 +298,19 @@ pub(super) fn no_cluster(key: &ClusterKey) -> Refusal {
              more details please go to https://aka.ms/ARMResourceNotFoundFix",
             part(8),
             part(4)
+        ),
+    )
+}
+
+/// ARM's words for something below a cluster that is not there.
+pub(super) fn no_parent(key: &ClusterKey, action: &str, kind: &str) -> Refusal {
+    Refusal::arm(
+        404,
+        "ParentResourceNotFound",
+        format!(
+            "Failed to perform '{action}' on resource(s) of type 'managedClusters/{kind}', because the parent resource \
+             '{}' could not be found.",
+            key.0
         ),
     )
 }

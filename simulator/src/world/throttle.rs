@@ -162,14 +162,28 @@ fn bucket(call: &Call, subscription: &str, location: &str) -> Option<Named> {
             let name = format!("operations {subscription}/{}", location.to_lowercase());
             named(name, OPERATION, "GetOperationStatusHandler.GET")
         }
-        Call::KubernetesVersions { location, .. } => {
+        Call::KubernetesVersions { location, .. } | Call::NodeImageVersions { location, .. } => {
             named(format!("other {subscription}/{}", location.to_lowercase()), OTHER, "ContainerService.GET")
         }
         Call::ClusterUpgradeProfile { .. }
+        | Call::PatchCluster { .. }
+        | Call::DeleteCluster { .. }
+        | Call::StopCluster { .. }
+        | Call::StartCluster { .. }
         | Call::ListPools { .. }
+        | Call::DeletePool { .. }
+        | Call::AvailablePoolVersions { .. }
+        | Call::ListMachines { .. }
+        | Call::GetMachine { .. }
         | Call::AbortCluster { .. }
         | Call::MaintenanceConfigurations { .. }
+        | Call::MaintenanceConfiguration { .. }
+        | Call::PutMaintenanceConfiguration { .. }
+        | Call::DeleteMaintenanceConfiguration { .. }
         | Call::UserCredential { .. }
+        | Call::AdminCredential { .. }
+        | Call::MonitoringCredential { .. }
+        | Call::AccessProfile { .. }
         | Call::GetPool { .. }
         | Call::PoolUpgradeProfile { .. }
         | Call::UpgradeNodeImage { .. }

@@ -72,6 +72,16 @@ pub(crate) enum Task {
     },
     /// New settings of the cluster, brought to everything that runs for it.
     Reconcile(SignedDuration),
+    /// All nodes go, without being drained.
+    Empty {
+        pool: String,
+    },
+    /// What has been made shows what it got.
+    Settle,
+    /// The pool is gone, or the cluster itself.
+    Remove {
+        pool: Option<String>,
+    },
     Pause(SignedDuration),
     /// The end of an abort: what it is about becomes Canceled.
     Cancel,

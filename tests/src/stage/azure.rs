@@ -21,6 +21,7 @@ pub(super) fn identity() -> Identity {
         certificates: Vec::new(),
         managed: false,
         groups: Vec::new(),
+        token_lifetime: None,
         roles: None,
     }
 }

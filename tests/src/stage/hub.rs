@@ -63,6 +63,7 @@ impl Hub {
             certificates: Vec::new(),
             managed: false,
             groups: Vec::new(),
+            token_lifetime: None,
             roles: Some(vec![role()]),
         }
     }

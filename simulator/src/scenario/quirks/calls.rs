@@ -33,6 +33,14 @@ calls! {
     GetCluster = "getCluster",
     /// Upgrade of a control plane, or a change of settings.
     PutCluster = "putCluster",
+    /// New tags of a cluster.
+    PatchCluster = "patchCluster",
+    /// The end of a cluster.
+    DeleteCluster = "deleteCluster",
+    /// Stop the machines of a cluster.
+    StopCluster = "stopCluster",
+    /// Start them again.
+    StartCluster = "startCluster",
     /// What a control plane is offered.
     ClusterUpgradeProfile = "clusterUpgradeProfile",
     /// The pools of a cluster.
@@ -41,6 +49,14 @@ calls! {
     GetPool = "getPool",
     /// Upgrade of a pool, a rollback, or a change of settings.
     PutPool = "putPool",
+    /// The end of a pool.
+    DeletePool = "deletePool",
+    /// The versions that a new pool may have.
+    AvailablePoolVersions = "availablePoolVersions",
+    /// The machines of a pool.
+    ListMachines = "listMachines",
+    /// One machine.
+    GetMachine = "getMachine",
     /// What a pool is offered.
     PoolUpgradeProfile = "poolUpgradeProfile",
     /// The newest image for a pool.
@@ -51,10 +67,24 @@ calls! {
     AbortPool = "abortPool",
     /// The windows of a cluster.
     MaintenanceConfigurations = "maintenanceConfigurations",
+    /// One of them.
+    MaintenanceConfiguration = "maintenanceConfiguration",
+    /// A new one, or a change.
+    PutMaintenanceConfiguration = "putMaintenanceConfiguration",
+    /// The end of one.
+    DeleteMaintenanceConfiguration = "deleteMaintenanceConfiguration",
     /// A kubeconfig.
     UserCredential = "userCredential",
+    /// A kubeconfig of an administrator.
+    AdminCredential = "adminCredential",
+    /// A kubeconfig for monitoring.
+    MonitoringCredential = "monitoringCredential",
+    /// The kubeconfig of a role, in the older form.
+    AccessProfile = "accessProfile",
     /// What a region offers.
     KubernetesVersions = "kubernetesVersions",
+    /// The node images of a region.
+    NodeImageVersions = "nodeImageVersions",
     /// How an operation stands.
     Operation = "operation",
     /// What an operation left.
@@ -102,10 +132,17 @@ impl CallName {
         matches!(
             self,
             Self::PutCluster
+                | Self::PatchCluster
+                | Self::DeleteCluster
+                | Self::StopCluster
+                | Self::StartCluster
                 | Self::PutPool
+                | Self::DeletePool
                 | Self::UpgradeNodeImage
                 | Self::AbortCluster
                 | Self::AbortPool
+                | Self::PutMaintenanceConfiguration
+                | Self::DeleteMaintenanceConfiguration
                 | Self::PutResourceGroup
                 | Self::DeleteResourceGroup
                 | Self::RegisterProvider
@@ -178,6 +215,7 @@ impl CallName {
             Self::ListClusters
                 | Self::GetCluster
                 | Self::PutCluster
+                | Self::PatchCluster
                 | Self::ListPools
                 | Self::GetPool
                 | Self::PutPool

@@ -79,6 +79,11 @@ impl Manager {
         self.groups.entry(GroupKey::new(subscription, nodes)).or_insert(group);
     }
 
+    /// Removes the group of the nodes of a cluster that is gone.
+    pub(crate) fn remove_cluster(&mut self, cluster: &Cluster) {
+        self.groups.retain(|_, group| group.managed_by.as_ref() != Some(&cluster.id));
+    }
+
     /// Refuses a call before anything else looks at it.
     pub(crate) fn admit(&self, call: &Call) -> Result<(), Refusal> {
         self.check_subscription(call)?;

@@ -26,7 +26,12 @@ impl Subject {
         if let Call::Operation { id, .. } | Call::OperationResult { id, .. } = call {
             subject.cluster = operation(id);
         }
-        if let Call::PutCluster { if_match, .. } | Call::PutPool { if_match, .. } = call {
+        if let Call::PutCluster { if_match, .. }
+        | Call::PatchCluster { if_match, .. }
+        | Call::DeleteCluster { if_match, .. }
+        | Call::PutPool { if_match, .. }
+        | Call::DeletePool { if_match, .. } = call
+        {
             subject.conditional = if_match.is_some();
         }
         if let Call::ListClusters { subscription, resource_group, skip } = call {
@@ -48,17 +53,32 @@ const fn name(call: &Call) -> CallName {
         Call::ListClusters { .. } => CallName::ListClusters,
         Call::GetCluster { .. } => CallName::GetCluster,
         Call::PutCluster { .. } => CallName::PutCluster,
+        Call::PatchCluster { .. } => CallName::PatchCluster,
+        Call::DeleteCluster { .. } => CallName::DeleteCluster,
+        Call::StopCluster { .. } => CallName::StopCluster,
+        Call::StartCluster { .. } => CallName::StartCluster,
         Call::ClusterUpgradeProfile { .. } => CallName::ClusterUpgradeProfile,
         Call::ListPools { .. } => CallName::ListPools,
         Call::GetPool { .. } => CallName::GetPool,
         Call::PutPool { .. } => CallName::PutPool,
+        Call::DeletePool { .. } => CallName::DeletePool,
+        Call::AvailablePoolVersions { .. } => CallName::AvailablePoolVersions,
+        Call::ListMachines { .. } => CallName::ListMachines,
+        Call::GetMachine { .. } => CallName::GetMachine,
         Call::PoolUpgradeProfile { .. } => CallName::PoolUpgradeProfile,
         Call::UpgradeNodeImage { .. } => CallName::UpgradeNodeImage,
         Call::AbortCluster { .. } => CallName::AbortCluster,
         Call::AbortPool { .. } => CallName::AbortPool,
         Call::MaintenanceConfigurations { .. } => CallName::MaintenanceConfigurations,
+        Call::MaintenanceConfiguration { .. } => CallName::MaintenanceConfiguration,
+        Call::PutMaintenanceConfiguration { .. } => CallName::PutMaintenanceConfiguration,
+        Call::DeleteMaintenanceConfiguration { .. } => CallName::DeleteMaintenanceConfiguration,
         Call::UserCredential { .. } => CallName::UserCredential,
+        Call::AdminCredential { .. } => CallName::AdminCredential,
+        Call::MonitoringCredential { .. } => CallName::MonitoringCredential,
+        Call::AccessProfile { .. } => CallName::AccessProfile,
         Call::KubernetesVersions { .. } => CallName::KubernetesVersions,
+        Call::NodeImageVersions { .. } => CallName::NodeImageVersions,
         Call::Operation { .. } => CallName::Operation,
         Call::OperationResult { .. } => CallName::OperationResult,
         Call::Manager(call) => name_of_manager(call),

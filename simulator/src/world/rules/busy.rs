@@ -20,12 +20,18 @@ pub(crate) enum Busy {
     Preempts,
 }
 
+/// AKS's word for the end of a resource.
+pub(crate) const DELETE: &str = "delete";
+
 /// Whether a write to the cluster, or to one of its pools, may begin.
 pub(crate) fn check_idle(now: Timestamp, cluster: &Cluster, pool: Option<&str>) -> Result<Busy, Refusal> {
     let Some(work) = &cluster.work else {
         return Ok(Busy::Idle);
     };
     let same = work.pool.as_deref() == pool;
+    if work.verb == DELETE && (same || work.pool.is_none()) {
+        return Err(deletion_issued(now, cluster, work, pool));
+    }
     match cluster.constraints.when_busy {
         WhenBusy::Preempt if same && work.aborts.is_none() => Ok(Busy::Preempts),
         WhenBusy::Refuse if !same => Err(etag_mismatch(cluster)),
@@ -34,6 +40,20 @@ pub(crate) fn check_idle(now: Timestamp, cluster: &Cluster, pool: Option<&str>) 
             Err(not_allowed(now, cluster, work, pool))
         }
     }
+}
+
+/// "Troubleshoot the OperationNotAllowed error code".
+fn deletion_issued(now: Timestamp, cluster: &Cluster, work: &Work, pool: Option<&str>) -> Refusal {
+    let message = format!(
+        "Unable to perform 'Updating' operation on '{}' since deletion was issued on '{}'. The only allowed operation \
+         is deletion once deletion has started. The delete operation started at '{}' and elapsed time is: '{}' \
+         (RFC3339 format)",
+        pool.unwrap_or(&cluster.name),
+        work.pool.as_deref().unwrap_or(&cluster.name),
+        work.started,
+        elapsed(now, work.started)
+    );
+    Refusal::aks(409, "OperationNotAllowed", "", message)
 }
 
 fn not_allowed(now: Timestamp, cluster: &Cluster, work: &Work, pool: Option<&str>) -> Refusal {

@@ -16,7 +16,7 @@ pub(crate) fn check_outside(cluster: &Cluster, call: &Call) -> Result<(), Refusa
     if call.is_read() {
         return Ok(());
     }
-    let writes = matches!(call, Call::PutCluster { .. } | Call::PutPool { .. });
+    let writes = matches!(call, Call::PutCluster { .. } | Call::PatchCluster { .. } | Call::PutPool { .. });
     match &cluster.constraints.policy {
         Some(policy) if writes => Err(disallowed(cluster, policy)),
         Some(_) | None => Ok(()),

@@ -5,12 +5,14 @@ mod automation;
 mod autoscaler;
 mod busy;
 mod force;
+mod lifecycle;
 mod oddities;
 mod operations;
 mod outside;
 mod pools;
 mod refusals;
 mod releases;
+mod resources;
 mod upgrades;
 
 use jiff::{SignedDuration, Timestamp};

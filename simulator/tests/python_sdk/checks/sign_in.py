@@ -7,11 +7,12 @@ import time
 import jwt
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import WorkloadIdentityCredential
+from azure.identity import ManagedIdentityCredential, WorkloadIdentityCredential
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .azure import (
-    AUTHORITY, FEDERATED_CLIENT, TENANT, client, control, expect, expect_error, expect_in, secret_credential,
+    AUTHORITY, FEDERATED_CLIENT, FLEETING_CLIENT, MANAGED_CLIENT, SCOPE, TENANT, client, control, expect, expect_error,
+    expect_in, secret_credential,
 )
 
 ISSUER = "https://issuer.invalid/hub"
@@ -63,6 +64,26 @@ def check_a_federated_token_that_has_expired_is_refused():
     trust_issuer()
     with federated(KEY, exp=int(time.time()) - 60) as credential:
         refused(credential, "AADSTS700024")
+
+
+def check_a_managed_identity_signs_in():
+    """From the metadata endpoint of a machine, whose address main.rs puts into the environment."""
+    azure = client(ManagedIdentityCredential(client_id=MANAGED_CLIENT))
+    expect("a cluster", azure.managed_clusters.get("read", "first").name, "first")
+
+
+def check_a_managed_identity_of_another_machine_is_refused():
+    refused(ManagedIdentityCredential(client_id=FEDERATED_CLIENT), "Identity not found")
+
+
+def check_a_token_that_has_expired_is_refused():
+    token = secret_credential(client_id=FLEETING_CLIENT).get_token(SCOPE)
+    get = client(Given(token.token)).managed_clusters.get
+    expect("good at first", get("read", "first").name, "first")
+    time.sleep(5)
+    expect_error(
+        lambda: get("read", "first"), ClientAuthenticationError, 401, "ExpiredAuthenticationToken", "expiry"
+    )
 
 
 def check_what_is_no_token_is_refused():
