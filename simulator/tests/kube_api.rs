@@ -227,7 +227,7 @@ async fn the_autoscaler_can_be_played_through_the_control_port() {
     let system = ListParams::default().labels("kubernetes.azure.com/agentpool=system");
     assert_eq!(Api::<Node>::all(client).list(&system).await.unwrap().items.len(), 4);
     let refused = scale(5).await;
-    assert_eq!(refused.status().as_u16(), 400);
+    assert_eq!(refused.status().as_u16(), 409);
     assert_eq!(
         refused.json::<Value>().await.unwrap()["error"],
         "pool system has between 1 and 4 nodes, not 5"
