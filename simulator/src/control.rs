@@ -32,11 +32,8 @@ const LISTING: &[(&str, &str)] = &[
     ("GET /operations", "every operation so far, and how it stands"),
     ("GET /log", "every call so far, and what it asked for that is not modelled"),
     ("POST /faults", "{cluster: ARM id, fault}: something goes wrong in an upgrade from now on"),
-    (
-        "POST /autoscaler",
-        "{cluster: ARM id, pool, count}: the cluster autoscaler adds or removes nodes at once",
-    ),
     ("POST /power", "{cluster: ARM id, pool?, state: Running or Stopped}: stops and starts at once"),
+    ("POST /autoscaler", "{cluster: ARM id, pool, count}: the cluster autoscaler wants so many nodes"),
     ("GET /quirks", "the rules of quirks, and how often each has struck"),
     ("POST /quirks", "a rule as in a scenario: switches a quirk on; answers its id"),
     ("DELETE /quirks/{id}", "switches a quirk off"),
@@ -54,8 +51,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/operations", get(operations))
         .route("/log", get(log))
         .route("/faults", post(add_fault))
-        .route("/autoscaler", post(autoscale))
         .route("/power", post(set_power))
+        .route("/autoscaler", post(autoscale))
         .route("/quirks", get(quirks).post(add_quirk))
         .route("/quirks/{id}", delete(remove_quirk))
         .route("/issuers", post(trust_issuer))
@@ -161,8 +158,8 @@ async fn autoscale(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let key = ClusterKey(cluster.to_lowercase());
     match shared.world.with(move |world, now| world.autoscale(now, &key, &pool, count)).await {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Err(wrong)) => problem(StatusCode::CONFLICT, &wrong.to_string()),
-        Err(gone) => stopped(gone),
+        Ok(Err(wrong)) => problem(StatusCode::BAD_REQUEST, &wrong.to_string()),
+        Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
     }
 }
 

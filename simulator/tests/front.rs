@@ -474,10 +474,12 @@ async fn every_answer_has_the_headers_of_azure_resource_manager() {
     assert_eq!(header(&response, "pragma"), "no-cache");
     assert_eq!(header(&response, "x-ms-ratelimit-remaining-subscription-reads"), "249");
     assert!(response.headers().contains_key("date"));
+    assert_eq!(header(&response, "content-type"), "application/json");
     assert!(response.headers().get("x-ms-failure-cause").is_none());
 
     let missing = get(in_subscription(&WEU.replace("weu", "nope"))).send().await.unwrap();
     assert_eq!(header(&missing, "x-ms-failure-cause"), "gateway");
+    assert_eq!(header(&missing, "content-type"), "application/json; charset=utf-8");
     assert!(missing.headers().get("x-ms-client-request-id").is_none());
     let unknown = azure.request(Method::GET, &in_subscription("")).send().await.unwrap();
     assert_eq!(unknown.status(), StatusCode::UNAUTHORIZED);

@@ -150,6 +150,36 @@ async fn a_node_image_upgrade_names_its_operation_and_its_result() {
 }
 
 #[tokio::test]
+async fn a_deleted_pool_is_gone_when_its_operation_says_so() {
+    let client = Client::start().await;
+    let url = format!("{WEU}/agentPools/apps");
+    let deletion = client.send(Method::DELETE, &url, None).await;
+    assert_eq!(deletion.status(), StatusCode::ACCEPTED);
+    let (operation, result) = (header(&deletion, "azure-asyncoperation"), header(&deletion, "location"));
+    assert!(deletion.headers().get("content-type").is_none() && deletion.bytes().await.unwrap().is_empty());
+    assert_eq!(client.finish(&operation).await["status"], "Succeeded");
+    let nothing = client.send(Method::GET, &result, None).await;
+    assert_eq!((nothing.status(), header(&nothing, "location")), (StatusCode::NO_CONTENT, result));
+    let gone = client.send(Method::GET, &url, None).await;
+    assert_eq!(
+        (gone.status(), header(&gone, "content-type")),
+        (StatusCode::NOT_FOUND, "application/json".into())
+    );
+    let missing = client.send(Method::GET, &WEU.replace("weu", "none"), None).await;
+    assert_eq!(header(&missing, "content-type"), "application/json; charset=utf-8");
+}
+
+#[tokio::test]
+async fn a_preview_shows_what_a_stable_version_does_not_know() {
+    let client = Client::start().await;
+    let stable = client.get(&format!("{WEU}/agentPools/apps")).await;
+    assert!(stable["properties"].get("upgradeStrategy").is_none());
+    let url = format!("{}{SUBSCRIPTION}{WEU}/agentPools/apps", client.simulator.ready().endpoint);
+    let preview = client.get(&format!("{url}?api-version=2026-05-02-preview")).await;
+    assert_eq!(preview["properties"]["upgradeStrategy"], "Rolling");
+}
+
+#[tokio::test]
 async fn every_read_of_the_table_is_served() {
     let client = Client::start().await;
     let profile = client.get(&format!("{WEU}/upgradeProfiles/default")).await;

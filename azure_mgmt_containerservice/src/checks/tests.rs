@@ -125,6 +125,21 @@ pub(crate) fn any_document() -> impl Strategy<Value = Value> {
     )
 }
 
+/// An operation's status, or an error in either shape, with anything in its fields.
+fn any_answer() -> impl Strategy<Value = Value> {
+    let status = prop_oneof![prop::sample::select(TEXTS).prop_map(Value::from), any_value()];
+    let long = (900..5000_usize).prop_map(|length| Value::from("é".repeat(length)));
+    (status, prop_oneof![long, any_value()], any_value(), any_value(), 0..40_usize).prop_map(
+        |(status, message, detail, value, count)| {
+            let details: Vec<Value> =
+                std::iter::repeat_n(json!({"message": "m", "details": [detail]}), count).collect();
+            let error = json!({"code": status, "subcode": value, "message": message, "details": details});
+            json!({"name": "o", "status": status, "startTime": value, "error": error, "value": [value],
+            "code": message, "details": [error, error], "message": message})
+        },
+    )
+}
+
 /// A text near those that ids, links, waits and kubeconfigs are made of.
 fn any_text() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(
@@ -134,6 +149,8 @@ fn any_text() -> impl Strategy<Value = String> {
             "/providers/Microsoft.ContainerService/managedClusters/",
             "https://",
             "management.azure.com",
+            "https://management.azure.com/",
+            "https://evil.example/17",
             "westeurope.",
             "@",
             ":443",
@@ -157,7 +174,9 @@ fn any_text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_document_is_read_and_written_without_loss(document in prop_oneof![any_document(), any_value()]) {
+    fn any_document_is_read_and_written_without_loss(
+        document in prop_oneof![any_document(), any_value(), any_answer()],
+    ) {
         check(document.to_string().as_bytes());
     }
 

@@ -10,9 +10,6 @@ use sha2::{Digest as _, Sha256};
 use super::request::Incoming;
 use crate::{server::Shared, world::Remaining};
 
-/// What Azure Resource Manager has left for a caller that was not counted: all but this call.
-const UNCOUNTED: Remaining = Remaining { reads: 249, writes: 199 };
-
 /// Principals that the limits of a whole subscription have room for.
 const PRINCIPALS: u32 = 15;
 
@@ -52,6 +49,7 @@ pub(super) fn add(headers: &mut HeaderMap, shared: &Shared, incoming: &Incoming)
     insert(headers, "x-ms-routing-request-id", &format!("WESTEUROPE:{when}:{id}"));
     insert(headers, "x-ms-correlation-request-id", &correlation);
     insert(headers, "x-ms-request-id", &id);
+    // Asked for with True by some libraries.
     let wanted = incoming.header(HeaderName::from_static("x-ms-return-client-request-id"));
     let theirs = incoming.header(HeaderName::from_static("x-ms-client-request-id"));
     if let (Some("true" | "True"), Some(theirs)) = (wanted, theirs) {
@@ -60,9 +58,9 @@ pub(super) fn add(headers: &mut HeaderMap, shared: &Shared, incoming: &Incoming)
     }
 }
 
-/// Says how many calls the caller has left; nothing while it is not known who calls.
-pub(super) fn add_remaining(headers: &mut HeaderMap, incoming: &Incoming, remaining: Option<Remaining>) {
-    let Remaining { reads, writes } = remaining.unwrap_or(UNCOUNTED);
+/// Says how many calls the caller has left.
+pub(super) fn add_remaining(headers: &mut HeaderMap, incoming: &Incoming, remaining: Remaining) {
+    let Remaining { reads, writes } = remaining;
     let (left, most, kind) = match incoming.method {
         Method::GET | Method::HEAD => (reads, 250, "reads"),
         Method::DELETE => (writes, 200, "deletes"),

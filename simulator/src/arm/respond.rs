@@ -60,7 +60,8 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
     headers::add_cause(map, status, &body);
     if status == 401 {
         headers::add_challenge(map, shared, &body);
-    } else {
+    }
+    if let Some(remaining) = remaining {
         headers::add_remaining(map, incoming, remaining);
     }
     if let Some(seconds) = retry_after {
@@ -88,7 +89,6 @@ fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body>
     response
 }
 
-/// The same list from another place on; filters stay.
 /// Whether Resource Manager itself answers, and not the AKS resource provider behind it.
 fn speaks_itself(incoming: &Incoming, body: &Value) -> bool {
     let path = incoming.path.to_lowercase();
@@ -97,6 +97,7 @@ fn speaks_itself(incoming: &Incoming, body: &Value) -> bool {
         || !provider.starts_with("microsoft.containerservice/")
 }
 
+/// The same list from another place on; filters stay.
 fn next_link(shared: &Shared, incoming: &Incoming, next: usize) -> String {
     let pairs = url::form_urlencoded::parse(incoming.query.as_bytes());
     let pairs = pairs.filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));

@@ -19,7 +19,7 @@ use tokio::{sync::mpsc, time::MissedTickBehavior};
 use super::{
     Driver,
     api::{ApiError, WatchPause},
-    node_object::{NodeFacts, POOL_LABEL, Readiness},
+    node_object::{CLUSTER_LABEL, NodeFacts, Readiness},
     nodes,
     wall::since,
 };
@@ -43,7 +43,7 @@ pub(super) async fn watch_nodes(
     changed: mpsc::Sender<()>,
 ) {
     let nodes = Api::<core::Node>::all(driver.client.clone());
-    let mut events = watcher(nodes, watcher::Config::default().labels(POOL_LABEL))
+    let mut events = watcher(nodes, watcher::Config::default().labels(CLUSTER_LABEL))
         .backoff(WatchPause)
         .reflect(writer)
         .boxed();

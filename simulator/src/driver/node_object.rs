@@ -17,7 +17,9 @@ use k8s_openapi::{
 use super::wall::stored;
 use crate::effects::Node;
 
-/// Label that every node of a node pool carries; the driver looks only at those.
+/// Label that every node of the cluster carries; the driver looks only at those.
+pub(super) const CLUSTER_LABEL: &str = "kubernetes.azure.com/cluster";
+/// Label that every node of a node pool carries.
 pub(super) const POOL_LABEL: &str = "kubernetes.azure.com/agentpool";
 /// Label with the node's image.
 pub(super) const IMAGE_LABEL: &str = "kubernetes.azure.com/node-image-version";
@@ -52,7 +54,7 @@ pub(super) fn build_labels(node: &Node) -> BTreeMap<String, String> {
     let fixed = [
         (POOL_LABEL, node.pool.as_str()),
         ("agentpool", &node.pool),
-        ("kubernetes.azure.com/cluster", resource_group(&node.provider_id)),
+        (CLUSTER_LABEL, resource_group(&node.provider_id)),
         ("kubernetes.azure.com/mode", &mode),
         (IMAGE_LABEL, &node.node_image),
         ("kubernetes.azure.com/os-sku", &node.os_sku),
@@ -63,7 +65,9 @@ pub(super) fn build_labels(node: &Node) -> BTreeMap<String, String> {
         ("node.kubernetes.io/instance-type", &node.vm_size),
         ("topology.kubernetes.io/region", &node.location),
     ];
-    labels.extend(fixed.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    // Karpenter's nodes belong to no pool.
+    let told = fixed.into_iter().filter(|(_, value)| !value.is_empty());
+    labels.extend(told.map(|(key, value)| (key.to_owned(), value.to_owned())));
     labels
 }
 

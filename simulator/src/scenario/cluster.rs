@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AbortOfNothing, DenyPolicy, DeprecatedApi, DurationSpec, Fault, QuirkRule, ScenarioError, Subnet,
-    WhenBusy, invalid, region::check_version, workloads::WorkloadRule,
+    AbortOfNothing, Autoscale, AutoscalerSpec, DenyPolicy, DeprecatedApi, DurationSpec, Fault,
+    NodeProvisioning, QuirkRule, ScenarioError, Subnet, WhenBusy, invalid, region::check_version,
+    workloads::WorkloadRule,
 };
 use crate::{effects::ClusterKey, world::maintenance};
 
@@ -64,6 +65,12 @@ pub struct ClusterSpec {
     /// What becomes of its pods; the first rule that matches decides.
     #[serde(default)]
     pub workloads: Vec<WorkloadRule>,
+    /// What the cluster autoscaler does.
+    #[serde(default)]
+    pub autoscaler: Option<AutoscalerSpec>,
+    /// Nodes outside of all pools; node auto-provisioning is off when absent.
+    #[serde(default)]
+    pub node_provisioning: Option<NodeProvisioning>,
     /// What becomes of a write while an operation runs.
     #[serde(default)]
     pub when_busy: WhenBusy,
@@ -117,6 +124,9 @@ pub struct PoolSpec {
     /// Number of nodes.
     #[serde(default = "default_count")]
     pub count: u32,
+    /// Bounds for the cluster autoscaler, which leaves the pool alone when absent.
+    #[serde(default)]
+    pub autoscale: Option<Autoscale>,
     /// For example `Standard_D4s_v5`.
     #[serde(default = "default_vm_size")]
     pub vm_size: String,
@@ -207,6 +217,7 @@ impl ClusterSpec {
                 return Err(invalid(format!("{field}.name"), format!("{:?} is there twice", pool.name)));
             }
         }
+        self.check_actors(field)?;
         for (index, api) in self.deprecated_apis.iter().enumerate() {
             api.check(&format!("{field}.deprecatedApis[{index}]"))?;
         }

@@ -5,6 +5,7 @@
 //! this is what there is to say:
 #![doc = concat!("```yaml\n", include_str!("example.yaml"), "```")]
 
+mod actors;
 mod cluster;
 mod constraints;
 mod faults;
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use actors::{Autoscale, AutoscalerSpec, NodeProvisioning, Scaling};
 pub use cluster::{ClusterSpec, PoolSpec, Sku};
 pub use constraints::{
     AbortOfNothing, Constraints, DenyPolicy, DeprecatedApi, OperationSpec, Quota, Subnet, WhenBusy,

@@ -1,19 +1,41 @@
-//! The cluster autoscaler: nodes come and go without an operation of AKS, also while one runs.
+//! The cluster autoscaler as an outside actor: pools change their size by themselves, upgrade or no
+//! upgrade.
 //!
-//! It asks the scale set, which already makes nodes of the new version and image while its pool is
-//! upgraded. It takes no node away that an operation works on.
+//! New nodes get what the scale set has by then, which during an upgrade is the new version. A
+//! node that leaves is drained with regard to budgets, and stays when they refuse.
 
-use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
 use semver::Version;
 use serde_json::Value;
 
 use super::{
     World,
     cluster::Cluster,
+    ids::{eight_digits, next_word},
+    job::{Goal, later},
     pool::Pool,
-    work::{Current, Work},
+    side_jobs::{SideJob, SideJobs},
+    work::Current,
 };
-use crate::effects::{ClusterKey, Effect};
+use crate::{
+    effects::ClusterKey,
+    scenario::{Scaling, Scenario},
+};
+
+/// How long a node may be drained for being too much ("max-graceful-termination-sec").
+const DRAIN_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
+
+/// What goes on in a cluster beside its operations.
+#[derive(Clone, Debug)]
+pub(crate) struct Autoscaler {
+    given: VecDeque<Scaling>,
+    every: Option<SignedDuration>,
+    /// When it chooses next; nothing before the first instant that the world sees.
+    next: Option<Timestamp>,
+    word: u64,
+}
 
 /// Why the autoscaler does not do what it is asked to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +65,48 @@ pub enum NotScaled {
     },
 }
 
+/// The autoscalers of the clusters that have one.
+pub(crate) fn autoscalers(scenario: &Scenario) -> BTreeMap<ClusterKey, Autoscaler> {
+    let clusters = scenario.clusters.iter().filter_map(|cluster| {
+        let spec = cluster.autoscaler.as_ref()?;
+        let mut given = spec.at.clone();
+        given.sort_by_key(|scaling| scaling.at);
+        let word = scenario.seed ^ u64::from(eight_digits(&cluster.key().0));
+        Some((cluster.key(), Autoscaler { given: given.into(), every: spec.every, next: None, word }))
+    });
+    clusters.collect()
+}
+
+impl Autoscaler {
+    fn next_at(&self) -> Option<Timestamp> {
+        self.given.front().map(|scaling| scaling.at).into_iter().chain(self.next).min()
+    }
+
+    /// One of three things, drawn for each pool.
+    fn draw(&mut self) -> isize {
+        self.word = next_word(self.word);
+        match (self.word >> 33) % 3 {
+            0 => -1,
+            1 => 0,
+            _ => 1,
+        }
+    }
+}
+
 impl World {
+    pub(super) fn begin_autoscaling(&mut self, now: Timestamp) {
+        for autoscaler in self.autoscalers.values_mut() {
+            if autoscaler.next.is_none() {
+                autoscaler.next = autoscaler.every.map(|every| later(now, every));
+            }
+        }
+    }
+
+    pub(super) fn next_scaling(&self) -> Option<Timestamp> {
+        let jobs = self.side_jobs.values().filter_map(SideJobs::next_at);
+        self.autoscalers.values().filter_map(Autoscaler::next_at).chain(jobs).min()
+    }
+
     /// Lets the autoscaler of a pool add or remove nodes until there are `count`, or as near to it as
     /// the operation under way leaves it.
     ///
@@ -60,11 +123,34 @@ impl World {
         let missing = || NotScaled::NoPool { cluster: key.0.clone(), pool: pool.to_owned() };
         let cluster = self.clusters.get_mut(key).ok_or_else(missing)?;
         check(cluster.pools.get(pool).ok_or_else(missing)?, count)?;
-        for effect in cluster.rescale(pool, usize::try_from(count).unwrap_or(usize::MAX)) {
-            self.outbox.emit(now, key, cluster.driver, effect, &[]);
-        }
+        let jobs = self.side_jobs.entry(key.clone()).or_default();
+        cluster.resize(pool, usize::try_from(count).unwrap_or(usize::MAX), jobs);
         self.advance(now);
         Ok(())
+    }
+
+    /// Chooses sizes that are due; what is due while a cluster is stopped or gone passes it by.
+    pub(super) fn choose_sizes(&mut self, now: Timestamp) {
+        let Self { autoscalers, clusters, side_jobs, .. } = self;
+        for (key, autoscaler) in autoscalers {
+            let mut cluster = clusters.get_mut(key).filter(|cluster| cluster.is_alive());
+            let jobs = side_jobs.entry(key.clone()).or_default();
+            while let Some(Scaling { pool, count, at: _ }) =
+                autoscaler.given.pop_front_if(|scaling| scaling.at <= now)
+            {
+                if let Some(cluster) = &mut cluster {
+                    cluster.resize(&pool, usize::try_from(count).unwrap_or(usize::MAX), jobs);
+                }
+            }
+            if let (Some(next), Some(every)) = (autoscaler.next, autoscaler.every)
+                && next <= now
+            {
+                autoscaler.next = Some(later(next, every).max(now));
+                if let Some(cluster) = cluster {
+                    cluster.resize_at_random(autoscaler, jobs);
+                }
+            }
+        }
     }
 }
 
@@ -81,53 +167,80 @@ fn check(pool: &Pool, count: u64) -> Result<(), NotScaled> {
 }
 
 impl Cluster {
-    /// Changes the number of nodes of a pool; what has to happen to them.
-    fn rescale(&mut self, name: &str, count: usize) -> Vec<Effect> {
-        let Self { pools, work, .. } = self;
-        let Some(pool) = pools.get_mut(name) else {
-            return Vec::new();
+    /// Pools whose size is the autoscaler's, with their bounds.
+    fn autoscaled(&self) -> Vec<(String, (usize, usize))> {
+        let number = |pool: &Pool, field: &str| {
+            let number = pool.properties.get(field).and_then(Value::as_u64);
+            number.and_then(|number| usize::try_from(number).ok())
         };
-        let goal = work.as_ref().and_then(|work| work.goal_of(name));
-        let (version, image) = goal.unwrap_or_else(|| (pool.version(), pool.image().to_owned()));
-        let mut effects = Vec::new();
-        for _ in pool.members().len()..count {
-            let node = pool.add_node(&version, &image, false);
-            effects.push(Effect::CreateNode(pool.render_node(&node, &version.to_string(), &image)));
-        }
-        let is_free = |node: &str| work.as_ref().is_none_or(|work| !work.is_at(node));
-        let members = pool.members();
-        let surplus = members.len().saturating_sub(count);
-        let free = members.iter().rev().filter(|node| node.ready && is_free(&node.name));
-        let gone = free.take(surplus).map(|node| node.name.clone()).collect::<Vec<_>>();
-        let left = members.len() - gone.len();
-        effects.extend(gone.into_iter().map(|node| Effect::DeleteNode { node }));
-        pool.set("count", left);
-        effects
+        let settled = |pool: &&Pool| {
+            let stopped = pool.properties.get("powerState").is_some_and(|power| power["code"] == "Stopped");
+            !stopped && !["Creating", "Deleting", "Starting", "Stopping"].contains(&pool.state())
+        };
+        let pools = self.pools.values().filter(settled).filter_map(|pool| {
+            let on = pool.properties.get("enableAutoScaling") == Some(&Value::Bool(true));
+            let bounds = (number(pool, "minCount")?, number(pool, "maxCount")?);
+            on.then(|| (pool.name.clone(), bounds))
+        });
+        pools.collect()
     }
-}
 
-impl Work {
-    /// What an upgrade under way makes of a pool's nodes.
-    fn goal_of(&self, pool: &str) -> Option<(Version, String)> {
-        match &self.current {
-            Current::Pool(rollout) => (rollout.pool == pool).then(|| rollout.goal()),
+    fn resize_at_random(&mut self, autoscaler: &mut Autoscaler, jobs: &mut SideJobs) {
+        for (pool, (least, most)) in self.autoscaled() {
+            let change = autoscaler.draw();
+            let count = self.pools.get(&pool).map_or(0, |pool| pool.members().len());
+            let wanted = count.saturating_add_signed(change).clamp(least, most.max(least));
+            self.resize(&pool, wanted, jobs);
+        }
+    }
+
+    /// Brings a pool to a size, as far as there are nodes that may leave now.
+    fn resize(&mut self, name: &str, count: usize, jobs: &mut SideJobs) {
+        if !self.autoscaled().iter().any(|(pool, _)| pool == name) {
+            return;
+        }
+        let durations = self.durations;
+        let (goal, busy) = self.scale_set(name);
+        let Some(pool) = self.pools.get_mut(name) else { return };
+        let members = pool.members().iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+        let mut now_there = members.len().saturating_sub(jobs.leaving(name));
+        while now_there < count {
+            let node = pool.add_node(&goal.version, &goal.image, false);
+            jobs.push(SideJob::coming(name, node, goal.clone(), durations.surge_create));
+            now_there += 1;
+        }
+        let may_leave = members.iter().rev().filter(|node| !busy.contains(node) && !jobs.touches(node));
+        let may_leave = may_leave.cloned().collect::<Vec<_>>();
+        for node in may_leave.into_iter().take(now_there.saturating_sub(count)) {
+            jobs.push(SideJob::going(name, node, goal.clone(), durations.delete));
+            now_there -= 1;
+        }
+        pool.set("count", now_there);
+    }
+
+    /// A node that was to leave has stayed.
+    pub(super) fn count_again(&mut self, node: &str) {
+        if let Some(pool) = self.pools.values_mut().find(|pool| pool.nodes.contains_key(node)) {
+            let count = pool.properties.get("count").and_then(Value::as_u64).unwrap_or(0);
+            pool.set("count", count + 1);
+        }
+    }
+
+    /// What new nodes of a pool run, and which nodes an upgrade is about.
+    fn scale_set(&self, name: &str) -> (Goal, Vec<String>) {
+        let rollout = self.work.as_ref().and_then(|work| match &work.current {
+            Current::Pool(rollout) => Some(rollout).filter(|rollout| rollout.pool == name),
             Current::Nothing
             | Current::Pause { .. }
             | Current::Reconcile { .. }
             | Current::ControlPlane(_)
             | Current::Scale { .. } => None,
-        }
-    }
-
-    /// Whether something is being done to this node right now.
-    fn is_at(&self, node: &str) -> bool {
-        match &self.current {
-            Current::Pool(rollout) => rollout.is_at(node),
-            Current::Scale { jobs, .. } => jobs.iter().any(|job| job.node == node),
-            Current::Nothing
-            | Current::Pause { .. }
-            | Current::Reconcile { .. }
-            | Current::ControlPlane(_) => false,
-        }
+        });
+        let pool = self.pools.get(name);
+        let shown = || pool.map_or(Version::new(0, 0, 0), Pool::version);
+        let image = || pool.map_or_else(String::new, |pool| pool.image().to_owned());
+        let (version, image) = rollout.map_or_else(|| (shown(), image()), |rollout| rollout.goes_to());
+        let busy = rollout.map_or_else(Vec::new, |rollout| rollout.nodes());
+        (Goal { version, image, drain_timeout: DRAIN_TIMEOUT, force: false }, busy)
     }
 }

@@ -400,7 +400,7 @@ pub struct Answer {
     pub next: Option<usize>,
     /// Seconds for which a throttled caller is to stay away.
     pub retry_after: Option<u32>,
-    /// What the caller has left; nothing while calls are not throttled.
+    /// What the caller has left; nothing when the call was refused before it was counted.
     pub remaining: Option<Remaining>,
     /// How it travels.
     pub delivery: Delivery,
@@ -414,6 +414,11 @@ pub struct Remaining {
     pub reads: u16,
     /// Writes: everything else.
     pub writes: u16,
+}
+
+impl Remaining {
+    /// While calls are not throttled: all but this one.
+    pub(crate) const UNCOUNTED: Self = Self { reads: 249, writes: 199 };
 }
 
 /// A long-running operation, as the headers of the accepting answer name it.

@@ -42,6 +42,8 @@ pub(crate) struct Cluster {
     /// The document without its pools.
     pub(crate) document: Map<String, Value>,
     pub(crate) pools: BTreeMap<String, Pool>,
+    /// Nodes that Karpenter provides, outside of all pools.
+    pub(crate) provisioned: Option<Pool>,
     /// What the control plane really runs.
     pub(crate) version: Version,
     pub(crate) work: Option<Work>,
@@ -86,6 +88,11 @@ impl Cluster {
                 Pool::new(pool, Home::of(&place), cluster.property("networkProfile"), &pool_version, image);
             cluster.pools.insert(pool.name.clone(), pool);
         }
+        cluster.provisioned = spec.node_provisioning.as_ref().map(|provisioning| {
+            let pool = provisioning.pool();
+            let image = catalog.latest_image(&pool.os_sku, &cluster.version);
+            Pool::new(&pool, Home::of(&place), cluster.property("networkProfile"), &cluster.version, image)
+        });
         cluster.faults.clone_from(&spec.faults);
         cluster.maintenance = Maintenance::new(&spec.maintenance_configurations);
         cluster.constraints = spec.constraints();
@@ -114,6 +121,7 @@ impl Cluster {
             tenant,
             document,
             pools: BTreeMap::new(),
+            provisioned: None,
             version,
             work: None,
             driver: Driver::Model,
@@ -227,7 +235,7 @@ impl Cluster {
 
     /// Every node, as a driver is to create it.
     pub(crate) fn render_nodes(&self) -> Vec<Node> {
-        let nodes = self.pools.values().flat_map(|pool| {
+        let nodes = self.pools.values().chain(&self.provisioned).flat_map(|pool| {
             let nodes = pool.nodes.values();
             nodes.map(|node| pool.render_node(&node.name, &node.kubernetes_version, &node.node_image))
         });
@@ -244,7 +252,7 @@ impl Cluster {
                 self.version = Version::parse(version).unwrap_or_else(|_| self.version.clone());
             }
             Effect::DeleteNode { node } => {
-                for pool in self.pools.values_mut() {
+                for pool in self.pools.values_mut().chain(&mut self.provisioned) {
                     pool.nodes.remove(node);
                 }
             }
@@ -259,7 +267,8 @@ impl Cluster {
     }
 
     fn apply_to_node(&mut self, name: &str, effect: &Effect) {
-        let Some(node) = self.pools.values_mut().find_map(|pool| pool.nodes.get_mut(name)) else {
+        let mut pools = self.pools.values_mut().chain(&mut self.provisioned);
+        let Some(node) = pools.find_map(|pool| pool.nodes.get_mut(name)) else {
             return;
         };
         match effect {
@@ -296,6 +305,9 @@ fn document_of_spec(spec: &ClusterSpec, place: &Place) -> Map<String, Value> {
         },
         "disableLocalAccounts": true,
     });
+    if spec.node_provisioning.is_some() {
+        properties["nodeProvisioningProfile"] = json!({ "mode": "Auto" });
+    }
     if spec.pools.iter().any(|pool| pool.os_type == "Windows") {
         properties["windowsProfile"] = json!({ "adminUsername": "azureuser", "enableCSIProxy": true });
     }

@@ -15,7 +15,7 @@ use super::{
     place::Place,
     pool::{Home, Pool},
     pool_defaults, rules,
-    work::Task,
+    work::{CREATE_CLUSTER, CREATE_POOL, Task},
 };
 use crate::{
     effects::ClusterKey,
@@ -49,14 +49,14 @@ impl World {
         let catalog = self.catalogs.entry(location).or_insert_with(|| Catalog::new(&RegionSpec::default()));
         let durations = DurationSpec::default().resolve(&self.durations);
         let cluster = NewCluster { place, catalog, durations, sent: body }.plan()?;
-        let mut tasks = VecDeque::from([Task::Pause(durations.control_plane)]);
+        let mut tasks = VecDeque::from([Task::Reconcile(durations.control_plane)]);
         for name in cluster.pools.keys() {
             tasks.push_back(Task::Scale { pool: name.clone() });
         }
         tasks.push_back(Task::Settle);
         self.manager.add_cluster(&cluster);
         self.clusters.insert(key.clone(), cluster);
-        let started = self.start(now, key, None, tasks, ("Creating", "create managed cluster"), false);
+        let started = self.start(now, key, None, tasks, ("Creating", CREATE_CLUSTER), false);
         self.involve_all(key);
         let cluster = self.clusters.get_mut(key).expect("it was inserted above");
         cluster.show_as_new();
@@ -90,7 +90,7 @@ impl World {
         let cluster = self.clusters.get_mut(&key.cluster).expect("the cluster was found above");
         cluster.pools.insert(key.name.clone(), pool);
         let tasks = VecDeque::from([Task::Scale { pool: key.name.clone() }]);
-        let words = ("Creating", "create agent pool");
+        let words = ("Creating", CREATE_POOL);
         let started = self.start(now, &key.cluster, Some(&key.name), tasks, words, false);
         self.answer_pool(key, 201, started)
     }

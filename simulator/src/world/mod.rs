@@ -32,6 +32,7 @@ mod pool;
 mod pool_defaults;
 mod power;
 mod progress;
+mod provisioner;
 mod put_cluster;
 mod put_pool;
 mod quirks;
@@ -39,6 +40,7 @@ mod reads;
 mod releases;
 mod rollout;
 mod rules;
+mod side_jobs;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -65,6 +67,7 @@ pub(crate) use call::Refusal;
 pub(crate) use manager::{Known, Namespace, ResourceType};
 
 use automation::Automation;
+use autoscaler::Autoscaler;
 use catalog::Catalog;
 use cluster::Cluster;
 use credentials::Role;
@@ -72,8 +75,10 @@ use ids::Ids;
 use manager::Manager;
 use operation::Operations;
 use outbox::{Driver, Outbox};
+use provisioner::Provisioner;
 use quirks::Quirks;
 use releases::Upcoming;
+use side_jobs::SideJobs;
 use throttle::Throttle;
 
 use crate::{
@@ -91,6 +96,10 @@ pub struct World {
     /// What regions are still to release, by name.
     releases: BTreeMap<String, Upcoming>,
     automation: Automation,
+    autoscalers: BTreeMap<ClusterKey, Autoscaler>,
+    provisioners: BTreeMap<ClusterKey, Provisioner>,
+    /// Nodes that come and go beside the operations.
+    side_jobs: BTreeMap<ClusterKey, SideJobs>,
     operations: Operations,
     quotas: Vec<Quota>,
     outbox: Outbox,
@@ -128,6 +137,9 @@ impl World {
             catalogs,
             releases: releases::upcoming(scenario),
             automation: Automation::new(scenario.seed),
+            autoscalers: autoscaler::autoscalers(scenario),
+            provisioners: provisioner::provisioners(scenario),
+            side_jobs: BTreeMap::new(),
             operations: Operations::new(&scenario.operations),
             quotas: scenario.quotas.clone(),
             outbox: Outbox::default(),
@@ -158,7 +170,7 @@ impl World {
 
     fn admit(&mut self, now: Timestamp, caller: &str, call: &Call) -> Result<Option<Remaining>, Box<Answer>> {
         let Some(throttle) = &mut self.throttle else {
-            return Ok(None);
+            return Ok(Some(Remaining::UNCOUNTED));
         };
         let cluster = call.cluster().and_then(|key| self.clusters.get(key));
         let location = cluster.map(|cluster| cluster.location.as_str());
@@ -168,12 +180,14 @@ impl World {
     /// Lets time pass until `now`; whatever was due happens at its own instant.
     pub fn advance(&mut self, now: Timestamp) {
         self.begin_releases(now);
+        self.begin_autoscaling(now);
         while let Some(due) = self.next_deadline().filter(|due| *due <= now) {
             while let Some((id, outcome)) = self.outbox.due_answer(due) {
                 self.settle(due, id, &outcome);
             }
             self.release(due);
             self.progress(due);
+            self.scale(due);
             self.automate(due);
             // What it has begun makes its first steps.
             self.progress(due);
@@ -184,6 +198,7 @@ impl World {
             self.settle(now, id, &outcome);
             self.progress(now);
         }
+        self.scale(now);
         self.automate(now);
         self.progress(now);
         self.quirks.observe(now, &self.clusters);
@@ -194,7 +209,9 @@ impl World {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let busy = self.busy.iter().filter_map(|key| self.clusters.get(key));
         let works = busy.filter_map(|cluster| cluster.work.as_ref()?.deadline());
-        let by_itself = self.next_release().into_iter().chain(self.automation.next_at());
+        let by_itself =
+            [self.next_release(), self.automation.next_at(), self.next_scaling(), self.next_drift()];
+        let by_itself = by_itself.into_iter().flatten();
         works.chain(self.outbox.next_answer()).chain(by_itself).min()
     }
 
@@ -297,7 +314,26 @@ impl World {
                 work.settle(id, outcome);
             }
         }
+        if let Some(jobs) = self.side_jobs.get_mut(&key) {
+            jobs.settle(id, outcome);
+        }
         self.progress(now);
+    }
+
+    /// Nodes come and go by themselves, as far as they can now.
+    fn scale(&mut self, now: Timestamp) {
+        loop {
+            self.choose_sizes(now);
+            self.provision(now);
+            let mut has_changed = self.advance_side_jobs(now);
+            while let Some((id, outcome)) = self.outbox.due_answer(now) {
+                self.settle(now, id, &outcome);
+                has_changed = true;
+            }
+            if !has_changed {
+                return;
+            }
+        }
     }
 
     fn progress(&mut self, now: Timestamp) {

@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{document, place::Place, pool_defaults};
-use crate::{effects::Node, scenario::PoolSpec};
+use crate::{
+    effects::Node,
+    scenario::{Autoscale, PoolSpec},
+};
 
 /// A node pool of a cluster.
 #[derive(Clone, Debug)]
@@ -140,7 +143,15 @@ impl Pool {
     }
 
     fn node_name(&self, index: u64) -> String {
+        if self.is_provisioned() {
+            return provisioned_name(self.home.digits, index);
+        }
         format!("{}{}", self.scale_set(), base36(index))
+    }
+
+    /// Whether these are not a pool's nodes but Karpenter's, outside of all pools.
+    fn is_provisioned(&self) -> bool {
+        self.name.is_empty()
     }
 
     /// The node as a real cluster shows it, at this version and image.
@@ -160,11 +171,15 @@ impl Pool {
             location: location.clone(),
             kubernetes_version: version.to_owned(),
             node_image: image.to_owned(),
-            provider_id: format!(
-                "azure:///subscriptions/{subscription}/resourceGroups/{node_resource_group}/providers/\
+            provider_id: if self.is_provisioned() {
+                provisioned_id(&self.home, name)
+            } else {
+                format!(
+                    "azure:///subscriptions/{subscription}/resourceGroups/{node_resource_group}/providers/\
                  Microsoft.Compute/virtualMachineScaleSets/{}/virtualMachines/{index}",
-                self.scale_set()
-            ),
+                    self.scale_set()
+                )
+            },
             labels: labels
                 .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
                 .collect(),
@@ -248,6 +263,22 @@ impl Pool {
     }
 }
 
+/// Five letters that look random, as Karpenter's claims have them.
+fn provisioned_name(digits: u32, index: u64) -> String {
+    let word = super::ids::next_word(u64::from(digits).wrapping_add(index << 32));
+    let name = base36(word);
+    format!("aks-default-{}", &name[1..])
+}
+
+/// Karpenter's nodes are virtual machines of their own, in no scale set.
+fn provisioned_id(home: &Home, name: &str) -> String {
+    let Home { subscription, node_resource_group, location: _, digits: _ } = home;
+    format!(
+        "azure:///subscriptions/{subscription}/resourceGroups/{node_resource_group}/providers/Microsoft.Compute/\
+         virtualMachines/{name}"
+    )
+}
+
 /// Six base-36 digits, as in the computer names of scale sets.
 fn base36(mut index: u64) -> String {
     let mut digits = Vec::new();
@@ -285,6 +316,11 @@ fn properties_of_spec(spec: &PoolSpec, version: &Version, image: &str) -> Map<St
         "nodeImageVersion": image,
         "upgradeSettings": upgrade_settings,
     });
+    if let Some(Autoscale { min, max }) = spec.autoscale {
+        properties["enableAutoScaling"] = json!(true);
+        properties["minCount"] = json!(min);
+        properties["maxCount"] = json!(max);
+    }
     if !spec.labels.is_empty() {
         properties["nodeLabels"] = json!(spec.labels);
     }

@@ -125,16 +125,6 @@ impl Rollout {
         }
     }
 
-    /// What it makes of the pool's nodes: version and image.
-    pub(crate) fn goal(&self) -> (Version, String) {
-        (self.goal.version.clone(), self.goal.image.clone())
-    }
-
-    /// Whether something is being done to this node right now.
-    pub(crate) fn is_at(&self, node: &str) -> bool {
-        self.jobs.iter().any(|job| job.node == node)
-    }
-
     /// Goes on as far as it can now.
     pub(crate) fn advance(&mut self, pool: &mut Pool, site: &mut Site<'_>) -> Progress {
         loop {
@@ -280,6 +270,17 @@ impl Rollout {
             ),
             Phase::RemovingSurge => "RollingUpgradeRemovingSurgeNodes".to_owned(),
         }
+    }
+
+    /// Version and image that nodes have afterwards.
+    pub(crate) fn goes_to(&self) -> (Version, String) {
+        (self.goal.version.clone(), self.goal.image.clone())
+    }
+
+    /// The nodes that are not done yet.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        let under_way = self.jobs.iter().map(|job| job.node.clone());
+        self.pending.iter().cloned().chain(under_way).collect()
     }
 
     /// Whether some nodes are done and others are not; with one node, whether its turn has come.

@@ -23,6 +23,9 @@ pub struct ClusterView {
     pub operation: Option<WorkView>,
     /// Its node pools.
     pub pools: Vec<PoolView>,
+    /// Nodes that Karpenter provides, outside of all pools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub provisioned: Vec<WorldNode>,
 }
 
 /// A node pool as it really is.
@@ -79,7 +82,7 @@ pub struct WorkView {
 
 impl Cluster {
     pub(super) fn api_server(&self) -> ApiServerView {
-        let nodes = self.pools.values().flat_map(|pool| {
+        let nodes = self.pools.values().chain(&self.provisioned).flat_map(|pool| {
             pool.nodes.values().filter(|node| node.ready).map(|node| ApiNode {
                 node: pool.render_node(&node.name, &node.kubernetes_version, &node.node_image),
                 cordoned: node.cordoned,
@@ -113,6 +116,11 @@ impl Cluster {
                 started: work.started,
             }),
             pools: pools.collect(),
+            provisioned: self
+                .provisioned
+                .iter()
+                .flat_map(|pool| pool.members().into_iter().cloned())
+                .collect(),
         }
     }
 }

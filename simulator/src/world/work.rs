@@ -132,7 +132,10 @@ impl Work {
             Current::Pool(rollout) => rollout.status(),
             Current::ControlPlane(upgrade) => upgrade.status(now).to_owned(),
             Current::Reconcile { began, until } => reconciling(*began, *until, now).to_owned(),
-            Current::Nothing | Current::Pause { .. } | Current::Scale { .. } => IN_PROGRESS.to_owned(),
+            Current::Scale { jobs, .. } => {
+                creating(self.verb, jobs).unwrap_or_else(|| IN_PROGRESS.to_owned())
+            }
+            Current::Nothing | Current::Pause { .. } => IN_PROGRESS.to_owned(),
         }
     }
 
@@ -181,6 +184,23 @@ impl Work {
             job.stop(site);
         }
     }
+}
+
+/// What AKS calls the making of a cluster.
+pub(super) const CREATE_CLUSTER: &str = "create managed cluster";
+
+/// What AKS calls the making of a pool.
+pub(super) const CREATE_POOL: &str = "create agent pool";
+
+/// What AKS says while it makes the nodes of new pools (recorded).
+fn creating(verb: &str, jobs: &[Job]) -> Option<String> {
+    let what = match verb {
+        CREATE_CLUSTER => "CreatingAgentPools",
+        CREATE_POOL => "CreatingAgentPool",
+        _ => return None,
+    };
+    let made = jobs.iter().filter(|job| !job.is_yet_to_create()).count();
+    Some(format!("{what}: {made}/{} nodes completed", jobs.len()))
 }
 
 /// What AKS says while it brings new settings of a cluster to everything (recorded).

@@ -5,8 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 /// Headers that clients go by. Of the URLs only the presence is compared.
-const HEADERS: [(&str, bool); 4] =
-    [("azure-asyncoperation", false), ("location", false), ("retry-after", true), ("content-type", true)];
+const HEADERS: [(&str, bool); 5] = [
+    ("azure-asyncoperation", false),
+    ("location", false),
+    ("retry-after", true),
+    ("content-type", true),
+    ("x-ms-failure-cause", true),
+];
 
 /// Objects whose keys are names that somebody gave.
 const MAPS: [&str; 6] =

@@ -64,11 +64,12 @@ fn interaction(value: &Value) -> Interaction {
 }
 
 impl Interaction {
-    /// The service that it is about, when it is not AKS: provider and type.
+    /// The service that it is about, when it is neither AKS nor Azure Resource Manager itself: provider and type.
     pub(crate) fn other_service(&self) -> Option<String> {
         let path = self.url.path();
         let Some((_, last)) = path.rsplit_once("/providers/") else {
-            return Some("Microsoft.Resources/resourceGroups".to_owned());
+            // Resource groups, which the simulator has.
+            return None;
         };
         let mut parts = last.split('/');
         let (provider, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

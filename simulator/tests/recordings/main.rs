@@ -12,6 +12,7 @@ mod client;
 mod compare;
 mod drive;
 mod exceptions;
+mod known;
 mod load;
 mod refusals;
 mod report;

@@ -3,8 +3,6 @@
 //! Taken from it are names, versions, SKUs, images, counts and what its client had asked for;
 //! never a document as a whole, because documents are what is compared.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 use reqwest::Method;
 use semver::Version;
@@ -13,6 +11,7 @@ use simulator::Scenario;
 
 use crate::{
     client,
+    known::Known,
     load::{Interaction, Recording},
 };
 
@@ -60,6 +59,7 @@ pub(crate) fn setup(recording: &Recording) -> Setup {
     }
     let scenario = json!({
         "identities": [client::identity()],
+        "subscriptions": [{ "id": place.subscription, "resourceGroups": groups(&ours, &place.location) }],
         // Longer than any recorded operation: the replay ends them when the recording does.
         "durations": { "controlPlane": "6h", "surgeCreate": "6h", "reimageLinux": "6h", "delete": "6h", "update": "6h" },
         "regions": { &place.location: known.region },
@@ -104,6 +104,14 @@ impl Place {
     }
 }
 
+/// The resource groups that are there from the start: those that a look finds before anything makes them.
+fn groups(ours: &[&Interaction], location: &str) -> Vec<Value> {
+    let found =
+        ours.iter().filter(|interaction| interaction.method == Method::HEAD && interaction.status == 204);
+    let names = found.filter_map(|interaction| interaction.url.path().rsplit('/').next());
+    names.map(|name| json!({ "name": name, "location": location })).collect()
+}
+
 /// The region: of a document, or of an operation.
 fn location(ours: &[&Interaction]) -> String {
     let of_document = ours.iter().find_map(|interaction| interaction.answer["location"].as_str());
@@ -124,144 +132,6 @@ fn neighbour(place: &Place) -> Value {
         "kubernetesVersion": "1.34.4",
         "pools": [{ "name": "nodepool1", "mode": "System" }],
     })
-}
-
-/// What the recording says about the time before it.
-#[derive(Default)]
-struct Known {
-    cluster_is_there: bool,
-    /// The cluster as it is first seen, before anything was asked of it.
-    cluster: Option<Value>,
-    /// Pools as they are first seen, by name; those that the recording makes are not among them.
-    pools: BTreeMap<String, Value>,
-    /// What a pool ran before it is first seen.
-    recent: BTreeMap<String, (String, String)>,
-    /// The newest version that a pool of the recording gets: the control plane is there already.
-    newest: Option<Version>,
-    region: Value,
-}
-
-impl Known {
-    fn read(ours: &[&Interaction]) -> Self {
-        let mut known = Self { cluster_is_there: true, region: region(ours), ..Self::default() };
-        let mut made = BTreeSet::new();
-        for interaction in ours {
-            let Some(below) = interaction.below_cluster() else { continue };
-            match below.as_slice() {
-                // Nothing was there at first.
-                [] if interaction.status == 201 => known.cluster_is_there = false,
-                [] if interaction.status == 404 => known.cluster_is_there = false,
-                [] if interaction.status == 200 && known.cluster.is_none() => {
-                    known.cluster = Some(interaction.answer.clone());
-                }
-                ["agentPools", name] if interaction.status == 201 => {
-                    made.insert((*name).to_owned());
-                    known.see_version(&interaction.answer["properties"]);
-                }
-                ["agentPools", name] if interaction.status == 200 => {
-                    known.see_pool(name, &interaction.answer["properties"], &made);
-                }
-                ["agentPools"] => {
-                    for pool in interaction.answer["value"].as_array().into_iter().flatten() {
-                        known.see_pool(pool["name"].as_str().unwrap(), &pool["properties"], &made);
-                    }
-                }
-                ["agentPools", name, "machines"] => known.see_machines(name, &interaction.answer),
-                ["agentPools", name, "upgradeProfiles", "default"] => {
-                    known.see_profile(name, &interaction.answer["properties"]);
-                }
-                _ => {}
-            }
-        }
-        known
-    }
-
-    fn see_version(&mut self, pool: &Value) {
-        let version = pool["currentOrchestratorVersion"].as_str().and_then(|version| version.parse().ok());
-        self.newest = self.newest.take().max(version);
-    }
-
-    fn see_pool(&mut self, name: &str, properties: &Value, made: &BTreeSet<String>) {
-        self.see_version(properties);
-        if !made.contains(name) {
-            self.pools.entry(name.to_owned()).or_insert_with(|| properties.clone());
-        }
-    }
-
-    fn see_machines(&mut self, name: &str, list: &Value) {
-        let machines = list["value"].as_array().map_or(1, Vec::len);
-        self.pools.entry(name.to_owned()).or_insert_with(|| json!({ "count": machines, "mode": "User" }));
-    }
-
-    fn see_profile(&mut self, name: &str, profile: &Value) {
-        let version = &profile["kubernetesVersion"];
-        self.newest = self.newest.take().max(version.as_str().and_then(|version| version.parse().ok()));
-        let seen = json!({
-            "orchestratorVersion": version,
-            "currentOrchestratorVersion": version,
-            "nodeImageVersion": profile["latestNodeImageVersion"],
-            "osSKU": "Ubuntu",
-        });
-        self.pools.entry(name.to_owned()).or_insert(seen);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        if let Some(recent) = profile["recentlyUsedVersions"].get(0) {
-            let pair = (text(&recent["orchestratorVersion"]), text(&recent["nodeImageVersion"]));
-            self.recent.insert(name.to_owned(), pair);
-        }
-    }
-}
-
-/// What the region offers: every version and image that the recording names.
-fn region(ours: &[&Interaction]) -> Value {
-    let mut versions = BTreeMap::new();
-    let mut images = BTreeMap::new();
-    let mut default = None;
-    for interaction in ours {
-        let created = interaction.status == 201 && interaction.below_cluster().is_some_and(|b| b.is_empty());
-        if created {
-            default = interaction.answer["properties"]["currentKubernetesVersion"].as_str();
-        }
-        for minor in interaction.answer["values"].as_array().into_iter().flatten() {
-            for (version, patch) in minor["patchVersions"].as_object().into_iter().flatten() {
-                versions.insert(version.parse::<Version>().unwrap(), Some(patch["upgrades"].clone()));
-            }
-        }
-        find(&interaction.answer, &mut |key, text| {
-            if key.ends_with("ernetesVersion") || key.ends_with("rchestratorVersion") {
-                if let Ok(version) = text.parse::<Version>() {
-                    versions.entry(version).or_insert(None);
-                }
-            } else if key.ends_with("odeImageVersion") {
-                images.insert("Ubuntu2204", text.to_owned());
-                images.insert("Ubuntu2404", text.to_owned());
-            }
-        });
-    }
-    let versions = versions.into_iter().map(|(version, upgrades)| {
-        let mut spec = json!({ "version": version.to_string() });
-        spec["default"] = json!(default == Some(version.to_string().as_str()));
-        if let Some(upgrades) = upgrades {
-            spec["upgrades"] = upgrades;
-        }
-        spec
-    });
-    json!({ "kubernetesVersions": versions.collect::<Vec<_>>(), "nodeImages": images })
-}
-
-/// Shows every text below `value` with its key.
-fn find(value: &Value, see: &mut impl FnMut(&str, &str)) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                if let Some(text) = value.as_str() {
-                    see(key, text);
-                }
-                find(value, see);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| find(item, see)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// The cluster, and what has to be asked of it before the recording starts.

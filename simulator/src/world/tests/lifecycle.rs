@@ -53,7 +53,10 @@ fn a_cluster_is_made_part_by_part() {
     let started = answer.started.clone().unwrap();
     assert!(!started.with_result);
 
-    script.pass(9);
+    script.pass(2);
+    assert_eq!(script.status(&answer)["status"], "ProvisioningControlPlane");
+    script.pass(7);
+    assert_eq!(script.status(&answer)["status"], "CreatingAgentPools: 0/2 nodes completed");
     let view = script.world.view().into_iter().find(|view| view.id.ends_with("Born")).unwrap();
     assert_eq!(view.pools[0].nodes.iter().map(|node| node.ready).collect::<Vec<_>>(), [false, false]);
     script.pass(3);

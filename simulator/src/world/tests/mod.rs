@@ -1,6 +1,7 @@
 //! The world as a script: calls, the passing of time, and what is to be seen then.
 
 mod aborts;
+mod actors;
 mod automation;
 mod autoscaler;
 mod busy;

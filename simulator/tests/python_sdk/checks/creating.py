@@ -1,4 +1,4 @@
-"""Pools and clusters come and go."""
+"""Pools and clusters come and go, stop and start."""
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.containerservice import models
@@ -66,6 +66,17 @@ def check_a_cluster_comes_and_goes():
     expect("state meanwhile", azure.managed_clusters.get(GROUP, "born").provisioning_state, "Deleting")
     done(poller)
     expect_error(lambda: azure.managed_clusters.get(GROUP, "born"), ResourceNotFoundError, 404, "ResourceNotFound", "born")
+
+
+def check_a_cluster_stops_and_starts():
+    azure = client()
+    poller = azure.managed_clusters.begin_stop(GROUP, "rests")
+    expect("state meanwhile", azure.managed_clusters.get(GROUP, "rests").provisioning_state, "Stopping")
+    done(poller)
+    expect("power", azure.managed_clusters.get(GROUP, "rests").power_state.code, "Stopped")
+    done(azure.managed_clusters.begin_start(GROUP, "rests"))
+    cluster = azure.managed_clusters.get(GROUP, "rests")
+    expect("power and state", (cluster.power_state.code, cluster.provisioning_state), ("Running", "Succeeded"))
 
 
 def check_a_cluster_of_an_unknown_version_is_not_made():
