@@ -3,7 +3,9 @@
 //! [`scenario`] says what there is at the start; [`world`] is the model, sans-I/O and in
 //! whatever time it is given. [`Simulator`] puts it behind HTTPS as Azure Resource Manager
 //! and Entra, and lets real API servers play its clusters: [`target`] describes such a
-//! server, [`driver`] carries out there what the world says, in the terms of [`effects`].
+//! server, [`driver`] carries out there what the world says, in the terms of [`effects`]. Clusters
+//! without such a server have a small read-only Kubernetes API of the simulator's own, on the same
+//! address: their kubeconfig leads there.
 
 mod arm;
 pub mod clock;
