@@ -12,7 +12,7 @@ use crate::{
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
     ports::{Clock, Fleet, Glance, Journal, Workloads},
-    step::Step,
+    step::{Step, StepKind},
     waiting::WaitingOn,
 };
 
@@ -147,8 +147,12 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         self.claimed = true;
     }
 
-    /// Reads what the step changes, after it was claimed.
+    /// Reads what the step changes, after it was claimed. The rest of the cluster must have been read
+    /// live, too: nothing is started beside somebody else's operation.
     async fn recheck(&mut self, step: &Step) {
+        if self.glanced && step.kind == StepKind::NodePoolVersion {
+            self.read_live().await;
+        }
         if let Ok(known) = &self.seen.cluster {
             self.seen.cluster = self.fleet.recheck(step, known).await;
             self.glanced = false;
@@ -158,6 +162,8 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     async fn read_live(&mut self) {
         self.seen.cluster = self.fleet.cluster().await;
         self.glanced = false;
+        // Other pools may matter than those that the glance showed.
+        self.seen.offers = Err(Unreadable::not_asked());
     }
 
     /// Glances at the cluster, and reads it live where no listing shows it. `Some` when there is only

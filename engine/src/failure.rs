@@ -227,12 +227,15 @@ fn class_of_code(code: &str, status: Option<u16>, message: &str) -> Option<Failu
         let has_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
         table.iter().find(|(_, codes)| has_code(codes)).map(|(class, _)| *class)
     };
-    match code {
-        "OperationNotAllowed" => Some(operation_not_allowed(status, message)),
-        "UpgradeFailed" | "PodDrainFailure" => Some(drain_failure(message)),
-        _ => class_in(CODES)
-            .or_else(|| class_in(GENERIC).map(|class| class_of_message(message).unwrap_or(class))),
+    let is = |known: &str| known.eq_ignore_ascii_case(code);
+    if is("OperationNotAllowed") {
+        return Some(operation_not_allowed(status, message));
     }
+    if is("UpgradeFailed") || is("PodDrainFailure") {
+        return Some(drain_failure(message));
+    }
+    let generic = || class_in(GENERIC).map(|class| class_of_message(message).unwrap_or(class));
+    class_in(CODES).or_else(generic)
 }
 
 /// One code for: busy, not offered, stopped, and (from the compute and network services) out of quota.

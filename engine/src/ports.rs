@@ -24,8 +24,8 @@ pub trait Fleet: Sync {
     fn glance(&self, since: Option<Timestamp>) -> impl Future<Output = Glance> + Send;
     /// The cluster as it is now, read live.
     fn cluster(&self) -> impl Future<Output = Reading<Cluster>> + Send;
-    /// The cluster right before a step is sent: what the step changes is read live, the rest may
-    /// be as `known`.
+    /// The cluster right before a step is sent. A step that writes a pool's document reads that pool
+    /// live, and the rest is as `known`; every other step reads the whole cluster live.
     fn recheck(&self, step: &Step, known: &Cluster) -> impl Future<Output = Reading<Cluster>> + Send;
     /// What Azure offers it, as far as it is needed.
     fn offers(

@@ -22,6 +22,7 @@ use crate::{
     runtime::Stopped,
     scenario::{Fault, QuirkRule},
     server::Shared,
+    world::NotScaled,
 };
 
 /// What there is, for whoever asks.
@@ -32,7 +33,6 @@ const LISTING: &[(&str, &str)] = &[
     ("GET /operations", "every operation so far, and how it stands"),
     ("GET /log", "every call so far, and what it asked for that is not modelled"),
     ("POST /faults", "{cluster: ARM id, fault}: something goes wrong in an upgrade from now on"),
-    ("POST /power", "{cluster: ARM id, pool?, state: Running or Stopped}: stops and starts at once"),
     ("POST /autoscaler", "{cluster: ARM id, pool, count}: the cluster autoscaler wants so many nodes"),
     ("GET /quirks", "the rules of quirks, and how often each has struck"),
     ("POST /quirks", "a rule as in a scenario: switches a quirk on; answers its id"),
@@ -51,7 +51,6 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/operations", get(operations))
         .route("/log", get(log))
         .route("/faults", post(add_fault))
-        .route("/power", post(set_power))
         .route("/autoscaler", post(autoscale))
         .route("/quirks", get(quirks).post(add_quirk))
         .route("/quirks/{id}", delete(remove_quirk))
@@ -111,36 +110,6 @@ async fn add_fault(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     }
 }
 
-/// Power of a cluster, or of one of its pools.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SetPower {
-    cluster: String,
-    #[serde(default)]
-    pool: Option<String>,
-    state: PowerState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-enum PowerState {
-    Running,
-    Stopped,
-}
-
-async fn set_power(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let SetPower { cluster, pool, state } = match read(&body) {
-        Ok(request) => request,
-        Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong.to_string()),
-    };
-    let key = ClusterKey(cluster.to_lowercase());
-    let running = state == PowerState::Running;
-    match shared.world.with(move |world, _| world.set_power(&key, pool.as_deref(), running)).await {
-        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Err(wrong)) => problem(StatusCode::CONFLICT, &wrong.to_string()),
-        Err(gone) => stopped(gone),
-    }
-}
-
 /// How many nodes the cluster autoscaler wants a pool to have.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -158,8 +127,9 @@ async fn autoscale(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let key = ClusterKey(cluster.to_lowercase());
     match shared.world.with(move |world, now| world.autoscale(now, &key, &pool, count)).await {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Err(wrong)) => problem(StatusCode::BAD_REQUEST, &wrong.to_string()),
-        Err(stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()),
+        Ok(Err(missing @ NotScaled::NoPool { .. })) => problem(StatusCode::NOT_FOUND, &missing.to_string()),
+        Ok(Err(wrong)) => problem(StatusCode::CONFLICT, &wrong.to_string()),
+        Err(gone) => stopped(gone),
     }
 }
 

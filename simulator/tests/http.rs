@@ -397,17 +397,4 @@ async fn the_control_port_lists_what_it_serves_and_says_what_is_wrong() {
 
     let clock: Value = http.get(format!("{control}/clock")).send().await.unwrap().json().await.unwrap();
     assert!(clock["scale"].as_str().unwrap().ends_with(",600"), "{clock}");
-    let power = async |body: Value| {
-        let sent = http.post(format!("{control}/power")).json(&body).send().await.unwrap();
-        (sent.status(), sent.text().await.unwrap())
-    };
-    let cluster = format!("{SUBSCRIPTION}{WEU}");
-    let (status, _) = power(json!({ "cluster": cluster, "state": "Stopped" })).await;
-    assert_eq!(status, StatusCode::NO_CONTENT);
-    assert_eq!(client.get(WEU).await["properties"]["powerState"]["code"], "Stopped");
-    let (status, why) = power(json!({ "cluster": cluster, "state": "Asleep" })).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(why.contains("Asleep") && why.contains("Stopped"), "{why}");
-    let (status, why) = power(json!({ "cluster": cluster, "pool": "none", "state": "Running" })).await;
-    assert_eq!((status, why.contains("none")), (StatusCode::CONFLICT, true));
 }

@@ -225,7 +225,15 @@ async fn the_autoscaler_can_be_played_through_the_control_port() {
     };
     assert_eq!(scale(4).await.status().as_u16(), 204);
     let system = ListParams::default().labels("kubernetes.azure.com/agentpool=system");
-    assert_eq!(Api::<Node>::all(client).list(&system).await.unwrap().items.len(), 4);
+    let nodes = Api::<Node>::all(client);
+    let four = async {
+        while nodes.list(&system).await.unwrap().items.len() < 4 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), four)
+        .await
+        .expect("two nodes more take a simulated minute");
     let refused = scale(5).await;
     assert_eq!(refused.status().as_u16(), 409);
     assert_eq!(

@@ -427,7 +427,9 @@ impl Fleet for World {
     async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
         self.port("recheck", |state| {
             let live = state.read()?;
-            let Some(name) = &step.pool else { return Ok(live) };
+            let Some(name) = step.pool.as_ref().filter(|_| step.kind == StepKind::NodePoolVersion) else {
+                return Ok(live);
+            };
             let pool = live.pool(name).cloned().ok_or_else(|| Unreadable(format!("no pool {name}")))?;
             let mut known = known.clone();
             known.pools.retain(|other| other.name != pool.name);

@@ -17,8 +17,10 @@ pub(crate) struct OfferCache {
     pub(super) regions: Cache<Vec<RegionVersion>>,
     /// Upgrades of a control plane, by cluster and its version.
     pub(super) control_planes: Cache<Vec<OfferedVersion>>,
-    /// The newest image, by subscription, location, family and Kubernetes version.
-    pub(super) images: Cache<Option<String>>,
+    /// The newest image, by subscription, location, OS SKU, family and Kubernetes version.
+    pub(super) images: Cache<String>,
+    /// The newest image of one pool, by cluster, pool, version and image.
+    pub(super) pool_images: Cache<Option<String>>,
 }
 
 impl Default for OfferCache {
@@ -27,6 +29,7 @@ impl Default for OfferCache {
             regions: Cache::new(REGION_TTL),
             control_planes: Cache::new(PROFILE_TTL),
             images: Cache::new(REGION_TTL),
+            pool_images: Cache::new(PROFILE_TTL),
         }
     }
 }

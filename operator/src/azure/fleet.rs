@@ -10,7 +10,7 @@ use azure_mgmt_containerservice::{
 };
 use engine::{
     Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
-    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable,
+    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable, published,
 };
 use jiff::Timestamp;
 
@@ -97,21 +97,29 @@ impl AzureFleet {
     /// The newest image of a pool, if Azure names one.
     ///
     /// Azure releases images by region and family: pools that run the same version on the same family
-    /// have the same newest one, so one of them is asked for all.
+    /// have the same newest one, so one of them is asked for all. One whose image is not older than that,
+    /// and yet another, is asked for itself: what is known is out of date.
     async fn latest_image(&self, location: &str, pool: &NodePool) -> Result<Option<String>, Error> {
-        let NodePool { name, version, node_image, .. } = pool;
-        let whose = match node_image.rsplit_once('-') {
-            Some((family, _)) => format!("{}/{location}/{family}", self.id.subscription().to_lowercase()),
-            None => format!("{}/{name}", self.key()),
-        };
-        let (key, now) = (format!("{whose}@{version}"), self.clock.now());
-        let known = self.offers.images.get(&key, now);
-        if let Some(image) = known {
+        let NodePool { name, version, node_image, os_sku, .. } = pool;
+        let now = self.clock.now();
+        let family = node_image.rsplit_once('-').map(|(family, _)| family);
+        let shared = family.map(|family| {
+            format!("{}/{location}/{os_sku}/{family}@{version}", self.id.subscription().to_lowercase())
+        });
+        let known = shared.as_ref().and_then(|key| self.offers.images.get(key, now));
+        if let Some(image) = known.filter(|image| image == node_image || is_newer(image, node_image)) {
+            return Ok(Some(image));
+        }
+        let own = format!("{}/{name}@{version}@{node_image}", self.key());
+        if let Some(image) = self.offers.pool_images.get(&own, now) {
             return Ok(image);
         }
         let profile = self.client.agent_pools().upgrade_profile(&self.id, name).await?;
         let image = profile.view().latest_node_image_version.clone();
-        self.offers.images.put(key, now, image.clone());
+        self.offers.pool_images.put(own, now, image.clone());
+        if let (Some(key), Some(image)) = (shared, &image) {
+            self.offers.images.put(key, now, image.clone());
+        }
         Ok(image)
     }
 
@@ -123,10 +131,11 @@ impl AzureFleet {
     /// Reads what a step changes.
     async fn read(&self, step: &Step) -> Result<Held, Error> {
         match (step.kind, &step.pool) {
-            (StepKind::ControlPlane, _) | (_, None) => {
+            // An image step has no document to write.
+            (StepKind::ControlPlane | StepKind::NodePoolImage, _) | (_, None) => {
                 self.client.managed_clusters().get(&self.id).await.map(Held::Cluster)
             }
-            (StepKind::NodePoolVersion | StepKind::NodePoolImage, Some(pool)) => {
+            (StepKind::NodePoolVersion, Some(pool)) => {
                 let read = self.client.agent_pools().get(&self.id, pool).await?;
                 Ok(Held::Pool(pool.clone(), read))
             }
@@ -170,6 +179,11 @@ fn describe(error: &Error) -> String {
         (Some(status), None) => format!("{status}: {}", failure.message),
         (None, _) => failure.message,
     }
+}
+
+/// Whether an image was published after another.
+fn is_newer(image: &str, than: &str) -> bool {
+    published(image).zip(published(than)).is_some_and(|(image, than)| image > than)
 }
 
 impl Fleet for AzureFleet {

@@ -117,7 +117,8 @@ impl TargetAccess {
     ) -> Result<Client, TargetError> {
         // The generation is part of the key: changed access means another client.
         let key = format!(
-            "{}/{}",
+            "{} {}/{}",
+            id.as_str().to_lowercase(),
             cluster.uid().unwrap_or_default(),
             cluster.meta().generation.unwrap_or_default()
         );
@@ -142,11 +143,17 @@ impl TargetAccess {
         Ok(client)
     }
 
-    /// Asks Azure again where a cluster is that cannot be reached, next time.
+    /// Asks Azure again where a cluster is that cannot be reached, next time; not more often than once
+    /// in a while.
     pub(crate) fn forget(&self, id: &ClusterId) {
-        if let Ok(mut endpoints) = self.endpoints.lock() {
-            let is_young = |read: Timestamp| real_now() < read + ENDPOINT_MIN_AGE;
-            endpoints.retain(|known, (read, _)| *known != id.as_str().to_lowercase() || is_young(*read));
+        let id = id.as_str().to_lowercase();
+        let Ok(mut endpoints) = self.endpoints.lock() else { return };
+        if endpoints.get(&id).is_none_or(|(read, _)| real_now() < *read + ENDPOINT_MIN_AGE) {
+            return;
+        }
+        endpoints.remove(&id);
+        if let Ok(mut clients) = self.clients.lock() {
+            clients.retain(|key, _| key.split(' ').next() != Some(id.as_str()));
         }
     }
 
@@ -161,6 +168,7 @@ impl TargetAccess {
         let answer = azure.managed_clusters().user_credential(id).await;
         let endpoint = answer.map_err(TargetError::Credential)?;
         if let Ok(mut endpoints) = self.endpoints.lock() {
+            endpoints.retain(|_, (read, _)| real_now() < *read + ENDPOINT_TTL);
             endpoints.insert(key, (real_now(), endpoint.clone()));
         }
         Ok(endpoint)

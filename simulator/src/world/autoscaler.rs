@@ -51,6 +51,9 @@ pub enum NotScaled {
     /// The pool is not the autoscaler's.
     #[error("pool {0} is not scaled by itself: its enableAutoScaling is not true")]
     Off(String),
+    /// The cluster or the pool is stopped, or about to come or go.
+    #[error("pool {0} has no nodes to change now: it, or its cluster, is stopped or about to come or go")]
+    NotNow(String),
     /// The pool would be too small or too large.
     #[error("pool {pool} has between {least} and {most} nodes, not {count}")]
     Bounds {
@@ -123,6 +126,9 @@ impl World {
         let missing = || NotScaled::NoPool { cluster: key.0.clone(), pool: pool.to_owned() };
         let cluster = self.clusters.get_mut(key).ok_or_else(missing)?;
         check(cluster.pools.get(pool).ok_or_else(missing)?, count)?;
+        if !cluster.is_alive() || !cluster.autoscaled().iter().any(|(name, _)| name == pool) {
+            return Err(NotScaled::NotNow(pool.to_owned()));
+        }
         let jobs = self.side_jobs.entry(key.clone()).or_default();
         cluster.resize(pool, usize::try_from(count).unwrap_or(usize::MAX), jobs);
         self.advance(now);

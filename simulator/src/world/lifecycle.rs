@@ -191,7 +191,7 @@ impl World {
     }
 
     /// The documents of a cluster and its pools, or of one pool, show that they stop or run.
-    pub(super) fn show_power(&mut self, key: &ClusterKey, pool: Option<&str>, stopped: bool) {
+    fn show_power(&mut self, key: &ClusterKey, pool: Option<&str>, stopped: bool) {
         let state = json!({ "code": if stopped { "Stopped" } else { "Running" } });
         let Some(cluster) = self.clusters.get_mut(key) else { return };
         if pool.is_none() {

@@ -30,7 +30,6 @@ mod outbox;
 mod place;
 mod pool;
 mod pool_defaults;
-mod power;
 mod progress;
 mod provisioner;
 mod put_cluster;
@@ -59,7 +58,6 @@ pub use cluster::Endpoint;
 pub use manager::{GroupKey, ManagerCall, ResourceFilter, Scope};
 pub use operation::OperationView;
 pub use pool::WorldNode;
-pub use power::PowerError;
 pub use quirks::{Delivery, QuirkView};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 

@@ -31,8 +31,18 @@ impl Drop for Simulator {
     }
 }
 
-const ALL: [&str; 9] =
-    ["sign_in", "arm", "reading", "pools", "upgrading", "stopping", "refusals", "maintenance", "creating"];
+const ALL: [&str; 10] = [
+    "sign_in",
+    "arm",
+    "reading",
+    "pools",
+    "upgrading",
+    "stopping",
+    "refusals",
+    "maintenance",
+    "creating",
+    "power",
+];
 
 #[test]
 fn signs_in_reads_upgrades_and_is_refused_as_by_azure() {

@@ -29,7 +29,7 @@ pub(super) fn call(kind: CallKind, cluster: usize, pool: usize) -> Call {
     Call { kind, scope }
 }
 
-/// What azure.md says: burst, calls a second.
+/// What Microsoft documents: burst, calls a second.
 pub(super) fn azure(limit: Limit) -> (f64, f64) {
     match limit {
         Limit::ListClusters => (500.0, 1.0),

@@ -47,7 +47,8 @@ impl Listing {
 
     /// Whether it is recent enough to go on waiting by.
     pub(super) fn is_recent(&self, now: Timestamp) -> bool {
-        now < self.began + self.interval() * 2
+        // One from the future was begun before the clock was set back: how old it is cannot be told.
+        self.began <= now && now < self.began + self.interval() * 2
     }
 }
 
@@ -71,6 +72,8 @@ struct Subscription {
     watched: BTreeMap<String, BTreeMap<ObjectName, Timestamp>>,
     /// Somebody waits for a listing, whoever is watched.
     is_wanted: bool,
+    /// Our share of Azure's limits is used up until then.
+    not_before: Option<Timestamp>,
 }
 
 /// Who is to look again because a listing showed something new.
@@ -140,12 +143,20 @@ impl Book {
         (due, next)
     }
 
+    /// A listing could not be made, because our share of Azure's limits is used up until then. The last
+    /// one stays.
+    pub(super) fn postpone(&mut self, subscription: &str, until: Timestamp) {
+        let entry = self.subscriptions.entry(subscription.to_owned()).or_default();
+        (entry.is_listing, entry.not_before) = (false, Some(until));
+    }
+
     /// Takes a listing, and tells whom it concerns.
     pub(super) fn take(&mut self, subscription: &str, listing: Listing) -> Changes {
-        let Self { subscriptions, registered, .. } = self;
+        let Self { subscriptions, registered, single, .. } = self;
+        single.retain(|key, _| listing.cluster(key).is_none());
         let entry = subscriptions.entry(subscription.to_owned()).or_default();
         entry.is_listing = false;
-        entry.is_wanted = false;
+        (entry.is_wanted, entry.not_before) = (false, None);
         let listing = Arc::new(listing);
         let before = entry.last.replace(Arc::clone(&listing));
         let mut changes = Changes::default();
@@ -172,9 +183,10 @@ impl Subscription {
         if self.is_listing || (self.watched.is_empty() && !self.is_wanted) {
             return None;
         }
-        let Some(last) = &self.last else { return Some(now) };
+        let Some(last) = &self.last else { return Some(self.not_before.unwrap_or(now).max(now)) };
         let pause = if self.is_wanted { shortest } else { last.interval().max(shortest) };
-        Some(last.began + pause)
+        let due = last.began.min(now) + pause;
+        Some(self.not_before.map_or(due, |at| due.max(at)))
     }
 }
 
@@ -230,6 +242,29 @@ mod tests {
         book.want("s");
         assert_eq!(book.due(at(10)), (vec![], Some(at(15))));
         assert_eq!(book.due(at(15)).0, ["s"]);
+    }
+
+    #[test]
+    fn what_is_held_back_is_listed_later_and_the_last_listing_stays() {
+        let mut book = Book::new(Duration::ZERO);
+        book.watch("s", KEY, named("weu-1"), at(0));
+        book.due(at(0));
+        book.take("s", listing(0, &[(KEY, "a")]));
+        assert_eq!(book.due(at(15)).0, ["s"]);
+        book.postpone("s", at(75));
+        assert_eq!(book.due(at(20)), (vec![], Some(at(75))));
+        assert_eq!(book.last("s").unwrap().began, at(0));
+        assert_eq!(book.due(at(75)).0, ["s"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_nothing() {
+        let mut book = Book::new(Duration::ZERO);
+        book.watch("s", KEY, named("weu-1"), at(1000));
+        book.due(at(1000));
+        book.take("s", listing(1000, &[(KEY, "a")]));
+        assert!(!book.last("s").unwrap().is_recent(at(100)));
+        assert_eq!(book.due(at(100)), (vec![], Some(at(115))));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use azure_mgmt_containerservice::{Client, ClusterId};
+use azure_mgmt_containerservice::{Client, ClusterId, Error, HeldBack};
 use engine::{Cluster, Glance, Reading, Unreadable};
 use futures::{FutureExt as _, Stream, StreamExt as _, stream, stream::FuturesUnordered};
 use jiff::Timestamp;
@@ -165,6 +165,10 @@ impl Sweeper {
                     Some((view.id.as_ref()?.to_lowercase(), convert::cluster(view)))
                 })
                 .collect::<BTreeMap<String, Reading<Cluster>>>()),
+            Err(Error::HeldBack(HeldBack { retry_after, .. })) => {
+                self.book().postpone(&subscription, clock.now() + retry_after);
+                return;
+            }
             Err(error) => {
                 let why = steady(&convert::failure(&error).message);
                 tracing::warn!(subscription, why, "clusters cannot be listed: each is read by itself");

@@ -84,7 +84,10 @@ async fn observe(
     };
     let (ready, reason, message, pause) = match (look, before.conditions.first()) {
         // Nothing new is known: what was known still is.
-        (Look::HeldBack(_), Some(known)) => return (next, known.reason.clone(), HELD_BACK_PAUSE),
+        (Look::HeldBack(_), Some(known)) => {
+            next.observed_generation = before.observed_generation;
+            return (next, known.reason.clone(), HELD_BACK_PAUSE);
+        }
         (Look::HeldBack(why), None) => ("Unknown", "Initializing", why, HELD_BACK_PAUSE),
         (Look::Seen, _) => ("True", "Observed", "Azure and the cluster's API can be read".to_owned(), PERIOD),
         (Look::No(reason, why), _) => ("False", reason, why, FAILED_PAUSE),

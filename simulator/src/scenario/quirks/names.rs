@@ -41,17 +41,17 @@ macro_rules! quirks {
 
 quirks! {
     /// `upgrades` without an entry is null, and so is `agentPoolProfiles` of an upgrade profile
-    /// (azure.md, "Reading answers").
+    /// (docs/azure-quirks.md).
     NullArrays = "nullArrays" [],
     /// The fields at `fields` are null.
     NullFields = "nullFields" ["fields"],
-    /// The fields at `fields` are missing ("eTag may be absent" and the like in azure.md, "Reading answers").
+    /// The fields at `fields` are missing ("eTag may be absent" and the like in docs/azure-quirks.md).
     MissingFields = "missingFields" ["fields"],
-    /// `upgrades` comes in any order (azure.md, "Reading answers").
+    /// `upgrades` comes in any order (docs/azure-quirks.md).
     UnsortedUpgrades = "unsortedUpgrades" [],
-    /// Resource ids differ in case from answer to answer (azure.md, "Reading answers").
+    /// Resource ids differ in case from answer to answer (docs/azure-quirks.md).
     OtherCaseIds = "otherCaseIds" [],
-    /// Neither cluster nor pools have an eTag (azure.md, "Reading answers").
+    /// Neither cluster nor pools have an eTag (docs/azure-quirks.md).
     MissingETags = "missingETags" [],
     /// `currentKubernetesVersion` and `currentOrchestratorVersion` are missing.
     MissingCurrentVersions = "missingCurrentVersions" [],
@@ -60,11 +60,11 @@ quirks! {
     /// Fields that no client knows yet (api-versions appear monthly: azure.md, "Versions of the API").
     UnknownFields = "unknownFields" [],
     /// Words that no client knows yet, provisioning states included (anything that is not final is progress:
-    /// azure.md, "Reading answers").
+    /// docs/azure-quirks.md).
     UnknownEnumWords = "unknownEnumWords" ["fields"],
     /// Numbers where the schema has strings of digits, as in `maxSurge`.
     NumbersForStrings = "numbersForStrings" [],
-    /// Before each page of a list comes an empty one with a `nextLink` ("a page may be empty": azure.md).
+    /// Before each page of a list comes an empty one with a `nextLink` ("a page may be empty": docs/azure-quirks.md).
     EmptyPages = "emptyPages" [],
     /// Pages of lists hold `size` items, 1 when absent.
     SmallPages = "smallPages" ["size"],
@@ -78,30 +78,30 @@ quirks! {
     FailingReads = "failingReads" ["status", "html"],
     /// Writes fail with 503 before anything is done about them.
     FailingWrites = "failingWrites" ["status", "html"],
-    /// Writes are carried out, and the gateway answers 504 (reliability R20: lost submissions).
+    /// Writes are carried out, and the gateway answers 504 (a lost answer).
     GatewayTimeouts = "gatewayTimeouts" ["status", "html"],
     /// The connection is cut before anything is done about the call.
     CutRequests = "cutRequests" [],
-    /// The call is carried out, and the connection is cut before the answer (reliability R20).
+    /// The call is carried out, and the connection is cut before the answer.
     LostAnswers = "lostAnswers" [],
     /// Answers come `seconds` late, 30 when absent.
     Delays = "delays" ["seconds"],
-    /// 429 with a Retry-After of `seconds`, 10 when absent (azure.md, "Throttling").
+    /// 429 with a Retry-After of `seconds`, 10 when absent (docs/azure.md, "How often Azure is asked").
     Throttled = "throttled" ["seconds"],
     /// Writes are refused with 409 as busy although nothing is under way: with `code`, or
-    /// `OperationNotAllowed` and `EtagMismatch` in turn (azure.md, "Reading answers").
+    /// `OperationNotAllowed` and `EtagMismatch` in turn (docs/azure-quirks.md).
     Busy = "busy" ["code"],
-    /// A write with If-Match is refused with 412 (azure.md, "Reading answers").
+    /// A write with If-Match is refused with 412 (docs/azure-quirks.md).
     PreconditionFailed = "preconditionFailed" [],
     /// The body of a succeeded operation carries an error, with `code` and `message` if given (recorded:
-    /// azure.md, "Reading answers").
+    /// docs/azure-quirks.md).
     ErrorInSucceeded = "errorInSucceeded" ["code", "message"],
     /// The operation is preempted: it ends Succeeded, and not everything was done (azure.md, "Reading
     /// answers").
     Preemption = "preemption" [],
     /// The operation's URL is not found any more `seconds` after the operation began, at once when absent.
     ExpiredOperations = "expiredOperations" ["seconds"],
-    /// The operation takes `factor` times as long, 5 when absent ("some upgrades take hours": azure.md).
+    /// The operation takes `factor` times as long, 5 when absent ("some upgrades take hours": docs/azure-quirks.md).
     SlowOperations = "slowOperations" ["factor"],
     /// The operation makes no progress while the rule holds.
     StuckOperations = "stuckOperations" [],

@@ -41,8 +41,9 @@ def main(modules):
         sys.exit(f"no checks in {modules}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         failed = [name for name, error in pool.map(run, checks) if error]
-    if quirky and not {429, 503} <= {entry["status"] for entry in control("/log")}:
-        sys.exit("the quirks did not strike")
+    idle = [rule for rule in control("/quirks") if rule["struck"] == 0] if quirky else []
+    if idle:
+        sys.exit(f"these quirks did not strike: {idle}")
     print(f"{len(checks) - len(failed)} of {len(checks)} checks hold")
     if failed:
         sys.exit("failed: " + ", ".join(failed))

@@ -1,4 +1,4 @@
-"""Clusters and pools stop and start; tags change; an administrator's kubeconfig."""
+"""Pools stop and start; tags change; an administrator's kubeconfig."""
 
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.containerservice import models
@@ -6,16 +6,6 @@ from azure.mgmt.containerservice import models
 from .azure import client, done, expect, expect_error
 
 GROUP = "change"
-
-
-def check_a_cluster_stops_and_starts():
-    azure = client()
-    done(azure.managed_clusters.begin_stop(GROUP, "rests"))
-    cluster = azure.managed_clusters.get(GROUP, "rests")
-    expect("power", (cluster.power_state.code, cluster.provisioning_state), ("Stopped", "Succeeded"))
-    done(azure.managed_clusters.begin_start(GROUP, "rests"))
-    cluster = azure.managed_clusters.get(GROUP, "rests")
-    expect("power", (cluster.power_state.code, cluster.provisioning_state), ("Running", "Succeeded"))
 
 
 def check_a_pool_stops_and_starts():
