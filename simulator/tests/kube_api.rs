@@ -225,7 +225,12 @@ async fn the_autoscaler_can_be_played_through_the_control_port() {
     };
     assert_eq!(scale(4).await.status().as_u16(), 204);
     let system = ListParams::default().labels("kubernetes.azure.com/agentpool=system");
-    assert_eq!(Api::<Node>::all(client).list(&system).await.unwrap().items.len(), 4);
+    let (nodes, mut looks) = (Api::<Node>::all(client), 0);
+    while nodes.list(&system).await.unwrap().items.len() != 4 {
+        looks += 1;
+        assert!(looks < 500, "the nodes do not come");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let refused = scale(5).await;
     assert_eq!(refused.status().as_u16(), 409);
     assert_eq!(
