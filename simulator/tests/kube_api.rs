@@ -232,7 +232,7 @@ async fn the_autoscaler_can_be_played_through_the_control_port() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let refused = scale(5).await;
-    assert_eq!(refused.status().as_u16(), 409);
+    assert_eq!(refused.status().as_u16(), 400);
     assert_eq!(
         refused.json::<Value>().await.unwrap()["error"],
         "pool system has between 1 and 4 nodes, not 5"
