@@ -45,7 +45,9 @@ async fn a_cluster_lives_through_an_upgrade() {
     a_reimage_keeps_the_name(&mut bench).await;
     a_cordon_of_somebody_else_stays(&mut bench).await;
     a_budget_that_allows_nothing_blocks_a_drain(&mut bench).await;
+    a_stopped_drain_leaves_everything_as_it_is(&mut bench).await;
     a_later_effect_ends_a_drain(&mut bench).await;
+    a_forced_drain_goes_against_a_budget(&mut bench).await;
     pods_crash_where_the_rules_say_so(&mut bench).await;
     the_control_plane_comes_back(&mut bench).await;
     a_pool_is_reimaged_in_seconds(&mut bench).await;
@@ -165,6 +167,17 @@ async fn eviction_is_refused_at_once_only_without_retries(bench: &Bench, pod: &P
     assert!(hidden.is_err(), "kube's own retries hide the refusal");
 }
 
+/// What an abort does to a drain that gets nowhere: it ends long before its deadline.
+async fn a_stopped_drain_leaves_everything_as_it_is(bench: &mut Bench) {
+    let pod = bench.pod("stubborn", "db").await;
+    let drain = bench.send(bench.drain("apps-1", 10_000)).await;
+    assert_eq!(bench.run(Effect::StopDrain { node: "apps-1".into() }).await, Outcome::Done);
+    assert!(matches!(bench.outcome(drain).await, Outcome::Failed(_)));
+    assert!(bench::is_cordoned(&bench.nodes().get("apps-1").await.unwrap()), "nothing is undone");
+    let now = bench.pod("stubborn", "db").await;
+    assert_eq!((now.uid(), now.metadata.deletion_timestamp), (pod.uid(), None));
+}
+
 async fn a_later_effect_ends_a_drain(bench: &mut Bench) {
     let drain = bench.send(bench.drain("apps-1", 10_000)).await;
     bench.node_when("apps-1", "cordoned", bench::is_cordoned).await;
@@ -172,6 +185,16 @@ async fn a_later_effect_ends_a_drain(bench: &mut Bench) {
     assert!(matches!(bench.outcome(drain).await, Outcome::Failed(why) if why.contains("later effect")));
     assert_eq!(bench.outcome(uncordon).await, Outcome::Done);
     assert!(!bench::is_cordoned(&bench.nodes().get("apps-1").await.unwrap()));
+}
+
+/// What `forceUpgrade` does where a plain drain got nowhere.
+async fn a_forced_drain_goes_against_a_budget(bench: &mut Bench) {
+    let pod = bench.pod("stubborn", "db").await;
+    let Effect::DrainNode { node, deadline, .. } = bench.drain("apps-1", 30) else { unreachable!() };
+    assert_eq!(bench.run(Effect::DrainNode { node, deadline, force: true }).await, Outcome::Done);
+    let pods = Api::<Pod>::namespaced(bench.client.clone(), "stubborn");
+    assert!(pods.get_opt(&pod.name_any()).await.unwrap().is_none(), "deleted, budget or not");
+    assert_eq!(bench.run(Effect::UncordonNode { node: "apps-1".into() }).await, Outcome::Done);
     bench.delete::<Deployment>("stubborn", "db").await;
 }
 

@@ -353,9 +353,19 @@ impl Call {
         }
     }
 
-    /// What the call is about, as Azure Resource Manager sees it: what is about a pool is locked and counted
-    /// with its cluster.
+    /// What the call is about, as Azure Resource Manager sees it.
     pub(crate) fn scope(&self) -> Scope {
+        if let Self::GetPool { pool }
+        | Self::PutPool { pool, .. }
+        | Self::DeletePool { pool, .. }
+        | Self::ListMachines { pool }
+        | Self::GetMachine { pool, .. }
+        | Self::PoolUpgradeProfile { pool }
+        | Self::UpgradeNodeImage { pool }
+        | Self::AbortPool { pool } = self
+        {
+            return Scope::new(&format!("{}/agentpools/{}", pool.cluster.0, pool.name));
+        }
         if let Some(cluster) = self.cluster() {
             return Scope::new(&cluster.0);
         }
@@ -383,7 +393,13 @@ impl Call {
 
     /// Whether something is deleted.
     pub(crate) const fn is_deletion(&self) -> bool {
-        matches!(self, Self::Manager(ManagerCall::DeleteGroup { .. }))
+        matches!(
+            self,
+            Self::DeleteCluster { .. }
+                | Self::DeletePool { .. }
+                | Self::DeleteMaintenanceConfiguration { .. }
+                | Self::Manager(ManagerCall::DeleteGroup { .. })
+        )
     }
 }
 

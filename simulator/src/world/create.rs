@@ -49,6 +49,7 @@ impl World {
         let catalog = self.catalogs.entry(location).or_insert_with(|| Catalog::new(&RegionSpec::default()));
         let durations = DurationSpec::default().resolve(&self.durations);
         let cluster = NewCluster { place, catalog, durations, sent: body }.plan()?;
+        rules::check_planned(&cluster, self.context(now, &cluster).quota.as_ref())?;
         let mut tasks = VecDeque::from([Task::Reconcile(durations.control_plane)]);
         for name in cluster.pools.keys() {
             tasks.push_back(Task::Scale { pool: name.clone() });
@@ -182,6 +183,7 @@ impl NewPool<'_> {
     /// The pool before any of its nodes has been made, or why it cannot be.
     pub(crate) fn plan(self) -> Result<Pool, Refusal> {
         let Self { cluster, catalog, name, sent } = self;
+        rules::check_pool_number(cluster)?;
         rules::check_upgrade_settings(&sent)?;
         let mut properties = sent;
         properties.remove("name");

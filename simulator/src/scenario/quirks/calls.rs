@@ -151,10 +151,13 @@ impl CallName {
         )
     }
 
-    /// Whether it is a PUT, which may carry If-Match.
+    /// Whether it may carry If-Match.
     #[must_use]
-    pub const fn is_put(self) -> bool {
-        matches!(self, Self::PutCluster | Self::PutPool)
+    pub const fn is_conditional(self) -> bool {
+        matches!(
+            self,
+            Self::PutCluster | Self::PatchCluster | Self::DeleteCluster | Self::PutPool | Self::DeletePool
+        )
     }
 
     /// Whether the answer comes in pages.
@@ -201,10 +204,20 @@ impl CallName {
         )
     }
 
-    /// Whether it starts an operation that changes versions, images or settings.
+    /// Whether it starts an operation, other than an abort's.
     #[must_use]
     pub const fn starts_operation(self) -> bool {
-        matches!(self, Self::PutCluster | Self::PutPool | Self::UpgradeNodeImage)
+        matches!(
+            self,
+            Self::PutCluster
+                | Self::PatchCluster
+                | Self::DeleteCluster
+                | Self::StopCluster
+                | Self::StartCluster
+                | Self::PutPool
+                | Self::DeletePool
+                | Self::UpgradeNodeImage
+        )
     }
 
     /// Whether the answer shows clusters or pools.

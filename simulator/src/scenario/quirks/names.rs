@@ -91,7 +91,7 @@ quirks! {
     /// Writes are refused with 409 as busy although nothing is under way: with `code`, or
     /// `OperationNotAllowed` and `EtagMismatch` in turn (azure.md, "Reading answers").
     Busy = "busy" ["code"],
-    /// A PUT with If-Match is refused with 412 (azure.md, "Reading answers").
+    /// A write with If-Match is refused with 412 (azure.md, "Reading answers").
     PreconditionFailed = "preconditionFailed" [],
     /// The body of a succeeded operation carries an error, with `code` and `message` if given (recorded:
     /// azure.md, "Reading answers").
@@ -135,7 +135,7 @@ impl QuirkName {
             Self::FailingWrites | Self::GatewayTimeouts => call.is_mutation(),
             Self::Busy => call.is_mutation() && !call.is_managers(),
             Self::CutRequests | Self::LostAnswers | Self::Delays | Self::Throttled => true,
-            Self::PreconditionFailed => call.is_put(),
+            Self::PreconditionFailed => call.is_conditional(),
             Self::ErrorInSucceeded
             | Self::Preemption
             | Self::ExpiredOperations

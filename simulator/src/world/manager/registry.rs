@@ -153,6 +153,7 @@ static NAMESPACES: &[Namespace] = &[
         name: "Microsoft.ContainerService",
         types: &[
             aks("managedClusters", true),
+            aks("managedClusters/accessProfiles", false),
             aks("managedClusters/agentPools", false),
             aks("managedClusters/agentPools/machines", false),
             aks("managedClusters/agentPools/upgradeProfiles", false),

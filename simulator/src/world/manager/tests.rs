@@ -172,7 +172,16 @@ fn a_lock_against_deletion_lets_upgrades_through() {
     assert!(made.body["id"].as_str().unwrap().ends_with("/b/c/providers/Microsoft.Authorization/locks/keep"));
     let empty = ManagerCall::DeleteGroup { group: GroupKey::new(ID, "empty") };
     assert_eq!(code(&script.ask(empty)), (409, "ScopeLocked".into()), "something in it is locked");
-    assert_eq!(script.ask(put(&format!("/subscriptions/{ID}"), "CanNotDelete")).status, 201);
+    let weu = cluster(ID, "shop", "weu");
+    assert_eq!(script.ask(put(&format!("{}/agentPools/apps", weu.0), "CanNotDelete")).status, 201);
+    let delete_pool = |name: &str| Call::DeletePool {
+        pool: PoolKey { cluster: cluster(ID, "shop", "weu"), name: name.into() },
+        if_match: None,
+    };
+    assert_eq!(code(&script.call(delete_pool("apps"))), (409, "ScopeLocked".into()));
+    assert_eq!(script.call(delete_pool("other")).status, 204, "not there, and not locked");
+    let delete = Call::DeleteCluster { cluster: weu, if_match: None };
+    assert_eq!(code(&script.call(delete)), (409, "ScopeLocked".into()), "one of its pools is locked");
     assert_eq!(script.call(image(ID, "shop", "weu")).status, 202);
 }
 

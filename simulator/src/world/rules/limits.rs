@@ -1,6 +1,7 @@
 //! How much there may be of something: nodes in a pool and a cluster, virtual CPUs in a region.
 
 use semver::Version;
+use serde_json::Value;
 
 use super::invalid_parameter;
 use crate::world::{call::Refusal, cluster::Cluster, pool::Pool};
@@ -11,6 +12,9 @@ const NODES_IN_POOL: usize = 1000;
 /// Nodes of a cluster ("Limits for resources, SKUs, and regions").
 const NODES_IN_CLUSTER: usize = 5000;
 
+/// Pools of a cluster (the same page; the code of the refusal is inferred).
+const POOLS_IN_CLUSTER: usize = 100;
+
 /// From this minor on AKS falls back to one surge node when the quota has no room for more.
 const FALLBACK_SINCE: u64 = 35;
 
@@ -19,6 +23,31 @@ const FALLBACK_SINCE: u64 = 35;
 pub(crate) struct QuotaLeft {
     pub(crate) vcpus: u32,
     pub(crate) location: String,
+}
+
+/// Whether the cluster may have one more pool.
+pub(crate) fn check_pool_number(cluster: &Cluster) -> Result<(), Refusal> {
+    if cluster.pools.len() < POOLS_IN_CLUSTER {
+        return Ok(());
+    }
+    let details = format!("a cluster can have {POOLS_IN_CLUSTER} agent pools, and this one has as many");
+    Err(invalid_parameter("agentPoolProfiles", &details))
+}
+
+/// Whether a cluster whose nodes are still to be made may have them all.
+pub(crate) fn check_planned(cluster: &Cluster, quota: Option<&QuotaLeft>) -> Result<(), Refusal> {
+    let mut left = quota.cloned();
+    let mut total = 0;
+    for pool in cluster.pools.values() {
+        let count = pool.properties.get("count").and_then(Value::as_u64).unwrap_or_default();
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        check_node_count(cluster, pool, count, left.as_ref())?;
+        total += count;
+        if let Some(left) = &mut left {
+            left.vcpus = left.vcpus.saturating_sub(all_vcpus(pool, count));
+        }
+    }
+    check_total(total)
 }
 
 /// Whether the pool may have so many nodes.
@@ -34,16 +63,25 @@ pub(crate) fn check_node_count(
     }
     let others = cluster.pools.values().filter(|other| other.name != pool.name);
     let total = count + others.map(|other| other.members().len()).sum::<usize>();
-    if total > NODES_IN_CLUSTER {
-        let details = format!("{total} nodes are more than the {NODES_IN_CLUSTER} that a cluster can have");
-        return Err(invalid_parameter("agentPoolProfile.count", &details));
-    }
+    check_total(total)?;
     let Some(quota) = quota else {
         return Ok(());
     };
-    let more = count.saturating_sub(pool.members().len());
-    let asked = vcpus(pool.text("vmSize")).saturating_mul(u32::try_from(more).unwrap_or(u32::MAX));
+    let asked = all_vcpus(pool, count.saturating_sub(pool.members().len()));
     if asked > quota.vcpus { Err(exceeds(pool, asked, quota)) } else { Ok(()) }
+}
+
+fn check_total(nodes: usize) -> Result<(), Refusal> {
+    if nodes <= NODES_IN_CLUSTER {
+        return Ok(());
+    }
+    let details = format!("{nodes} nodes are more than the {NODES_IN_CLUSTER} that a cluster can have");
+    Err(invalid_parameter("agentPoolProfile.count", &details))
+}
+
+/// The virtual CPUs of so many nodes of a pool.
+fn all_vcpus(pool: &Pool, nodes: usize) -> u32 {
+    vcpus(pool.text("vmSize")).saturating_mul(u32::try_from(nodes).unwrap_or(u32::MAX))
 }
 
 /// How many surge nodes there may be: all that are wanted when nothing is said.
@@ -67,7 +105,7 @@ pub(crate) fn surge_within_quota(
         return Ok(None);
     };
     let each = vcpus(pool.text("vmSize"));
-    let asked = each.saturating_mul(u32::try_from(wanted).unwrap_or(u32::MAX));
+    let asked = all_vcpus(pool, wanted);
     if asked <= quota.vcpus {
         Ok(None)
     } else if target.minor >= FALLBACK_SINCE && each <= quota.vcpus {

@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use super::{call::Refusal, catalog::Catalog, cluster::Cluster};
 
 pub(crate) use busy::{Busy, DELETE, check_idle};
-pub(crate) use limits::{QuotaLeft, check_node_count, surge_within_quota, vcpus};
+pub(crate) use limits::{
+    QuotaLeft, check_node_count, check_planned, check_pool_number, surge_within_quota, vcpus,
+};
 pub(crate) use outside::check_outside;
 pub(crate) use settings::{check_inline_fields, check_sku, check_upgrade_settings};
 pub(crate) use versions::{

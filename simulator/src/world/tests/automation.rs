@@ -216,3 +216,35 @@ fn a_stopped_cluster_waits() {
     let mut script = script("autoUpgradeChannel: patch, powerState: Stopped");
     assert_eq!(script.until_it_acts(30), None);
 }
+
+#[test]
+fn a_window_that_is_made_or_removed_later_counts_from_then_on() {
+    let mut script = script("autoUpgradeChannel: patch");
+    let name = || "aksmanagedautoupgradeschedule".to_owned();
+    let window = json!({ "maintenanceWindow": {
+        "schedule": { "weekly": { "intervalWeeks": 1, "dayOfWeek": "Thursday" } },
+        "durationHours": 4, "startTime": "22:00",
+    } });
+    // The world sees time from its first instant on.
+    script.pass(2);
+    script.pass(24 * 60 + 9 * 60);
+    let put = Call::PutMaintenanceConfiguration {
+        cluster: cluster(),
+        name: name(),
+        body: json!({ "properties": window }),
+    };
+    assert_eq!(script.call(put).status, 200);
+    assert_eq!(script.until_it_acts(2), None, "it would have acted on Monday");
+    assert_eq!(script.until_it_acts(7).as_deref(), Some("Thu 22:00"));
+
+    let mut script = self::script(&format!(
+        "autoUpgradeChannel: patch, {}",
+        windows("aksManagedAutoUpgradeSchedule", "Thursday")
+    ));
+    script.pass(1);
+    script.pass(3 * 24 * 60);
+    assert_eq!(script.version_and_images().0, "1.35.3");
+    let delete = Call::DeleteMaintenanceConfiguration { cluster: cluster(), name: name() };
+    assert_eq!(script.call(delete).status, 200);
+    assert!(script.until_it_acts(1).is_some());
+}

@@ -286,3 +286,44 @@ fn tags_are_patched_and_nothing_else() {
     assert_eq!(script.status(&answer)["status"], "Succeeded");
     assert_eq!(patch(&mut script, json!({ "tags": ["a"] })).body["code"], "InvalidRequestContent");
 }
+
+#[test]
+fn a_cluster_has_so_many_pools_and_nodes_and_no_more() {
+    let with = |count: u64, pools: u64| {
+        let mut document = simple();
+        let pools = (0..pools).map(|index| {
+            json!({ "name": format!("p{index}"), "mode": "System", "count": count, "vmSize": "Standard_D4s_v5" })
+        });
+        document["properties"]["agentPoolProfiles"] = pools.collect();
+        document
+    };
+    let mut script = Script::new("");
+    let refused = |answer: &Answer, words: &str| {
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (400, &json!("InvalidParameter")),
+            "{}",
+            answer.body
+        );
+        assert!(answer.body["message"].as_str().unwrap().contains(words), "{}", answer.body);
+    };
+    refused(&create(&mut script, with(1, 101)), "100 agent pools");
+    refused(&create(&mut script, with(1001, 1)), "1001 nodes are more than the 1000");
+    refused(&create(&mut script, with(900, 6)), "5400 nodes are more than the 5000");
+    assert_eq!(create(&mut script, with(1, 100)).status, 201);
+    script.pass(400);
+    let call = Call::PutPool {
+        pool: PoolKey { cluster: born(), name: "more".to_owned() },
+        body: json!({ "properties": { "count": 1, "vmSize": "Standard_D4s_v5" } }),
+        if_match: None,
+    };
+    refused(&script.call(call), "100 agent pools");
+
+    let mut script = Script::whole(
+        "quotas: [{ subscription: s, location: westeurope, vcpus: 36 }]",
+        "kubernetesVersion: 1.34.4, pools: [{ name: apps, count: 1, vmSize: Standard_D4s_v5 }]",
+    );
+    let answer = create(&mut script, with(3, 3));
+    assert_eq!((answer.status, &answer.body["code"]), (400, &json!("ErrCode_InsufficientVCPUQuota")));
+    assert_eq!(create(&mut script, with(2, 3)).status, 201);
+}
