@@ -192,7 +192,8 @@ async fn act(stage: &Stage, case: &Case, rules: &[u64]) -> Result<()> {
                 upgrade = reaches(stage, case, "Succeeded") => upgrade?,
                 failed = scale => return failed,
             };
-            Ok(stage.simulator.autoscale(id, "apps", 2).await?)
+            stage.simulator.autoscale(id, "apps", 2).await?;
+            sized(stage, case, 2).await
         }
         Actor::RetriesAt(reason) => {
             reaches(stage, case, reason).await?;
@@ -211,6 +212,21 @@ async fn working(stage: &Stage, case: &Case) -> Result<()> {
         Ok(())
     };
     tokio::time::timeout(PATIENCE, working).await.context("Azure does not begin")?
+}
+
+/// Waits until pool `apps` has so many nodes.
+async fn sized(stage: &Stage, case: &Case, count: usize) -> Result<()> {
+    let sized = async {
+        loop {
+            let cluster = stage.world(case.name).await?;
+            let apps = cluster.pools.iter().find(|pool| pool.name == "apps").context("pool apps")?;
+            if apps.nodes.len() == count {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, sized).await.with_context(|| format!("{count} nodes do not come about"))?
 }
 
 async fn retry(stage: &Stage, case: &Case) -> Result<()> {
