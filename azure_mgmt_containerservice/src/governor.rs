@@ -86,11 +86,6 @@ pub struct Answered {
     pub remaining_reads: Option<u32>,
     /// How many writes it would still answer this identity now.
     pub remaining_writes: Option<u32>,
-    /// How many reads it would still answer all identities of the subscription together; some answers
-    /// have only this number.
-    pub remaining_global_reads: Option<u32>,
-    /// How many writes it would still answer all of them.
-    pub remaining_global_writes: Option<u32>,
 }
 
 impl CallKind {
@@ -200,8 +195,6 @@ impl Answered {
             retry_after: headers::retry_after(headers),
             remaining_reads: number("x-ms-ratelimit-remaining-subscription-reads"),
             remaining_writes: number("x-ms-ratelimit-remaining-subscription-writes"),
-            remaining_global_reads: number("x-ms-ratelimit-remaining-subscription-global-reads"),
-            remaining_global_writes: number("x-ms-ratelimit-remaining-subscription-global-writes"),
         }
     }
 }

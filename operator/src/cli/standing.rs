@@ -17,7 +17,8 @@ pub(super) struct Standing {
     pub(super) name: String,
     /// The condition Ready; `None` before the first look.
     pub(super) ready: Option<Ready>,
-    /// When what Azure offers it was read; `None` when it has changed since.
+    /// When what Azure offers it was read. After an upgrade since, the region's versions tell where its
+    /// control plane may go, until it is read again.
     offers_read_at: Option<Timestamp>,
     /// Why nothing else is known of it.
     pub(super) error: Option<String>,

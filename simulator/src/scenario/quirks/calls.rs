@@ -129,26 +129,19 @@ impl CallName {
     /// Whether it asks for a change.
     #[must_use]
     pub const fn is_mutation(self) -> bool {
-        matches!(
-            self,
-            Self::PutCluster
-                | Self::PatchCluster
-                | Self::DeleteCluster
-                | Self::StopCluster
-                | Self::StartCluster
-                | Self::PutPool
-                | Self::DeletePool
-                | Self::UpgradeNodeImage
-                | Self::AbortCluster
-                | Self::AbortPool
-                | Self::PutMaintenanceConfiguration
-                | Self::DeleteMaintenanceConfiguration
-                | Self::PutResourceGroup
-                | Self::DeleteResourceGroup
-                | Self::RegisterProvider
-                | Self::PutLock
-                | Self::DeleteLock
-        )
+        self.starts_operation()
+            || matches!(
+                self,
+                Self::AbortCluster
+                    | Self::AbortPool
+                    | Self::PutMaintenanceConfiguration
+                    | Self::DeleteMaintenanceConfiguration
+                    | Self::PutResourceGroup
+                    | Self::DeleteResourceGroup
+                    | Self::RegisterProvider
+                    | Self::PutLock
+                    | Self::DeleteLock
+            )
     }
 
     /// Whether it may carry If-Match.
