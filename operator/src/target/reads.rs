@@ -238,7 +238,7 @@ fn unreadable(error: kube::Error) -> Unreadable {
     if let kube::Error::Api(status) = &error {
         return Unreadable(format!("the cluster's API answers {}: {}", status.code, status.message));
     }
-    Unreadable(format!("the cluster's API cannot be reached: {}", crate::azure::with_causes(&error)))
+    Unreadable(format!("the cluster's API cannot be reached: {}", azure_fleet::with_causes(&error)))
 }
 
 #[cfg(test)]

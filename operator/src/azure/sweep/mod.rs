@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use azure_fleet::steady;
 use azure_mgmt_containerservice::{Client, ClusterId, Error, HeldBack};
 use engine::{Cluster, Glance, Reading, Unreadable};
 use futures::{FutureExt as _, Stream, StreamExt as _, stream, stream::FuturesUnordered};
@@ -19,7 +20,6 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{convert, steady};
 use crate::clock::WallClock;
 use book::{Book, Changes, Listing};
 
@@ -162,7 +162,7 @@ impl Sweeper {
                 .iter()
                 .filter_map(|document| {
                     let view = document.view();
-                    Some((view.id.as_ref()?.to_lowercase(), convert::cluster(view)))
+                    Some((view.id.as_ref()?.to_lowercase(), azure_fleet::cluster(view)))
                 })
                 .collect::<BTreeMap<String, Reading<Cluster>>>()),
             Err(Error::HeldBack(HeldBack { retry_after, .. })) => {
@@ -170,7 +170,7 @@ impl Sweeper {
                 return;
             }
             Err(error) => {
-                let why = steady(&convert::failure(&error).message);
+                let why = steady(&azure_fleet::failure(&error).message);
                 tracing::warn!(subscription, why, "clusters cannot be listed: each is read by itself");
                 Err(why)
             }
@@ -196,6 +196,18 @@ impl Sweeper {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.shared.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The shared listings as one upgrade looks at them: changes wake it.
+pub(crate) struct Watch {
+    pub(crate) sweeper: Sweeper,
+    pub(crate) upgrade: ObjectName,
+}
+
+impl azure_fleet::Listing for Watch {
+    async fn glance(&self, cluster: &ClusterId, since: Option<Timestamp>) -> Glance {
+        self.sweeper.glance(cluster, &self.upgrade, since).await
     }
 }
 

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
+use azure_fleet::{steady, with_causes};
 use azure_mgmt_containerservice::{ClusterId, Error as AzureError};
 use crds::{AKSCluster, AKSClusterStatus};
 use engine::{Clock as _, Cluster, Fleet as _, OffersNeeded};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::{
-    azure::{steady, with_causes},
-    context::Context,
-    target::TargetCluster,
-};
+use crate::{context::Context, target::TargetCluster};
 
 /// How old what is shown of Azure may become when nothing happens: with one listing for a whole
 /// subscription, that is one call an hour. Upgrades look for themselves.

@@ -14,24 +14,20 @@ use engine::{
 };
 use jiff::Timestamp;
 
-use super::{ObjectName, OfferCache, Sweeper, convert, steady};
-use crate::clock::WallClock;
+use crate::{Listing, OfferCache, convert, steady};
+
+/// Tells the present, in whole seconds.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// One cluster in Azure.
-pub(crate) struct AzureFleet {
+pub struct AzureFleet<L> {
     client: Client,
     id: ClusterId,
     offers: Arc<OfferCache>,
-    clock: WallClock,
-    watch: Option<Watch>,
+    now: Now,
+    listing: L,
     /// The document of what the next step changes, as read right before it is sent.
     held: Mutex<Option<Held>>,
-}
-
-/// The shared listing, and on whose behalf it is looked at.
-pub(crate) struct Watch {
-    pub(crate) sweeper: Sweeper,
-    pub(crate) upgrade: ObjectName,
 }
 
 /// A document to be written back with one thing changed.
@@ -40,25 +36,18 @@ enum Held {
     Pool(String, Document<AgentPool>),
 }
 
-impl AzureFleet {
-    /// The cluster of that id. Without a `watch` every look at it is a read.
+impl<L: Listing> AzureFleet<L> {
+    /// The cluster of that id, glanced at in `listing`.
     #[must_use]
-    pub(crate) fn new(
-        client: Client,
-        id: ClusterId,
-        offers: Arc<OfferCache>,
-        clock: WallClock,
-        watch: Option<Watch>,
-    ) -> Self {
-        Self { client, id, offers, clock, watch, held: Mutex::default() }
+    pub fn new(client: Client, id: ClusterId, offers: Arc<OfferCache>, now: Now, listing: L) -> Self {
+        Self { client, id, offers, now, listing, held: Mutex::default() }
     }
 
     /// What Azure offers, as far as it is needed; what is known already is not asked for again.
-    pub(crate) async fn read_offers(
-        &self,
-        cluster: &Cluster,
-        needed: &OffersNeeded,
-    ) -> Result<Offers, Error> {
+    ///
+    /// # Errors
+    /// The client's, when something is not known and cannot be read.
+    pub async fn read_offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Result<Offers, Error> {
         let control_plane =
             if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
         let region = self.region(&cluster.location).await?;
@@ -73,7 +62,7 @@ impl AzureFleet {
     }
 
     async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Error> {
-        let (key, now) = (format!("{}/{location}", self.id.subscription().to_lowercase()), self.clock.now());
+        let (key, now) = (format!("{}/{location}", self.id.subscription().to_lowercase()), (self.now)());
         if let Some(versions) = self.offers.regions.get(&key, now) {
             return Ok(versions);
         }
@@ -84,7 +73,7 @@ impl AzureFleet {
     }
 
     async fn control_plane(&self, cluster: &Cluster) -> Result<Vec<OfferedVersion>, Error> {
-        let (key, now) = (format!("{}@{}", self.key(), cluster.version), self.clock.now());
+        let (key, now) = (format!("{}@{}", self.key(), cluster.version), (self.now)());
         if let Some(offered) = self.offers.control_planes.get(&key, now) {
             return Ok(offered);
         }
@@ -101,7 +90,7 @@ impl AzureFleet {
     /// and yet another, is asked for itself: what is known is out of date.
     async fn latest_image(&self, location: &str, pool: &NodePool) -> Result<Option<String>, Error> {
         let NodePool { name, version, node_image, os_sku, .. } = pool;
-        let now = self.clock.now();
+        let now = (self.now)();
         let family = node_image.rsplit_once('-').map(|(family, _)| family);
         let shared = family.map(|family| {
             format!("{}/{location}/{os_sku}/{family}@{version}", self.id.subscription().to_lowercase())
@@ -186,12 +175,9 @@ fn is_newer(image: &str, than: &str) -> bool {
     published(image).zip(published(than)).is_some_and(|(image, than)| image > than)
 }
 
-impl Fleet for AzureFleet {
+impl<L: Listing> Fleet for AzureFleet<L> {
     async fn glance(&self, since: Option<Timestamp>) -> Glance {
-        match &self.watch {
-            Some(Watch { sweeper, upgrade }) => sweeper.glance(&self.id, upgrade, since).await,
-            None => Glance::Unavailable,
-        }
+        self.listing.glance(&self.id, since).await
     }
 
     async fn cluster(&self) -> Reading<Cluster> {

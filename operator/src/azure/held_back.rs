@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use azure_mgmt_containerservice::HeldBack;
+use azure_fleet::{failure, steady};
+use azure_mgmt_containerservice::{Error, HeldBack};
 use engine::{
     FailureClass, Ledger, NodeImagePolicy, Observation, Policy, Request, Scope, View, WaitingOn, refused,
 };
 use jiff::Timestamp;
 
-use super::*;
-use crate::azure::limits::{Limit, Wait};
+use super::limits::{Limit, Wait};
 
 /// One step whose intent is recorded.
 fn ledger(now: Timestamp) -> Ledger {
@@ -70,7 +70,7 @@ fn whatever_the_limit_is_called_it_passes_by_itself() {
         let error = Error::from(HeldBack { limit: words.clone(), retry_after: Duration::ZERO });
         assert_eq!(failure(&error).class(), FailureClass::Transient, "{words}");
         assert!(failure(&error).message.contains(&words));
-        assert_eq!(crate::azure::steady(&words), words, "it stays the same in conditions");
+        assert_eq!(steady(&words), words, "it stays the same in conditions");
     }
 }
 

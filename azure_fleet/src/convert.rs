@@ -13,7 +13,7 @@ use engine::{
 ///
 /// # Errors
 /// When a field without which nothing can be decided is missing or no version.
-pub(super) fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
+pub fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
     let name = view.name.clone().unwrap_or_default();
     let version = version(
         "properties.currentKubernetesVersion",
@@ -104,7 +104,8 @@ pub(super) fn region(versions: &KubernetesVersions) -> Vec<RegionVersion> {
 }
 
 /// What Azure, or the way to it, answered.
-pub(super) fn failure(error: &Error) -> Failure {
+#[must_use]
+pub fn failure(error: &Error) -> Failure {
     match error.api() {
         Some(api) => {
             Failure::new(error.status(), api.code.as_deref(), api.subcode.as_deref(), &api.summary())
@@ -127,7 +128,8 @@ pub(super) fn report(status: &OperationStatus) -> OperationReport {
 }
 
 /// An error with its causes, in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -140,9 +142,6 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
-
-#[cfg(test)]
-mod held_back;
 
 #[cfg(test)]
 mod tests {
