@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, NodePool, Power},
     gates::{LARGEST_BASELINE, Verdict, judge_workloads, take_baseline},
     ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState},
     observation::Observation,
@@ -143,7 +143,10 @@ fn idle(view: &View<'_>) -> Result<Decision, Stop> {
 /// An image step of a pool that this upgrade has already rolled: Azure publishes images all the
 /// time, and a pool is not rolled again for one that came out meanwhile.
 fn is_rolled(ledger: &Ledger, step: &Step) -> bool {
-    let done = |record: &StepRecord| record.state == StepState::Succeeded && record.step.pool == step.pool;
+    let done = |record: &StepRecord| {
+        // A repair may have found nothing to renew.
+        record.state == StepState::Succeeded && record.step.pool == step.pool && !record.step.is_repair()
+    };
     step.kind == StepKind::NodePoolImage && ledger.steps.iter().any(done)
 }
 
@@ -188,8 +191,13 @@ fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Re
     }))
 }
 
+/// The versions that only this upgrade may move. Azure moves provisioned nodes after the control plane,
+/// and stopped pools when somebody starts them.
 fn versions_of(cluster: &Cluster, policy: &Policy) -> Expected {
-    let pools = cluster.pools.iter().filter(|pool| policy.excluded(pool).is_none());
+    let ours = |pool: &&NodePool| {
+        policy.excluded(pool).is_none() && !pool.is_managed_by_azure() && pool.power == Power::Running
+    };
+    let pools = cluster.pools.iter().filter(ours);
     Expected {
         control_plane: cluster.version.clone(),
         pools: pools.map(|pool| (pool.name.clone(), pool.version.clone())).collect(),

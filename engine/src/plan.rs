@@ -3,30 +3,39 @@
 //! A pool moves only when it must (it would fall further behind than Azure allows before
 //! the next control-plane hop) or at the end, so each pool is rolled as rarely as possible.
 //! A version step brings the newest image with it; image steps are for the other pools.
+//!
+//! A pool in state Failed is repaired by sending its version again: before the control plane moves,
+//! since a write to the cluster would take up the pool's unfinished operation, and since its nodes
+//! may be older than the version that it shows. The step that moves it anyway repairs it, too.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::{
-    cluster::{Cluster, NodePool, Power},
-    image,
+    cluster::{Cluster, NodePool, ProvisioningState},
     offers::Offers,
-    os_sku,
-    path::control_plane_path,
+    path::{Journey, NoWay, is_long_term_only},
     policy::Policy,
     refusal::{Refusal, preconditions},
     step::{Step, StepKind},
-    target::{NodeImagePolicy, Target},
+    target::Target,
     version::{KubernetesVersion, allowed_skew},
 };
+
+mod image;
+mod part;
+mod remarks;
+
+pub use part::Stays;
+use part::{Part, part_of};
 
 /// What would be done to one cluster, and what not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The steps, in the order in which they run.
     pub steps: Vec<PlannedStep>,
-    /// Pools that get no step, with the reason.
+    /// What gets no step, with the reason.
     pub left_alone: Vec<LeftAlone>,
     /// What a person should know beforehand.
     pub warnings: Vec<String>,
@@ -43,13 +52,22 @@ pub struct PlannedStep {
     pub nodes: i32,
 }
 
-/// A pool without a step.
+/// Nodes without a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftAlone {
-    /// Name of the pool.
-    pub pool: String,
+    /// Name of the pool; `None` for the nodes that node auto-provisioning makes outside of pools.
+    pub pool: Option<String>,
     /// The reason.
-    pub why: String,
+    pub why: Stays,
+}
+
+/// A plan as far as it can be made, and everything that stands in its way: for people who look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// What would be done once nothing stands in the way; without the pools that do.
+    pub plan: Plan,
+    /// Every reason for which it cannot start, each naming what would have to change.
+    pub refusals: Vec<Refusal>,
 }
 
 /// Plans the way of one cluster to its target.
@@ -63,65 +81,154 @@ pub fn plan(
     offers: &Offers,
     now: Timestamp,
 ) -> Result<Plan, Vec<Refusal>> {
-    let mut draft = Draft::new(cluster, policy, target);
-    if let Some(wanted) = &target.kubernetes {
-        draft.plan_control_plane(wanted, offers);
-        draft.check_os_skus(wanted);
+    let Outline { plan, refusals } = outline(cluster, target, policy, offers, now);
+    if refusals.is_empty() { Ok(plan) } else { Err(refusals) }
+}
+
+/// Plans as far as it goes: one refusal hides neither the others nor the rest of the plan.
+#[must_use]
+pub fn outline(
+    cluster: &Cluster,
+    target: &Target,
+    policy: &Policy,
+    offers: &Offers,
+    now: Timestamp,
+) -> Outline {
+    let mut draft = Draft::new(cluster, target, policy, offers);
+    match draft.control_plane_stops() {
+        Ok(stops) => {
+            draft.check_hops(&stops);
+            draft.plan_hops(&stops);
+            draft.plan_pools(now);
+        }
+        // Where the control plane cannot go, no pool can follow.
+        Err(refusal) => draft.refusals.push(*refusal),
     }
-    draft.plan_pools(offers, now);
-    if draft.refusals.is_empty() { Ok(draft.plan) } else { Err(draft.refusals) }
+    let Draft { mut plan, refusals, .. } = draft;
+    plan.warnings = remarks::remarks(cluster, target, policy, (offers, now));
+    Outline { plan, refusals }
+}
+
+/// A pool that takes part, with the version that it has reached so far.
+struct Moving<'a> {
+    pool: &'a NodePool,
+    at: KubernetesVersion,
+    /// In state Failed, and no step before this one repairs it.
+    broken: bool,
 }
 
 struct Draft<'a> {
     cluster: &'a Cluster,
-    policy: &'a Policy,
     target: &'a Target,
-    /// Pools in order, with the version that they have reached so far in this draft.
-    pools: Vec<(&'a NodePool, KubernetesVersion)>,
+    offers: &'a Offers,
+    /// Pools that take part, in order.
+    moving: Vec<Moving<'a>>,
+    /// Pools that no step touches.
+    standing: Vec<(&'a NodePool, Stays)>,
     plan: Plan,
     refusals: Vec<Refusal>,
 }
 
 impl<'a> Draft<'a> {
-    fn new(cluster: &'a Cluster, policy: &'a Policy, target: &'a Target) -> Self {
-        let mut plan = Plan::default();
-        let mut pools: Vec<&NodePool> = Vec::new();
+    fn new(cluster: &'a Cluster, target: &'a Target, policy: &'a Policy, offers: &'a Offers) -> Self {
+        let mut draft = Self {
+            cluster,
+            target,
+            offers,
+            moving: Vec::new(),
+            standing: Vec::new(),
+            plan: Plan::default(),
+            refusals: preconditions(cluster),
+        };
         for pool in &cluster.pools {
-            let why = match policy.excluded(pool) {
-                Some(index) => format!("spec.nodePools.exclude[{index}]"),
-                None if pool.power == Power::Stopped => {
-                    "it is stopped, and follows when it is started".to_owned()
+            match part_of(pool, target, policy) {
+                Part::Moves => {
+                    let broken = pool.provisioning_state == ProvisioningState::Failed;
+                    draft.moving.push(Moving { pool, at: pool.version.clone(), broken });
                 }
-                None if pool.is_managed_by_azure() => {
-                    "Azure makes and replaces its nodes by itself (node auto-provisioning)".to_owned()
+                Part::Stays(why) => {
+                    draft.plan.left_alone.push(LeftAlone { pool: Some(pool.name.clone()), why: why.clone() });
+                    draft.standing.push((pool, why));
                 }
-                None => {
-                    pools.push(pool);
-                    continue;
-                }
-            };
-            if target.scope.has_images() {
-                plan.left_alone.push(LeftAlone { pool: pool.name.clone(), why });
+                Part::Refused(refusal) => draft.refusals.push(refusal),
             }
         }
-        pools.sort_by_key(|pool| policy.place(pool));
-        let pools = pools.into_iter().map(|pool| (pool, pool.version.clone())).collect();
-        Self { cluster, policy, target, pools, plan, refusals: preconditions(cluster, target) }
+        if cluster.node_provisioning {
+            draft.plan.left_alone.push(LeftAlone { pool: None, why: Stays::Provisioned });
+        }
+        draft.moving.sort_by_key(|moving| policy.place(moving.pool));
+        draft
     }
 
-    fn plan_control_plane(&mut self, wanted: &KubernetesVersion, offers: &Offers) {
-        let (current, wanted) = (self.cluster.version.clone(), wanted.clone());
+    /// The control plane's way; empty when it stays where it is.
+    fn control_plane_stops(&self) -> Result<Vec<KubernetesVersion>, Box<Refusal>> {
+        let Some(wanted) = self.target.kubernetes.clone() else { return Ok(Vec::new()) };
+        let current = self.cluster.version.clone();
         if !self.target.scope.has_control_plane() {
-            if wanted > current {
-                self.refusals.push(Refusal::PoolsAhead { wanted, current });
-            }
-        } else if current.minor() > wanted.minor() {
-            self.refusals.push(Refusal::Downgrade { wanted, current });
-        } else if current < wanted {
+            let ahead = wanted > current;
+            return if ahead {
+                Err(Box::new(Refusal::PoolsAhead { wanted, current }))
+            } else {
+                Ok(Vec::new())
+            };
+        }
+        if current.minor() > wanted.minor() {
+            return Err(Box::new(Refusal::Downgrade { wanted, current }));
+        }
+        if current >= wanted {
             // Within a minor a newer patch counts as reached: AKS has no way back.
-            match control_plane_path(&current, &wanted, offers) {
-                Some(stops) => self.plan_hops(&stops),
-                None => self.refusals.push(Refusal::NotOffered { wanted, current }),
+            return Ok(Vec::new());
+        }
+        let mut pools = BTreeMap::new();
+        for moving in &self.moving {
+            *pools.entry(moving.at.minor()).or_insert(0) += 1;
+        }
+        let journey = Journey {
+            from: &current,
+            to: &wanted,
+            offers: self.offers,
+            long_term: self.cluster.is_long_term(),
+            pools: &pools,
+        };
+        let stops = journey.stops();
+        stops.map_err(|why| {
+            Box::new(match why {
+                NoWay::NotOffered => Refusal::NotOffered { wanted, current },
+                NoWay::LongTermOnly => Refusal::LongTermOnly { wanted },
+                NoWay::Preview(preview) => Refusal::OverPreview { wanted, preview },
+                NoWay::TooLong { from, next } => Refusal::WholeClusterOnly { current: from, next },
+            })
+        })
+    }
+
+    /// What forbids the hops: a channel that acts by itself, and pools that stay where they are.
+    fn check_hops(&mut self, stops: &[KubernetesVersion]) {
+        let Some(first) = stops.first() else { return };
+        if let Some(channel) = self.cluster.auto_upgrade_channel.clone() {
+            self.refusals.push(Refusal::AutoUpgrade { channel });
+        }
+        for (pool, stays) in &self.standing {
+            let provisioned = *stays == Stays::Provisioned;
+            if pool.provisioning_state.is_broken() && !provisioned {
+                self.refusals.push(Refusal::PoolNotReady {
+                    pool: pool.name.clone(),
+                    state: pool.provisioning_state.clone(),
+                    stays: format!("left alone ({stays})"),
+                    version: pool.version.clone(),
+                });
+            }
+            // Provisioned nodes follow after each hop: only the first one finds them where they are.
+            let hops = if provisioned { std::slice::from_ref(first) } else { stops };
+            let too_far = |next: &&KubernetesVersion| {
+                next.minor().ahead_of(pool.version.minor()) > allowed_skew(next.minor())
+            };
+            if let Some(next) = hops.iter().find(too_far) {
+                self.refusals.push(Refusal::Skew {
+                    pool: pool.name.clone(),
+                    stays: stays.clone(),
+                    next: next.clone(),
+                    allowed: allowed_skew(next.minor()),
+                });
             }
         }
     }
@@ -135,7 +242,7 @@ impl<'a> Draft<'a> {
                 0 => "the newest patch".to_owned(),
                 1 if stops.len() > 1 => "Azure offers one minor at a time".to_owned(),
                 1 => "the next minor".to_owned(),
-                _ => format!("Azure offers to skip {} minors", minors - 1),
+                _ => format!("Azure offers to skip {}", minors_in_words(minors - 1)),
             };
             let step = Step {
                 kind: StepKind::ControlPlane,
@@ -143,104 +250,101 @@ impl<'a> Draft<'a> {
                 from: from.to_string(),
                 to: stop.to_string(),
             };
+            let why = format!("{why}{}", self.meanwhile(stop));
             self.plan.steps.push(PlannedStep { step, why, nodes: 0 });
             from = stop.clone();
         }
     }
 
-    /// Moves the pools that would fall too far behind when the control plane goes to `next`.
+    /// What the pools do while the control plane is at `stop`.
+    fn meanwhile(&self, stop: &KubernetesVersion) -> String {
+        let oldest = self.moving.iter().map(|moving| moving.at.minor()).min();
+        match oldest.map(|oldest| (oldest, stop.minor().ahead_of(oldest))) {
+            Some((oldest, behind @ 2..)) => {
+                format!("; pools stay at {oldest} meanwhile: {behind} minors behind is allowed")
+            }
+            Some(_) | None => String::new(),
+        }
+    }
+
+    /// Moves the pools that would fall too far behind when the control plane goes to `next`, and
+    /// repairs the others.
     fn force_pools(&mut self, present: &KubernetesVersion, next: &KubernetesVersion) {
         let allowed = allowed_skew(next.minor());
-        let too_far = |version: &KubernetesVersion| next.minor().ahead_of(version.minor()) > allowed;
-        let refusal = |pool: &str| Refusal::Skew { pool: pool.to_owned(), next: next.clone(), allowed };
-        for index in 0..self.pools.len() {
-            if !too_far(&self.pools[index].1) {
-                continue;
-            }
-            if self.target.scope.has_pool_versions() {
-                let why = format!("must not be more than {allowed} minors behind control plane {next}");
+        for index in 0..self.moving.len() {
+            let Moving { at, broken, .. } = &self.moving[index];
+            if next.minor().ahead_of(at.minor()) > allowed {
+                let why =
+                    format!("must not be more than {} behind control plane {next}", minors_in_words(allowed));
                 self.move_pool(index, present, &why);
-            } else {
-                self.refuse_skew(refusal(&self.pools[index].0.name));
-            }
-        }
-        for pool in &self.cluster.pools {
-            if self.policy.excluded(pool).is_some() && too_far(&pool.version) {
-                self.refuse_skew(refusal(&pool.name));
-            }
-        }
-    }
-
-    /// Says it once per pool, for the first hop that it forbids.
-    fn refuse_skew(&mut self, refusal: Refusal) {
-        let known = |found: &Refusal| {
-            matches!((found, &refusal),
-            (Refusal::Skew { pool: known, .. }, Refusal::Skew { pool, .. }) if known == pool)
-        };
-        if !self.refusals.iter().any(known) {
-            self.refusals.push(refusal);
-        }
-    }
-
-    /// Refuses pools whose OS SKU ends before the target; warns of those that stay, and of changes.
-    fn check_os_skus(&mut self, wanted: &KubernetesVersion) {
-        for pool in self.cluster.pools.iter().filter(|pool| pool.version < *wanted) {
-            let moves = self.target.scope.has_pool_versions()
-                && self.pools.iter().any(|(taking_part, _)| taking_part.name == pool.name);
-            match os_sku::last_minor(&pool.os_sku) {
-                Some(last) if wanted.minor() > last && moves => self.refusals.push(Refusal::OsSkuEnds {
-                    pool: pool.name.clone(),
-                    os_sku: pool.os_sku.clone(),
-                    last,
-                    instead: os_sku::way_out(&pool.os_type),
-                }),
-                Some(last) if wanted.minor() > last => self.plan.warnings.push(format!(
-                    "pool {} runs {}, which ends with Kubernetes {last}: it cannot follow to {wanted}",
-                    pool.name, pool.os_sku
-                )),
-                Some(_) | None if moves => {
-                    self.plan.warnings.extend(os_sku::change(pool, wanted));
-                }
-                Some(_) | None => {}
+            } else if *broken {
+                self.repair(index, "repairs its failed operation before the control plane moves");
             }
         }
     }
 
     /// The final step of each pool, in order: its version, or else its image.
-    fn plan_pools(&mut self, offers: &Offers, now: Timestamp) {
-        let version = self.target.kubernetes.as_ref().filter(|_| self.target.scope.has_pool_versions());
-        for index in 0..self.pools.len() {
-            if let Some(wanted) = version {
-                self.move_pool(index, wanted, "to the target, after its control plane");
+    fn plan_pools(&mut self, now: Timestamp) {
+        let versions = self.target.scope.has_pool_versions();
+        if let Some(wanted) = self.target.kubernetes.clone().filter(|_| versions) {
+            self.check_pool_version(&wanted);
+        }
+        for index in 0..self.moving.len() {
+            if let Some(wanted) = self.target.kubernetes.clone().filter(|_| versions) {
+                self.move_pool(index, &wanted, "to the target, after its control plane");
             }
-            let (pool, reached) = &self.pools[index];
-            if *reached == pool.version && self.target.scope.has_images() {
-                self.plan_image(pool, offers, now);
+            if self.moving[index].broken {
+                self.repair(index, "repairs its failed operation");
+                continue;
             }
+            let Moving { pool, at, .. } = &self.moving[index];
+            if *at == pool.version && !self.has_repaired(pool) {
+                self.plan_image(pool, now);
+            }
+        }
+    }
+
+    /// Pools go to the version of their control plane, or to one that the region has for them.
+    fn check_pool_version(&mut self, wanted: &KubernetesVersion) {
+        let moves = self.moving.iter().any(|moving| moving.at < *wanted);
+        let with_control_plane = self.cluster.version <= *wanted;
+        let long_term = self.cluster.is_long_term();
+        let offered = self.offers.has(wanted) && (long_term || !is_long_term_only(wanted, self.offers));
+        if moves && !with_control_plane && !offered {
+            let (wanted, current) = (wanted.clone(), self.cluster.version.clone());
+            self.refusals.push(Refusal::PoolsNotOffered { wanted, current });
         }
     }
 
     fn move_pool(&mut self, index: usize, to: &KubernetesVersion, why: &str) {
-        let (pool, at) = &mut self.pools[index];
+        let Moving { pool, at, broken } = &mut self.moving[index];
         if *at >= *to {
             return;
         }
-        let step = Step {
-            kind: StepKind::NodePoolVersion,
-            pool: Some(pool.name.clone()),
-            from: at.to_string(),
-            to: to.to_string(),
-        };
-        self.plan.steps.push(PlannedStep { step, why: why.to_owned(), nodes: pool.count });
+        let why = if *broken { format!("{why}; repairs its failed operation") } else { why.to_owned() };
+        let step = pool_step(pool, at, to);
+        self.plan.steps.push(PlannedStep { step, why, nodes: pool.count });
         *at = to.clone();
+        *broken = false;
     }
 
-    fn plan_image(&mut self, pool: &NodePool, offers: &Offers, now: Timestamp) {
-        let verdict = match self.target.node_image {
-            NodeImagePolicy::Latest => image_verdict(pool, self.target.max_image_age, offers, now),
-            NodeImagePolicy::Skip => Err("spec.target.nodeImage is Skip".to_owned()),
+    /// Sends the version that the pool shows again, which finishes what its failed operation began.
+    fn repair(&mut self, index: usize, why: &str) {
+        let Moving { pool, at, broken } = &mut self.moving[index];
+        let step = pool_step(pool, at, at);
+        self.plan.steps.push(PlannedStep { step, why: why.to_owned(), nodes: pool.count });
+        *broken = false;
+    }
+
+    fn has_repaired(&self, pool: &NodePool) -> bool {
+        let repairs = |planned: &PlannedStep| {
+            planned.step.pool.as_ref() == Some(&pool.name) && planned.step.is_repair()
         };
-        match verdict {
+        self.plan.steps.iter().any(repairs)
+    }
+
+    fn plan_image(&mut self, pool: &NodePool, now: Timestamp) {
+        match image::verdict(pool, self.target, self.offers, now) {
             Ok(newest) => {
                 let step = Step {
                     kind: StepKind::NodePoolImage,
@@ -251,37 +355,33 @@ impl<'a> Draft<'a> {
                 let why = "Azure offers a newer image".to_owned();
                 self.plan.steps.push(PlannedStep { step, why, nodes: pool.count });
             }
-            Err(why) => self.plan.left_alone.push(LeftAlone { pool: pool.name.clone(), why }),
+            Err(why) => self.plan.left_alone.push(LeftAlone { pool: Some(pool.name.clone()), why }),
         }
     }
 }
 
-/// The image to go to, or why the pool keeps its own.
-fn image_verdict<'a>(
-    pool: &NodePool,
-    max_age: Option<Duration>,
-    offers: &'a Offers,
-    now: Timestamp,
-) -> Result<&'a str, String> {
-    let Some(newest) = offers.images.get(&pool.name) else {
-        return Err("Azure names no newest image for it".to_owned());
-    };
-    if pool.node_image == *newest {
-        return Err("its version and image are what is wanted".to_owned());
+fn pool_step(pool: &NodePool, from: &KubernetesVersion, to: &KubernetesVersion) -> Step {
+    Step {
+        kind: StepKind::NodePoolVersion,
+        pool: Some(pool.name.clone()),
+        from: from.to_string(),
+        to: to.to_string(),
     }
-    let image = &pool.node_image;
-    if let (Some(max_age), Some(published), Some(days)) =
-        (max_age, image::published(image), image::age_in_days(image, now))
-    {
-        let allowed = max_age.as_secs() / 86_400;
-        if u64::from(days) <= allowed {
-            return Err(format!("its image is of {published}, younger than maxImageAge ({allowed} days)"));
-        }
-    }
-    Ok(newest)
 }
 
+fn minors_in_words(minors: u64) -> String {
+    if minors == 1 { "1 minor".to_owned() } else { format!("{minors} minors") }
+}
+
+#[cfg(test)]
+mod brute_force;
+#[cfg(test)]
+mod hindrance_tests;
 #[cfg(test)]
 mod minimal;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;
