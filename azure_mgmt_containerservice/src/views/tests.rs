@@ -56,6 +56,22 @@ fn expected_pool() -> AgentPool {
 }
 
 #[test]
+fn a_pool_of_single_machines_has_nodes_of_several_sizes() {
+    let count = |profile: Value| AgentPool::inline(&profile).count;
+    let machines = |status: Value, count: Value| {
+        let manual =
+            json!([{"size": "Standard_D4s_v5", "count": 3}, {"size": "Standard_D8s_v5", "count": 1}]);
+        json!({"type": "VirtualMachines", "count": count, "virtualMachineNodesStatus": status,
+            "virtualMachinesProfile": {"scale": {"manual": manual}}})
+    };
+    let status = json!([{"size": "Standard_D4s_v5", "count": 2}, {"size": "Standard_D8s_v5", "count": 5}]);
+    assert_eq!(count(machines(status, Value::Null)), Some(7), "as they are");
+    assert_eq!(count(machines(Value::Null, json!(0))), Some(4), "as they were asked for");
+    assert_eq!(count(json!({"type": "VirtualMachines", "count": 6})), Some(6));
+    assert_eq!(count(json!({"type": "VirtualMachineScaleSets", "count": 6})), Some(6));
+}
+
+#[test]
 fn a_cluster_shows_its_fields_and_its_pools() {
     let cluster = ManagedCluster::read(&json!({
         "id": "/id", "name": "c", "location": "westeurope", "tags": {"team": "shop", "odd": 1},
