@@ -328,3 +328,42 @@ fn merged_steps(ledger: &Ledger, plan: &Plan) -> Vec<StepRecord> {
 fn record(ledger: Ledger) -> Decision {
     Decision::Record(Box::new(ledger))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cluster;
+
+    #[test]
+    fn versions_that_azure_moves_by_itself_are_not_accounted_for() {
+        let mut cluster = cluster("1.34.4");
+        cluster.pools[0].mode = "Machines".to_owned();
+        cluster.pools[1].power = Power::Stopped;
+        let expected = versions_of(&cluster, &Policy::default());
+        assert_eq!(expected.pools.keys().collect::<Vec<_>>(), ["system", "win1"]);
+    }
+
+    #[test]
+    fn a_repair_is_no_renewal_of_the_image() {
+        let step = |kind, from: &str, to: &str| Step {
+            kind,
+            pool: Some("linux1".to_owned()),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        let done = |step: Step| StepRecord {
+            id: step.id(),
+            step,
+            state: StepState::Succeeded,
+            started_at: None,
+            finished_at: None,
+            attempts: 1,
+            nodes: 3,
+        };
+        let after = |step| Ledger { steps: vec![done(step)], ..Ledger::default() };
+        let image = step(StepKind::NodePoolImage, "old", "new");
+        let version = StepKind::NodePoolVersion;
+        assert!(is_rolled(&after(step(version, "1.33.8", "1.34.4")), &image));
+        assert!(!is_rolled(&after(step(version, "1.34.4", "1.34.4")), &image));
+    }
+}
