@@ -279,18 +279,19 @@ mod tests {
 
     #[test]
     fn a_pool_is_told_what_stands_in_its_way() {
-        let told = |change: &dyn Fn(&mut NodePool)| {
+        type Change = fn(&mut NodePool);
+        let told = |change: Change| {
             let mut cluster = cluster("1.35.2");
             cluster.pools[0].version = version("1.34.4");
             change(&mut cluster.pools[0]);
             OnOffer::to_pool(&cluster.pools[0], &cluster, &offers("1.35.2")).hindrance.map(|h| h.to_string())
         };
-        assert_eq!(told(&|_| ()), None);
-        let cases: [(&dyn Fn(&mut NodePool), &str); 4] = [
-            (&|pool| pool.mode = "Machines".to_owned(), "follow by themselves"),
-            (&|pool| pool.snapshot = Some("golden".to_owned()), "pinned to snapshot golden"),
-            (&|pool| pool.pool_type = PoolType::AvailabilitySet, "availability set"),
-            (&|pool| pool.provisioning_state = ProvisioningState::Failed, "its state is Failed"),
+        assert_eq!(told(|_| ()), None);
+        let cases: [(Change, &str); 4] = [
+            (|pool| pool.mode = "Machines".to_owned(), "follow by themselves"),
+            (|pool| pool.snapshot = Some("golden".to_owned()), "pinned to snapshot golden"),
+            (|pool| pool.pool_type = PoolType::AvailabilitySet, "availability set"),
+            (|pool| pool.provisioning_state = ProvisioningState::Failed, "its state is Failed"),
         ];
         for (change, words) in cases {
             let hindrance = told(change).unwrap();

@@ -203,7 +203,7 @@ fn automatic_clusters_and_channels() {
     assert_eq!(automatic[4..], ["- refused: Automatic"]);
     let channel = json!({"upgradeChannel": "stable", "nodeOSUpgradeChannel": "NodeImage"});
     let hops = full(of_cluster("autoUpgradeProfile", channel.clone()));
-    assert_eq!(hops[4], "- refused: AutoUpgrade");
+    assert_eq!(hops[4..], ["- refused: AutoUpgrade"]);
     let images = told(Scope::NodeImage, None, of_cluster("autoUpgradeProfile", channel));
     assert_eq!(images[..2], ["image-apps", "image-system"]);
     assert!(

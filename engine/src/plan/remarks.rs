@@ -30,7 +30,7 @@ pub(super) fn remarks(
         let behind = cluster.pools.iter().filter(|pool| pool.version < *wanted);
         remarks.extend(behind.filter_map(|pool| of_os_sku(pool, wanted, target, policy)));
     }
-    remarks.extend(of_channels(cluster, target));
+    remarks.extend(of_images_channel(cluster, target));
     remarks.extend(of_exclusions(cluster, policy));
     remarks
 }
@@ -66,29 +66,30 @@ fn of_os_sku(
     }
 }
 
-/// What Azure does by itself while the upgrade runs, or in its stead.
-fn of_channels(cluster: &Cluster, target: &Target) -> Vec<String> {
-    let mut remarks = Vec::new();
-    if let Some(channel) = &cluster.auto_upgrade_channel {
-        remarks.push(format!(
-            "the cluster's auto-upgrade channel is {channel:?}: Azure upgrades it by itself as well, and a version that moves meanwhile stops this upgrade"
-        ));
-    }
+/// What Azure does to versions by itself while the upgrade runs.
+pub(super) fn of_versions_channel(cluster: &Cluster) -> Option<String> {
+    let channel = cluster.auto_upgrade_channel.as_ref()?;
+    Some(format!(
+        "the cluster's auto-upgrade channel is {channel:?}: Azure upgrades it by itself as well, and a version that moves meanwhile stops this upgrade"
+    ))
+}
+
+/// What Azure does to images by itself, beside the upgrade or in its stead.
+fn of_images_channel(cluster: &Cluster, target: &Target) -> Option<String> {
     // The rest of the channels leave images as they are.
     let images = ["NodeImage", "SecurityPatch"];
     let channel = cluster.node_os_upgrade_channel.as_deref();
     let channel = channel.filter(|channel| images.iter().any(|name| name.eq_ignore_ascii_case(channel)));
     // Nearly every cluster has this channel: it is said where it makes a difference.
     match (channel, target.node_image) {
-        (Some(channel), NodeImagePolicy::Skip) => remarks.push(format!(
+        (Some(channel), NodeImagePolicy::Skip) if target.scope.has_images() => Some(format!(
             "spec.target.nodeImage is Skip, but the node OS channel is {channel:?}: Azure renews node images by itself"
         )),
-        (Some(channel), NodeImagePolicy::Latest) if target.scope == Scope::NodeImage => remarks.push(format!(
+        (Some(channel), NodeImagePolicy::Latest) if target.scope == Scope::NodeImage => Some(format!(
             "the node OS channel is {channel:?}: Azure renews node images by itself as well, and may be first"
         )),
-        (Some(_) | None, _) => {}
+        (Some(_) | None, _) => None,
     }
-    remarks
 }
 
 /// Names that are to be left alone and are not there: a slip of the pen would roll the pool that is meant.

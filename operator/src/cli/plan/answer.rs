@@ -85,12 +85,12 @@ pub(super) struct LeftAnswer {
 
 /// Something that stands in the way.
 #[derive(Serialize)]
-pub(super) struct RefusalAnswer {
-    pub(super) reason: &'static str,
+pub(in super::super) struct RefusalAnswer {
+    pub(in super::super) reason: &'static str,
     /// `None` when it is about the cluster or the target.
-    pub(super) pool: Option<String>,
+    pub(in super::super) pool: Option<String>,
     /// What stands in the way, and what removes it.
-    pub(super) message: String,
+    pub(in super::super) message: String,
 }
 
 impl Answer {
@@ -131,7 +131,8 @@ impl Answer {
 }
 
 impl ClusterAnswer {
-    fn of(name: &str, cluster: Option<&AKSCluster>, request: &Request, now: Timestamp) -> Self {
+    /// What would be done to one cluster, and all that stands in the way.
+    pub(super) fn of(name: &str, cluster: Option<&AKSCluster>, request: &Request, now: Timestamp) -> Self {
         let status = cluster.and_then(|cluster| cluster.status.as_ref());
         let inventory = status.and_then(|status| status.cluster.as_ref().zip(status.offers.as_ref()));
         let Some((seen, offers)) = inventory else {

@@ -4,9 +4,11 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
-use crds::UpgradePlan;
+use crds::{AKSCluster, UpgradePlan};
+use engine::Request;
+use jiff::Timestamp;
 use kube::{
-    Api,
+    Api, ResourceExt,
     api::{Patch, PatchParams},
 };
 
@@ -19,7 +21,8 @@ use crate::clock::real_now;
 mod answer;
 mod render;
 
-use answer::Answer;
+pub(super) use answer::RefusalAnswer;
+use answer::{Answer, ClusterAnswer};
 
 /// Arguments of `plan`.
 #[derive(clap::Args)]
@@ -43,6 +46,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => print(&render::text(&answer)),
     }
     Ok(if answer.is_stuck() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// All that stands in the way of one cluster's upgrade, as far as its inventory tells.
+pub(super) fn in_the_way(cluster: &AKSCluster, request: &Request, now: Timestamp) -> Vec<RefusalAnswer> {
+    ClusterAnswer::of(&cluster.name_any(), Some(cluster), request, now).cannot_start
 }
 
 /// The plan of that name, or the one in the file, checked by the API server without being stored.

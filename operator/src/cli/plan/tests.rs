@@ -1,5 +1,3 @@
-use crds::AKSCluster;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
