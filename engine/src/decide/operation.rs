@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, FailureClass},
     gates::{Verdict, judge_nodes},
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
-    observation::Reading,
+    observation::{Reading, ServerVersion},
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
@@ -256,8 +256,12 @@ fn verifying(
 fn server_shows(step: &Step, view: &View<'_>) -> Verdict {
     let wanted = step.to.parse::<crate::KubernetesVersion>().map(|version| version.minor());
     match (&view.seen.server, wanted) {
-        (Ok(shown), Ok(wanted)) if *shown == wanted => Verdict::Pass,
-        (Ok(shown), _) => Verdict::Fail(vec![format!("the API server says it is {shown}")]),
+        // A patch shows in the build only. Any other than the old one will do: what is served counts.
+        (Ok(ServerVersion { build: Some(build), .. }), _) if build.to_string() == step.from => {
+            Verdict::Fail(vec![format!("the API server says it is still {build}")])
+        }
+        (Ok(shown), Ok(wanted)) if shown.minor == wanted => Verdict::Pass,
+        (Ok(shown), _) => Verdict::Fail(vec![format!("the API server says it is {}", shown.minor)]),
         (Err(why), _) => Verdict::Inconclusive(why.to_string()),
     }
 }
