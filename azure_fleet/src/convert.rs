@@ -1,13 +1,16 @@
 //! From Azure's documents and errors to the engine's words.
 
+use std::time::Duration;
+
 use azure_mgmt_containerservice::{
-    AgentPool, ClusterUpgradeProfile, Error, KubernetesVersions, ManagedCluster, OperationState,
+    AgentPool, ClusterUpgradeProfile, Error, HeldBack, KubernetesVersions, ManagedCluster, OperationState,
     OperationStatus,
 };
 use engine::{
     Cluster, Failure, KubernetesVersion, NodePool, OfferedVersion, OperationReport, Power, RegionVersion,
     SupportPlans, Unreadable,
 };
+use jiff::Timestamp;
 
 /// The engine's cluster.
 ///
@@ -53,7 +56,7 @@ pub(super) fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
         os_sku: view.os_sku.clone().unwrap_or_default(),
         version,
         node_image: view.node_image_version.clone().unwrap_or_default(),
-        count: view.count.and_then(|count| i32::try_from(count).ok()).unwrap_or_default(),
+        count: view.count.and_then(|count| i32::try_from(count).ok()),
         provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
         power: power(view.is_stopped()),
     })
@@ -64,8 +67,8 @@ fn power(stopped: bool) -> Power {
 }
 
 fn version(field: &str, text: Option<&String>) -> Result<KubernetesVersion, Unreadable> {
-    let text = text.ok_or_else(|| Unreadable(format!("Azure's answer has no {field}")))?;
-    text.parse().map_err(|error| Unreadable(format!("{field}: {error}")))
+    let text = text.ok_or_else(|| Unreadable::Failed(format!("Azure's answer has no {field}")))?;
+    text.parse().map_err(|error| Unreadable::Failed(format!("{field}: {error}")))
 }
 
 /// What the upgrade profile offers the control plane, oldest first; what is no version is left out.
@@ -125,6 +128,15 @@ pub(super) fn report(status: &OperationStatus) -> OperationReport {
         Failure::new(error.status, error.code.as_deref(), error.subcode.as_deref(), &error.summary())
     });
     OperationReport { running: false, failure }
+}
+
+/// Why a call was not sent, and when it may be: in whole seconds, as the engine counts, and not too early.
+#[must_use]
+pub fn held_back(held: &HeldBack, now: Timestamp) -> engine::HeldBack {
+    let HeldBack { retry_after, .. } = held;
+    let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
+    let until = now.saturating_add(Duration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    engine::HeldBack { why: held.to_string(), until }
 }
 
 /// An error with its causes, in one line.

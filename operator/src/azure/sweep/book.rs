@@ -20,6 +20,9 @@ const CLUSTERS_PER_CALL: usize = 100;
 /// How long a look at a cluster keeps its subscription listed: longer than the longest pause between
 /// two looks at a cluster in flight.
 const WATCHED: Duration = Duration::from_secs(150);
+/// How long a look for the inventory counts: longer than three pauses between two looks. An object that is
+/// deleted, or stands for another cluster now, looks no more.
+const REGISTERED: Duration = Duration::from_secs(20 * 60);
 
 /// A namespace and a name.
 pub(crate) type ObjectName = (String, String);
@@ -58,8 +61,8 @@ pub(super) struct Book {
     /// Between the beginnings of two listings, whatever else.
     shortest: Duration,
     subscriptions: BTreeMap<String, Subscription>,
-    /// The objects that stand for a cluster in the inventory, by its id.
-    registered: BTreeMap<String, BTreeSet<ObjectName>>,
+    /// The objects that stand for a cluster in the inventory, and until when, by its id.
+    registered: Lookers,
     /// Clusters that no listing shows, as last read by themselves, by id.
     single: BTreeMap<String, (Timestamp, Cluster)>,
 }
@@ -69,7 +72,7 @@ struct Subscription {
     last: Option<Arc<Listing>>,
     is_listing: bool,
     /// The upgrades that watch a cluster, and until when, by the cluster's id.
-    watched: BTreeMap<String, BTreeMap<ObjectName, Timestamp>>,
+    watched: Lookers,
     /// Somebody waits for a listing, whoever is watched.
     is_wanted: bool,
     /// Our share of Azure's limits is used up until then.
@@ -103,13 +106,13 @@ impl Book {
     }
 
     /// Notes which object stands for a cluster in the inventory.
-    pub(super) fn register(&mut self, key: &str, object: ObjectName) {
-        self.registered.entry(key.to_owned()).or_default().insert(object);
+    pub(super) fn register(&mut self, key: &str, object: ObjectName, now: Timestamp) {
+        self.registered.entry(key.to_owned()).or_default().insert(object, now + REGISTERED);
     }
 
-    /// A cluster that no listing shows, if it was read by itself at `oldest` or later.
-    pub(super) fn read_by_itself(&self, key: &str, oldest: Timestamp) -> Option<Cluster> {
-        self.single.get(key).filter(|(at, _)| *at >= oldest).map(|(_, cluster)| cluster.clone())
+    /// A cluster that no listing shows, if it was read by itself at `oldest` or later, and when.
+    pub(super) fn read_by_itself(&self, key: &str, oldest: Timestamp) -> Option<(Timestamp, Cluster)> {
+        self.single.get(key).filter(|(at, _)| *at >= oldest).cloned()
     }
 
     /// Keeps a cluster that was read by itself.
@@ -122,6 +125,11 @@ impl Book {
         self.subscriptions.get(subscription)?.last.clone()
     }
 
+    /// Until when no listing of a subscription is made, because our share of Azure's limits is used up.
+    pub(super) fn postponed_until(&self, subscription: &str) -> Option<Timestamp> {
+        self.subscriptions.get(subscription)?.not_before
+    }
+
     /// Asks for a listing as soon as one is allowed.
     pub(super) fn want(&mut self, subscription: &str) {
         self.subscriptions.entry(subscription.to_owned()).or_default().is_wanted = true;
@@ -129,6 +137,8 @@ impl Book {
 
     /// The subscriptions to list now, and the instant at which to ask again.
     pub(super) fn due(&mut self, now: Timestamp) -> (Vec<String>, Option<Timestamp>) {
+        forget(&mut self.registered, now);
+        self.single.retain(|key, _| self.registered.contains_key(key));
         let (mut due, mut next) = (Vec::new(), None::<Timestamp>);
         let shortest = self.shortest;
         for (name, subscription) in &mut self.subscriptions {
@@ -165,21 +175,47 @@ impl Book {
             if before.cluster(key) == Some(now) {
                 continue;
             }
-            let upgrades = entry.watched.get(key).into_iter().flat_map(BTreeMap::keys);
-            changes.upgrades.extend(upgrades.cloned());
-            changes.clusters.extend(registered.get(key).into_iter().flatten().cloned());
+            changes.add(key, &entry.watched, registered);
+        }
+        if listing.clusters.is_ok() {
+            let of_this = format!("/subscriptions/{subscription}/");
+            // After a gap nobody knows what was there before: all that are missing look.
+            let is_gone = |key: &&String| match &before.clusters {
+                Ok(before) => before.contains_key(*key),
+                Err(_) => key.starts_with(&of_this),
+            };
+            let missing = |key: &&String| listing.cluster(key).is_none();
+            for key in registered.keys().chain(entry.watched.keys()).filter(missing).filter(is_gone) {
+                changes.add(key, &entry.watched, registered);
+            }
         }
         changes
+    }
+}
+
+/// Objects by the id of their cluster, and until when each counts.
+type Lookers = BTreeMap<String, BTreeMap<ObjectName, Timestamp>>;
+
+fn forget(lookers: &mut Lookers, now: Timestamp) {
+    lookers.retain(|_, objects| {
+        objects.retain(|_, until| now < *until);
+        !objects.is_empty()
+    });
+}
+
+impl Changes {
+    fn add(&mut self, key: &str, watched: &Lookers, registered: &Lookers) {
+        let of = |lookers: &Lookers| lookers.get(key).into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        let (upgrades, clusters): (Vec<_>, Vec<_>) = (of(watched), of(registered));
+        self.upgrades.extend(upgrades);
+        self.clusters.extend(clusters);
     }
 }
 
 impl Subscription {
     /// `None` when there is nothing to list for, or a listing is on its way.
     fn due_at(&mut self, now: Timestamp, shortest: Duration) -> Option<Timestamp> {
-        self.watched.retain(|_, upgrades| {
-            upgrades.retain(|_, until| now < *until);
-            !upgrades.is_empty()
-        });
+        forget(&mut self.watched, now);
         if self.is_listing || (self.watched.is_empty() && !self.is_wanted) {
             return None;
         }
@@ -204,7 +240,7 @@ mod tests {
 
     fn listing(began: i64, words: &[(&str, &str)]) -> Listing {
         let clusters =
-            words.iter().map(|(key, word)| ((*key).to_owned(), Err(Unreadable((*word).to_owned()))));
+            words.iter().map(|(key, word)| ((*key).to_owned(), Err(Unreadable::Failed((*word).to_owned()))));
         Listing { began: at(began), clusters: Ok(clusters.collect()) }
     }
 
@@ -216,7 +252,7 @@ mod tests {
     fn nothing_is_listed_when_nobody_looks() {
         let mut book = Book::new(Duration::ZERO);
         assert_eq!(book.due(at(0)), (vec![], None));
-        book.register(KEY, named("weu"));
+        book.register(KEY, named("weu"), at(0));
         assert_eq!(book.due(at(0)), (vec![], None), "an inventory alone asks for nothing");
         book.watch("s", KEY, named("weu-1"), at(0));
         assert_eq!(book.due(at(0)), (vec!["s".to_owned()], None));
@@ -283,8 +319,8 @@ mod tests {
         let mut book = Book::new(Duration::ZERO);
         let other = "/subscriptions/s/d";
         book.watch("s", KEY, named("upgrade"), at(0));
-        book.register(KEY, named("weu"));
-        book.register(other, named("neu"));
+        book.register(KEY, named("weu"), at(0));
+        book.register(other, named("neu"), at(0));
         let first = book.take("s", listing(0, &[(KEY, "a"), (other, "a")]));
         assert_eq!(first, Changes::default(), "who is new has just looked");
         let second = book.take("s", listing(15, &[(KEY, "b"), (other, "a")]));
@@ -294,5 +330,50 @@ mod tests {
         assert_eq!(book.take("s", failed), Changes::default());
         let third = book.take("s", listing(45, &[(KEY, "b"), (other, "a")]));
         assert_eq!(third.clusters, BTreeSet::from([named("weu"), named("neu")]), "after a gap all look");
+    }
+
+    #[test]
+    fn a_cluster_that_is_no_longer_listed_wakes_those_whom_it_concerns() {
+        let mut book = Book::new(Duration::ZERO);
+        let (hidden, elsewhere) = ("/subscriptions/s/hidden", "/subscriptions/t/d");
+        book.watch("s", KEY, named("upgrade"), at(0));
+        for (key, name) in [(KEY, "weu"), (hidden, "hidden"), (elsewhere, "elsewhere")] {
+            book.register(key, named(name), at(0));
+        }
+        book.take("s", listing(0, &[(KEY, "a")]));
+        let gone = book.take("s", listing(15, &[]));
+        assert_eq!(gone.clusters, BTreeSet::from([named("weu")]));
+        assert_eq!(gone.upgrades, BTreeSet::from([named("upgrade")]));
+        assert_eq!(book.take("s", listing(30, &[])), Changes::default(), "once is enough");
+
+        book.take("s", listing(45, &[(KEY, "a")]));
+        let failed = Listing { began: at(60), clusters: Err("503".to_owned()) };
+        assert_eq!(book.take("s", failed), Changes::default(), "nothing is known");
+        let after_a_gap = book.take("s", listing(75, &[]));
+        assert_eq!(after_a_gap.clusters, BTreeSet::from([named("weu"), named("hidden")]));
+    }
+
+    #[test]
+    fn objects_that_look_no_more_are_forgotten() {
+        let mut book = Book::new(Duration::ZERO);
+        let cluster: Cluster = serde_json::from_value(serde_json::json!({
+            "name": "weu", "location": "westeurope", "version": "1.34.4", "provisioningState": "Succeeded",
+            "power": "Running", "pools": [],
+        }))
+        .unwrap();
+        for (key, name) in [(KEY, "deleted"), (KEY, "weu"), ("/subscriptions/s/d", "deleted-too")] {
+            book.register(key, named(name), at(0));
+            book.keep(key, at(0), cluster.clone());
+        }
+        book.take("s", listing(0, &[(KEY, "a"), ("/subscriptions/s/d", "a")]));
+        book.keep("/subscriptions/s/d", at(0), cluster);
+        book.register(KEY, named("weu"), at(900));
+        book.due(at(1199));
+        assert_eq!(book.registered.values().map(BTreeMap::len).sum::<usize>(), 3);
+        book.due(at(1200));
+        assert_eq!(book.registered.values().map(BTreeMap::len).sum::<usize>(), 1);
+        assert!(book.single.is_empty());
+        let changes = book.take("s", listing(1200, &[(KEY, "b"), ("/subscriptions/s/d", "b")]));
+        assert_eq!(changes.clusters, BTreeSet::from([named("weu")]));
     }
 }
