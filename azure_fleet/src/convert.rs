@@ -182,6 +182,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_nodes_that_is_not_said_is_not_known() {
+        let properties = json!({"kubernetesVersion": "1.34.4", "agentPoolProfiles": [
+            {"name": "a", "orchestratorVersion": "1.34.4", "count": 0},
+            {"name": "b", "orchestratorVersion": "1.34.4", "count": null},
+            {"name": "c", "orchestratorVersion": "1.34.4", "type": "VirtualMachines",
+                "virtualMachineNodesStatus": [{"size": "Standard_D4s_v5", "count": 2}]},
+        ]});
+        let counts: Vec<_> = read(&properties, &Value::Null).pools.iter().map(|pool| pool.count).collect();
+        assert_eq!(counts, [Some(0), None, Some(2)]);
+    }
+
+    #[test]
     fn each_patch_of_a_region_has_the_support_plans_of_its_minor() {
         let answer = json!({"values": [
             {"version": "1.37", "isPreview": true, "patchVersions": {"1.37.0": {"upgrades": null}}},

@@ -250,3 +250,6 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
