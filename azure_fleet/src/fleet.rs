@@ -156,19 +156,17 @@ impl<L: Listing> AzureFleet<L> {
     }
 
     fn unreadable(&self, error: &Error) -> Unreadable {
-        match error {
-            Error::HeldBack(held) => Unreadable::HeldBack(convert::held_back(held, (self.now)())),
-            error => Unreadable::Failed(steady(&describe(error))),
+        if let Error::HeldBack(held) = error {
+            return Unreadable::HeldBack(convert::held_back(held, (self.now)()));
         }
+        Unreadable::Failed(steady(&describe(error)))
     }
 
     fn rejection(&self, error: &Error) -> Rejection {
-        match error {
-            Error::HeldBack(held) => Rejection::HeldBack(convert::held_back(held, (self.now)())),
-            error => {
-                Rejection::Refused { failure: convert::failure(error), retry_after: error.retry_after() }
-            }
+        if let Error::HeldBack(held) = error {
+            return Rejection::HeldBack(convert::held_back(held, (self.now)()));
         }
+        Rejection::Refused { failure: convert::failure(error), retry_after: error.retry_after() }
     }
 }
 

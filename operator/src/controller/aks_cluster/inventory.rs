@@ -50,10 +50,10 @@ impl Look {
     }
 
     fn of_azure(error: &AzureError, now: Timestamp) -> Self {
-        match error {
-            AzureError::HeldBack(held) => Self::HeldBack(held_back(held, now)),
-            error => Self::No("AzureUnreachable", steady(&with_causes(error))),
+        if let AzureError::HeldBack(held) = error {
+            return Self::HeldBack(held_back(held, now));
         }
+        Self::No("AzureUnreachable", steady(&with_causes(error)))
     }
 }
 
