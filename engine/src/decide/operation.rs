@@ -156,8 +156,10 @@ fn goes_on_regardless(operation: &Operation) -> bool {
 /// What forbids sending the step (again) right now.
 fn holds_back(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Option<WaitingOn> {
     let step = current.step.clone();
-    if let Some(waiting) = waits_for_limit(operation, &step, view.request, view.now) {
-        return Some(waiting);
+    // With suspend set it is not sent either when there is room.
+    let held = waits_for_limit(operation, &step, view.request, view.now).filter(|_| !view.request.suspend);
+    if held.is_some() {
+        return held;
     }
     if let Some(failure) = operation.failure.clone() {
         if operation.held {

@@ -91,6 +91,18 @@ fn what_went_wrong_before_is_not_forgotten() {
 }
 
 #[test]
+fn a_suspended_step_waits_for_a_person_and_for_no_limit() {
+    let world = World::at("1.34.2").answers([hold(30)]);
+    let request = control_plane("1.34.4");
+    world.until_reason(&request, "WaitingForAzureLimit");
+    world.until_reason(&Request { suspend: true, ..request.clone() }, "Suspended");
+    assert!(world.state().sent.is_empty());
+    assert_eq!(world.advance(&request).unwrap().waiting.unwrap().reason(), "WaitingForAzureLimit");
+    world.finish(&request);
+    assert_eq!(world.state().sent.len(), 1);
+}
+
+#[test]
 fn what_is_not_read_says_for_which_limit_it_waits() {
     let world = World::at("1.34.2");
     let request = control_plane("1.34.4");
