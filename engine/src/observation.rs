@@ -14,14 +14,33 @@ pub type Reading<T> = Result<T, Unreadable>;
 
 /// Something could not be read. Never a pass, never a failure: nothing is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(pub String);
+pub enum Unreadable {
+    /// It was not needed for this decision.
+    #[error("not read")]
+    NotAsked,
+    /// Why it could not.
+    #[error("{0}")]
+    Failed(String),
+    /// Nobody was asked.
+    #[error("{0}")]
+    HeldBack(HeldBack),
+}
+
+/// Azure was not called, because our share of one of its limits is used up. Neither an answer nor the lack
+/// of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct HeldBack {
+    /// Which limit, in a sentence without numbers: the same each time.
+    pub why: String,
+    /// When the call may probably be made.
+    pub until: Timestamp,
+}
 
 impl Unreadable {
-    /// It was not needed for this decision.
-    #[must_use]
-    pub fn not_asked() -> Self {
-        Self("not read".to_owned())
+    /// It could not be read, and why.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::Failed(why.into())
     }
 }
 
@@ -47,11 +66,11 @@ pub struct Observation {
 impl Default for Observation {
     fn default() -> Self {
         Self {
-            cluster: Err(Unreadable::not_asked()),
-            offers: Err(Unreadable::not_asked()),
-            server: Err(Unreadable::not_asked()),
-            nodes: Err(Unreadable::not_asked()),
-            workloads: Err(Unreadable::not_asked()),
+            cluster: Err(Unreadable::NotAsked),
+            offers: Err(Unreadable::NotAsked),
+            server: Err(Unreadable::NotAsked),
+            nodes: Err(Unreadable::NotAsked),
+            workloads: Err(Unreadable::NotAsked),
             budgets_allow: None,
             operation: None,
         }

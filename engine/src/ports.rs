@@ -10,7 +10,7 @@ use crate::{
     cluster::Cluster,
     failure::{Blocker, Failure},
     ledger::Ledger,
-    observation::{Node, OperationReport, Reading, ServerVersion, Workload},
+    observation::{HeldBack, Node, OperationReport, Reading, ServerVersion, Workload},
     offers::{Offers, OffersNeeded},
     step::Step,
     waiting::WaitingOn,
@@ -50,13 +50,18 @@ pub enum Glance {
     Unavailable,
 }
 
-/// Azure did not accept a step, or its answer was lost.
+/// A step was not accepted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rejection {
-    /// What it said.
-    pub failure: Failure,
-    /// When it may be asked again.
-    pub retry_after: Option<Duration>,
+pub enum Rejection {
+    /// Azure refused it, or its answer was lost.
+    Refused {
+        /// What it said.
+        failure: Failure,
+        /// When it may be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// It was not sent.
+    HeldBack(HeldBack),
 }
 
 /// The Kubernetes API of the cluster that is upgraded. Reads only.

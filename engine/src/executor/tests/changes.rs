@@ -131,7 +131,7 @@ fn a_pool_that_scales_while_its_nodes_are_verified_is_verified_afterwards() {
     {
         let mut state = world.state();
         state.pool("linux1").provisioning_state = ProvisioningState::Succeeded;
-        state.pool("linux1").count = 4;
+        state.pool("linux1").count = Some(4);
         let mut node = state.nodes["linux1"][0].clone();
         node.name = "aks-linux1-3".to_owned();
         state.nodes.get_mut("linux1").unwrap().push(node);
