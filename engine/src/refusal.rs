@@ -164,6 +164,14 @@ pub enum Refusal {
         /// The version that it shows.
         version: KubernetesVersion,
     },
+    /// Azure does not say how many nodes a pool has.
+    #[error(
+        "Azure does not say how many nodes pool {pool} has, so that nobody could tell when all of them are done: leave it out with spec.nodePools.exclude"
+    )]
+    CountUnknown {
+        /// The pool.
+        pool: String,
+    },
     /// The cluster's last operation failed before we came.
     #[error("the cluster is in state {0}: repair it first (az aks update without options does)")]
     ClusterNotReady(ProvisioningState),
@@ -206,6 +214,7 @@ impl Refusal {
             Self::AutoUpgrade { .. } => "AutoUpgrade",
             Self::PoolAborted { .. } => "PoolAborted",
             Self::PoolNotReady { .. } => "PoolNotReady",
+            Self::CountUnknown { .. } => "CountUnknown",
             Self::ClusterNotReady(_) => "ClusterNotReady",
         }
     }
@@ -219,7 +228,8 @@ impl Refusal {
             | Self::Pinned { pool, .. }
             | Self::AvailabilitySet { pool }
             | Self::PoolAborted { pool, .. }
-            | Self::PoolNotReady { pool, .. } => Some(pool),
+            | Self::PoolNotReady { pool, .. }
+            | Self::CountUnknown { pool } => Some(pool),
             Self::Downgrade { .. }
             | Self::NotOffered { .. }
             | Self::LongTermOnly { .. }
@@ -254,6 +264,7 @@ impl Refusal {
             | Self::AutoUpgrade { .. }
             | Self::PoolAborted { .. }
             | Self::PoolNotReady { .. }
+            | Self::CountUnknown { .. }
             | Self::ClusterNotReady(_) => false,
         }
     }

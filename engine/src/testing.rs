@@ -60,7 +60,7 @@ pub(crate) fn pool(name: &str, os_type: &str, mode: &str, at: &str, image: &str)
         snapshot: None,
         version: version(at),
         node_image: image.to_owned(),
-        count: 3,
+        count: Some(3),
         provisioning_state: ProvisioningState::Succeeded,
         power: Power::Running,
     }

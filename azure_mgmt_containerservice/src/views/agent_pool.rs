@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{boolean, error, integer, objects, text, text_or_number};
+use super::{boolean, error, integer, text, text_or_number};
 use crate::{ApiError, View};
 
 /// A node pool: what is read of it.
@@ -25,7 +25,8 @@ pub struct AgentPool {
     pub current_orchestrator_version: Option<String>,
     /// The node image; stays the old one until an upgrade is done.
     pub node_image_version: Option<String>,
-    /// How many nodes the pool should have. A pool of single machines has its sum over all sizes.
+    /// How many nodes the pool should have. Pools of the type `VirtualMachines` have no number of their own:
+    /// theirs is the sum over their sizes, as asked for, or else as it is.
     pub count: Option<i64>,
     /// The size of its virtual machines.
     pub vm_size: Option<String>,
@@ -76,7 +77,7 @@ impl AgentPool {
             orchestrator_version: text(profile, "/orchestratorVersion"),
             current_orchestrator_version: text(profile, "/currentOrchestratorVersion"),
             node_image_version: text(profile, "/nodeImageVersion"),
-            count: single_machines(profile).or_else(|| integer(profile, "/count")),
+            count: integer(profile, "/count").or_else(|| count_of_machines(profile)),
             vm_size: text(profile, "/vmSize"),
             provisioning_state: text(profile, "/provisioningState"),
             power_state: text(profile, "/powerState/code"),
@@ -103,16 +104,13 @@ impl AgentPool {
     }
 }
 
-/// The nodes of a pool of type `VirtualMachines`: as they are, or else as they were asked for. Each entry
-/// is of one size. Source: `AgentPools_Get`, `virtualMachineNodesStatus` and `virtualMachinesProfile`.
-fn single_machines(profile: &Value) -> Option<i64> {
-    let is_of_machines = text(profile, "/type").is_some_and(|t| t.eq_ignore_ascii_case("VirtualMachines"));
-    let sum = |pointer: &str| {
-        let counts = objects(profile, pointer).filter_map(|entry| integer(entry, "/count"));
-        counts.reduce(i64::saturating_add)
+/// The nodes of a pool of the type `VirtualMachines`, as asked for; where the autoscaler decides, as they are.
+fn count_of_machines(profile: &Value) -> Option<i64> {
+    let sum = |path: &str| {
+        let sizes = profile.pointer(path)?.as_array().filter(|sizes| !sizes.is_empty())?;
+        sizes.iter().map(|size| integer(size, "/count")).try_fold(0_i64, |sum, count| sum.checked_add(count?))
     };
-    let sizes = || sum("/virtualMachineNodesStatus").or_else(|| sum("/virtualMachinesProfile/scale/manual"));
-    is_of_machines.then(sizes).flatten()
+    sum("/virtualMachinesProfile/scale/manual").or_else(|| sum("/virtualMachineNodesStatus"))
 }
 
 impl View for AgentPool {

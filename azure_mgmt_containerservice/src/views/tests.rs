@@ -56,22 +56,6 @@ fn expected_pool() -> AgentPool {
 }
 
 #[test]
-fn a_pool_of_single_machines_has_nodes_of_several_sizes() {
-    let count = |profile: Value| AgentPool::inline(&profile).count;
-    let machines = |status: Value, count: Value| {
-        let manual =
-            json!([{"size": "Standard_D4s_v5", "count": 3}, {"size": "Standard_D8s_v5", "count": 1}]);
-        json!({"type": "VirtualMachines", "count": count, "virtualMachineNodesStatus": status,
-            "virtualMachinesProfile": {"scale": {"manual": manual}}})
-    };
-    let status = json!([{"size": "Standard_D4s_v5", "count": 2}, {"size": "Standard_D8s_v5", "count": 5}]);
-    assert_eq!(count(machines(status, Value::Null)), Some(7), "as they are");
-    assert_eq!(count(machines(Value::Null, json!(0))), Some(4), "as they were asked for");
-    assert_eq!(count(json!({"type": "VirtualMachines", "count": 6})), Some(6));
-    assert_eq!(count(json!({"type": "VirtualMachineScaleSets", "count": 6})), Some(6));
-}
-
-#[test]
 fn a_cluster_shows_its_fields_and_its_pools() {
     let cluster = ManagedCluster::read(&json!({
         "id": "/id", "name": "c", "location": "westeurope", "tags": {"team": "shop", "odd": 1},
@@ -131,6 +115,28 @@ fn what_is_missing_null_or_odd_is_not_known() {
         assert_eq!(Machine::read(&document), Machine::default());
         assert_eq!(Lock { id: None, ..Lock::read(&document) }, Lock::default());
     }
+}
+
+#[test]
+fn the_nodes_of_a_pool_of_virtual_machines_are_those_of_its_sizes() {
+    let sizes =
+        |counts: &[Value]| counts.iter().map(|count| json!({"size": "s", "count": count})).collect::<Value>();
+    let pool = |manual: &Value, status: &Value| {
+        let profile = json!({"scale": {"manual": manual, "autoscale": null}});
+        let properties = json!({"type": "VirtualMachines", "count": null, "virtualMachinesProfile": profile,
+            "virtualMachineNodesStatus": status});
+        AgentPool::read(&json!({ "properties": properties })).count
+    };
+    let (asked, is) = (sizes(&[json!(2), json!(1)]), sizes(&[json!(2), json!(2)]));
+    assert_eq!(pool(&asked, &is), Some(3), "a surge node is there, and not asked for");
+    assert_eq!(pool(&json!(null), &is), Some(4), "the autoscaler decides");
+    assert_eq!(pool(&json!([]), &json!([])), None);
+    assert_eq!(pool(&sizes(&[json!(2), json!(null)]), &json!(null)), None, "one of the sizes is not known");
+    assert_eq!(pool(&sizes(&[json!(i64::MAX), json!(1)]), &json!(null)), None);
+    assert_eq!(
+        AgentPool::read(&json!({"properties": {"count": 5, "virtualMachineNodesStatus": is}})).count,
+        Some(5)
+    );
 }
 
 #[test]

@@ -251,18 +251,32 @@ impl<'a> Draft<'a> {
             return;
         }
         let why = if *broken { format!("{why}; repairs its failed operation") } else { why.to_owned() };
-        let step = pool_step(pool, at, to);
-        self.plan.steps.push(PlannedStep { step, why, nodes: pool.count });
+        let (pool, step) = (*pool, pool_step(pool, at, to));
         *at = to.clone();
         *broken = false;
+        self.push(pool, step, why);
     }
 
     /// Sends the version that the pool shows again, which finishes what its failed operation began.
     fn repair(&mut self, index: usize, why: &str) {
         let Moving { pool, at, broken } = &mut self.moving[index];
-        let step = pool_step(pool, at, at);
-        self.plan.steps.push(PlannedStep { step, why: why.to_owned(), nodes: pool.count });
+        let (pool, step) = (*pool, pool_step(pool, at, at));
         *broken = false;
+        self.push(pool, step, why.to_owned());
+    }
+
+    /// A pool of which the number of nodes is not known gets no step: whether one is done is told by
+    /// counting.
+    fn push(&mut self, pool: &NodePool, step: Step, why: String) {
+        match pool.count {
+            Some(nodes) => self.plan.steps.push(PlannedStep { step, why, nodes }),
+            None => {
+                let refusal = Refusal::CountUnknown { pool: pool.name.clone() };
+                if !self.refusals.contains(&refusal) {
+                    self.refusals.push(refusal);
+                }
+            }
+        }
     }
 
     fn has_repaired(&self, pool: &NodePool) -> bool {
@@ -282,7 +296,7 @@ impl<'a> Draft<'a> {
                     to: newest.to_owned(),
                 };
                 let why = "Azure offers a newer image".to_owned();
-                self.plan.steps.push(PlannedStep { step, why, nodes: pool.count });
+                self.push(pool, step, why);
             }
             Err(why) => self.plan.left_alone.push(LeftAlone { pool: Some(pool.name.clone()), why }),
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    cluster::{PoolType, Power},
+    cluster::{PoolType, Power, ProvisioningState},
     offers::{OfferedVersion, SupportPlans},
     policy::PoolMatch,
     target::{NodeImagePolicy, Scope},

@@ -16,9 +16,10 @@ use super::{
 use crate::{
     offers::{OfferedVersion, RegionVersion},
     policy::{OrderRule, PoolMatch},
+    step::StepKind,
     target::{NodeImagePolicy, Scope},
     testing::{cluster, pool},
-    version::Minor,
+    version::{KubernetesVersion, Minor},
 };
 
 /// Layouts are over five minors from here; goals go two minors further.

@@ -12,14 +12,15 @@ use super::{
     *,
 };
 use crate::{
-    cluster::{PoolType, Power},
+    cluster::{NodePool, PoolType, Power, ProvisioningState},
     decide::{Request, offers_needed},
     ledger::Ledger,
     offers::{OfferedVersion, RegionVersion, SupportPlans},
     policy::{OrderRule, PoolMatch},
+    step::StepKind,
     target::{KubernetesRequest, NodeImagePolicy, Scope},
     testing,
-    version::{Minor, VersionRequest},
+    version::{KubernetesVersion, Minor, VersionRequest},
 };
 
 const MINORS: std::ops::RangeInclusive<u64> = 31..=37;
@@ -102,17 +103,18 @@ fn pool(control_plane: KubernetesVersion) -> impl Strategy<Value = NodePool> {
         ProvisioningState::Canceled,
     ]);
     let rarely = || prop::bool::weighted(0.1);
-    let flags = (rarely(), rarely(), rarely(), any::<bool>());
+    let flags = (rarely(), rarely(), rarely(), any::<bool>(), rarely());
     (0..=3_u64, 0..4_u64, os_sku, state, flags).prop_map(move |(behind, patch, os_sku, state, flags)| {
         let minor = control_plane.minor().minor.saturating_sub(behind).max(*MINORS.start());
         let own = version(minor, patch).min(control_plane.clone());
-        let (stopped, machines, pinned, old) = flags;
+        let (stopped, machines, pinned, old, uncounted) = flags;
         NodePool {
             os_sku: os_sku.to_owned(),
             os_type: if os_sku.starts_with("Windows") { "Windows" } else { "Linux" }.to_owned(),
             pool_type: PoolType::VirtualMachines,
             snapshot: pinned.then(|| "golden".to_owned()),
             provisioning_state: state,
+            count: (!uncounted).then_some(3),
             power: if stopped { Power::Stopped } else { Power::Running },
             mode: if machines { "Machines" } else { "User" }.to_owned(),
             ..testing::pool("", "Linux", "User", &own.to_string(), if old { "old" } else { "new" })
@@ -187,6 +189,7 @@ fn undisturbed(mut case: Case) -> Case {
         pool.power = Power::Running;
         pool.mode = "User".to_owned();
         pool.snapshot = None;
+        pool.count = Some(3);
     }
     case.cluster.auto_upgrade_channel = None;
     case.policy.exclude.clear();

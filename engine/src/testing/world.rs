@@ -15,9 +15,9 @@ use jiff::Timestamp;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster, offers, version};
 use crate::{
-    Blocker, Clock, Cluster, Failure, Fleet, Glance, Journal, Ledger, Minor, Node, Offers, OffersNeeded,
-    OperationReport, Progress, ProvisioningState, Reading, Rejection, Request, Step, StepKind, Unreadable,
-    WaitingOn, Workload, Workloads, advance, allowed_skew,
+    Blocker, Clock, Cluster, Failure, Fleet, Glance, HeldBack, Journal, KubernetesVersion, Ledger, Node,
+    Offers, OffersNeeded, OperationReport, Progress, ProvisioningState, Reading, Rejection, Request,
+    ServerVersion, Step, StepKind, Unreadable, WaitingOn, Workload, Workloads, advance, allowed_skew,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -34,6 +34,8 @@ pub(crate) enum Answer {
     LostBefore,
     /// Refuses it.
     Refuse(Failure, Option<Duration>),
+    /// It is not sent: our share of a limit is used up for so long.
+    HoldBack(Duration),
     /// Accepts it; it fails later.
     FailLater(Failure),
     /// Accepts it; somebody else's operation takes its place and ends well.
@@ -65,7 +67,7 @@ pub(crate) struct State {
     pub(crate) may_act: bool,
     pub(crate) cluster: Cluster,
     pub(crate) images: BTreeMap<String, String>,
-    pub(crate) server: Minor,
+    pub(crate) server: KubernetesVersion,
     pub(crate) nodes: BTreeMap<String, Vec<Node>>,
     /// How long the nodes lag behind Azure's word.
     pub(crate) lag: Duration,
@@ -122,7 +124,7 @@ pub(crate) fn workload(name: &str, problem: Option<&str>) -> Workload {
 
 fn nodes_of(cluster: &Cluster, pool: &str) -> Vec<Node> {
     let pool = cluster.pool(pool).unwrap();
-    (0..pool.count)
+    (0..pool.count.unwrap())
         .map(|number| Node {
             name: format!("aks-{}-{number}", pool.name),
             kubelet: Some(pool.version.clone()),
@@ -148,7 +150,7 @@ impl World {
             takes: OPERATION,
             may_act: true,
             images: cluster.pools.iter().map(|pool| (pool.name.clone(), image(&pool.os_type))).collect(),
-            server: cluster.version.minor(),
+            server: cluster.version.clone(),
             nodes: nodes.collect(),
             lag: Duration::ZERO,
             workloads: Ok(vec![workload("checkout", None)]),
@@ -310,7 +312,7 @@ impl State {
                 self.lagging.push((ends + self.lag, step.clone()));
                 (ProvisioningState::Succeeded, None)
             }
-            Answer::LostBefore | Answer::Refuse(..) => unreachable!("never ran"),
+            Answer::LostBefore | Answer::Refuse(..) | Answer::HoldBack(_) => unreachable!("never ran"),
         };
         self.failures.insert(address, failure);
         self.set_provisioning(&step, state);
@@ -319,7 +321,7 @@ impl State {
     /// What the nodes, or the API server, show from now on.
     fn show(&mut self, step: &Step) {
         match &step.pool {
-            None => self.server = version(&step.to).minor(),
+            None => self.server = version(&step.to),
             Some(name) => {
                 let nodes = nodes_of(&self.cluster, name);
                 self.nodes.insert(name.clone(), nodes);
@@ -358,11 +360,19 @@ impl State {
     fn submit(&mut self, step: &Step) -> Result<Option<String>, Rejection> {
         self.check_submission(step);
         self.sent.push(step.id());
-        let lost = || Failure::new(None, None, None, "connection reset");
+        let lost = || Rejection::Refused {
+            failure: Failure::new(None, None, None, "connection reset"),
+            retry_after: None,
+        };
         let answer = self.answers.pop_front().unwrap_or(Answer::Accept);
         match answer {
-            Answer::LostBefore => return Err(Rejection { failure: lost(), retry_after: None }),
-            Answer::Refuse(failure, retry_after) => return Err(Rejection { failure, retry_after }),
+            Answer::LostBefore => return Err(lost()),
+            Answer::HoldBack(pause) => {
+                self.sent.pop();
+                let why = "the share of Azure's limit of the test is used up".to_owned();
+                return Err(Rejection::HeldBack(HeldBack { why, until: self.now + pause }));
+            }
+            Answer::Refuse(failure, retry_after) => return Err(Rejection::Refused { failure, retry_after }),
             Answer::Accept
             | Answer::LostAfterEffect
             | Answer::FailLater(_)
@@ -381,7 +391,7 @@ impl State {
         let running =
             Running { step: step.clone(), ends: self.now + self.takes, answer, address: address.clone() };
         self.running = Some(running);
-        if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
+        if is_lost { Err(lost()) } else { Ok(Some(address)) }
     }
 
     /// The invariants that hold whenever anything is sent.
@@ -430,7 +440,8 @@ impl Fleet for World {
             let Some(name) = step.pool.as_ref().filter(|_| step.kind == StepKind::NodePoolVersion) else {
                 return Ok(live);
             };
-            let pool = live.pool(name).cloned().ok_or_else(|| Unreadable(format!("no pool {name}")))?;
+            let pool =
+                live.pool(name).cloned().ok_or_else(|| Unreadable::Failed(format!("no pool {name}")))?;
             let mut known = known.clone();
             known.pools.retain(|other| other.name != pool.name);
             known.pools.push(pool);
@@ -458,15 +469,19 @@ impl Fleet for World {
     async fn operation(&self, address: &str) -> Reading<OperationReport> {
         self.port("operation", |state| match state.failures.get(address) {
             Some(failure) => Ok(OperationReport { running: false, failure: failure.clone() }),
-            None => Err(Unreadable("the operation still runs".to_owned())),
+            None => Err(Unreadable::failed("the operation still runs")),
         })
         .await
     }
 }
 
 impl Workloads for World {
-    async fn server(&self) -> Reading<Minor> {
-        self.port("server", |state| Ok(state.server)).await
+    async fn server(&self) -> Reading<ServerVersion> {
+        let shown = |state: &mut State| ServerVersion {
+            minor: state.server.minor(),
+            build: Some(state.server.clone()),
+        };
+        self.port("server", |state| Ok(shown(state))).await
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {

@@ -212,7 +212,7 @@ impl NodesAnswer {
         let pools = cluster.pools.iter().filter(|pool| has_steps(&pool.name));
         let sum = |counts: &mut dyn Iterator<Item = i32>| counts.fold(0, i32::saturating_add);
         Self {
-            affected: sum(&mut pools.map(|pool| pool.count)),
+            affected: sum(&mut pools.filter_map(|pool| pool.count)),
             replacements: sum(&mut steps.iter().map(|step| step.nodes)),
         }
     }
