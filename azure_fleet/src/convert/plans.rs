@@ -184,6 +184,8 @@ fn snapshots_pin_their_pools() {
 #[test]
 fn pools_of_machines_and_availability_sets() {
     assert_eq!(full(apps("type", json!("VirtualMachines"))), USUAL);
+    let uncounted = full(apps("count", Value::Null));
+    assert_eq!(uncounted, without_apps(&["apps refused: CountUnknown"]));
     let set = full(apps("type", json!("AvailabilitySet")));
     assert_eq!(set.last().unwrap(), "apps refused: AvailabilitySet");
 }
@@ -207,7 +209,7 @@ fn automatic_clusters_and_channels() {
     let images = told(Scope::NodeImage, None, of_cluster("autoUpgradeProfile", channel));
     assert_eq!(images[..2], ["image-apps", "image-system"]);
     assert!(
-        images[2].contains("auto-upgrade channel") && images[3].contains("node OS channel"),
+        images[2].contains("node OS channel") && images[3].contains("auto-upgrade channel"),
         "{images:?}"
     );
 }
