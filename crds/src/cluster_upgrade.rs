@@ -44,9 +44,11 @@ pub struct ClusterUpgradeSpec {
     /// The cluster.
     pub cluster_ref: ClusterReference,
     /// What is wanted.
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub target: TargetSpec,
     /// How it is done.
     #[serde(default)]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub policy: UpgradePolicy,
     /// Finish the step in flight, start nothing new.
     #[serde(default)]
@@ -92,6 +94,7 @@ pub struct ClusterUpgradeStatus {
     pub observed_generation: Option<i64>,
     /// How it stands, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub summary: Option<Summary>,
     /// Everything that is needed to go on after a crash.
     #[serde(flatten)]

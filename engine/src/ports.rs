@@ -34,10 +34,11 @@ pub trait Fleet: Sync {
         cluster: &Cluster,
         needed: &OffersNeeded,
     ) -> impl Future<Output = Reading<Offers>> + Send;
-    /// Sends a step. `Ok` carries the operation's address, when Azure gave one.
+    /// Sends a step. `Ok` carries Azure's name of the operation, `LOCATION/ID`, when it gave one. It is
+    /// recorded, so it must not let anybody do anything.
     fn submit(&self, step: &Step) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
-    /// What became of an operation.
-    fn operation(&self, address: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
+    /// What became of an operation, by that name.
+    fn operation(&self, name: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
 }
 
 /// What a shared listing says of one cluster.
