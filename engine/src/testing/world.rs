@@ -20,8 +20,8 @@ use ports::Store;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster};
 use crate::{
-    Cluster, Failure, Ledger, Minor, Node, OffersNeeded, Progress, Reading, Request, Step, Unreadable,
-    WaitingOn, Workload, advance,
+    Cluster, Failure, KubernetesVersion, Ledger, Node, OffersNeeded, Progress, Reading, Request, Step,
+    Unreadable, WaitingOn, Workload, advance,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     LostBefore,
     /// Refuses it.
     Refuse(Failure, Option<Duration>),
+    /// It is not sent: our share of a limit is used up for so long.
+    HoldBack(Duration),
     /// Accepts it; it fails later.
     FailLater(Failure),
     /// Accepts it; somebody else's operation takes its place and ends well.
@@ -69,7 +71,7 @@ pub(crate) struct State {
     pub(crate) may_act: bool,
     pub(crate) cluster: Cluster,
     pub(crate) images: BTreeMap<String, String>,
-    pub(crate) server: Minor,
+    pub(crate) server: KubernetesVersion,
     pub(crate) nodes: BTreeMap<String, Vec<Node>>,
     /// How long the nodes lag behind Azure's word.
     pub(crate) lag: Duration,
@@ -126,7 +128,7 @@ pub(crate) fn workload(name: &str, problem: Option<&str>) -> Workload {
 
 fn nodes_of(cluster: &Cluster, pool: &str) -> Vec<Node> {
     let pool = cluster.pool(pool).unwrap();
-    (0..pool.count)
+    (0..pool.count.unwrap())
         .map(|number| Node {
             name: format!("aks-{}-{number}", pool.name),
             kubelet: Some(pool.version.clone()),
@@ -152,7 +154,7 @@ impl World {
             takes: OPERATION,
             may_act: true,
             images: cluster.pools.iter().map(|pool| (pool.name.clone(), image(&pool.os_type))).collect(),
-            server: cluster.version.minor(),
+            server: cluster.version.clone(),
             nodes: nodes.collect(),
             lag: Duration::ZERO,
             workloads: Ok(vec![workload("checkout", None)]),

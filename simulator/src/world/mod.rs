@@ -25,6 +25,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod truth;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};

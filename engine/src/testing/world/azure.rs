@@ -2,8 +2,10 @@
 //! what must hold whenever it is sent one.
 
 use super::{Answer, Running, State, nodes_of};
-use crate::testing::version;
-use crate::{Cluster, Failure, ProvisioningState, Reading, Rejection, Step, StepKind, allowed_skew};
+use crate::{
+    Cluster, Failure, HeldBack, ProvisioningState, Reading, Rejection, Step, StepKind, allowed_skew,
+    testing::version,
+};
 
 impl State {
     pub(super) fn go_on(&mut self) {
@@ -38,7 +40,7 @@ impl State {
                 self.lagging.push((ends + self.lag, step.clone()));
                 (ProvisioningState::Succeeded, None)
             }
-            Answer::LostBefore | Answer::Refuse(..) => unreachable!("never ran"),
+            Answer::LostBefore | Answer::Refuse(..) | Answer::HoldBack(_) => unreachable!("never ran"),
         };
         self.failures.insert(address, failure);
         self.set_provisioning(&step, state);
@@ -47,7 +49,7 @@ impl State {
     /// What the nodes, or the API server, show from now on.
     fn show(&mut self, step: &Step) {
         match &step.pool {
-            None => self.server = version(&step.to).minor(),
+            None => self.server = version(&step.to),
             Some(name) => {
                 let nodes = nodes_of(&self.cluster, name);
                 self.nodes.insert(name.clone(), nodes);
@@ -86,11 +88,19 @@ impl State {
     pub(super) fn submit(&mut self, step: &Step) -> Result<Option<String>, Rejection> {
         self.check_submission(step);
         self.sent.push(step.id());
-        let lost = || Failure::new(None, None, None, "connection reset");
+        let lost = || Rejection::Refused {
+            failure: Failure::new(None, None, None, "connection reset"),
+            retry_after: None,
+        };
         let answer = self.answers.pop_front().unwrap_or(Answer::Accept);
         match answer {
-            Answer::LostBefore => return Err(Rejection { failure: lost(), retry_after: None }),
-            Answer::Refuse(failure, retry_after) => return Err(Rejection { failure, retry_after }),
+            Answer::LostBefore => return Err(lost()),
+            Answer::HoldBack(pause) => {
+                self.sent.pop();
+                let why = "the share of Azure's limit of the test is used up".to_owned();
+                return Err(Rejection::HeldBack(HeldBack { why, until: self.now + pause }));
+            }
+            Answer::Refuse(failure, retry_after) => return Err(Rejection::Refused { failure, retry_after }),
             Answer::Accept
             | Answer::LostAfterEffect
             | Answer::FailLater(_)
@@ -109,7 +119,7 @@ impl State {
         let running =
             Running { step: step.clone(), ends: self.now + self.takes, answer, address: address.clone() };
         self.running = Some(running);
-        if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
+        if is_lost { Err(lost()) } else { Ok(Some(address)) }
     }
 
     /// The invariants that hold whenever anything is sent.

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::{State, World};
-use crate::testing::offers;
 use crate::{
-    Blocker, Clock, Cluster, Fleet, Glance, Journal, Ledger, Minor, Node, Offers, OffersNeeded,
-    OperationReport, Reading, Rejection, Step, StepKind, Unreadable, WaitingOn, Workload, Workloads,
+    Blocker, Clock, Cluster, Fleet, Glance, Journal, Ledger, Node, Offers, OffersNeeded, OperationReport,
+    Reading, Rejection, ServerVersion, Step, StepKind, Unreadable, WaitingOn, Workload, Workloads,
+    testing::offers,
 };
 
 impl Fleet for World {
@@ -30,7 +30,8 @@ impl Fleet for World {
             let Some(name) = step.pool.as_ref().filter(|_| step.kind == StepKind::NodePoolVersion) else {
                 return Ok(live);
             };
-            let pool = live.pool(name).cloned().ok_or_else(|| Unreadable(format!("no pool {name}")))?;
+            let pool =
+                live.pool(name).cloned().ok_or_else(|| Unreadable::Failed(format!("no pool {name}")))?;
             let mut known = known.clone();
             known.pools.retain(|other| other.name != pool.name);
             known.pools.push(pool);
@@ -58,15 +59,19 @@ impl Fleet for World {
     async fn operation(&self, address: &str) -> Reading<OperationReport> {
         self.port("operation", |state| match state.failures.get(address) {
             Some(failure) => Ok(OperationReport { running: false, failure: failure.clone() }),
-            None => Err(Unreadable("the operation still runs".to_owned())),
+            None => Err(Unreadable::failed("the operation still runs")),
         })
         .await
     }
 }
 
 impl Workloads for World {
-    async fn server(&self) -> Reading<Minor> {
-        self.port("server", |state| Ok(state.server)).await
+    async fn server(&self) -> Reading<ServerVersion> {
+        let shown = |state: &mut State| ServerVersion {
+            minor: state.server.minor(),
+            build: Some(state.server.clone()),
+        };
+        self.port("server", |state| Ok(shown(state))).await
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {

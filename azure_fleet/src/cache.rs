@@ -12,15 +12,15 @@ const PROFILE_TTL: Duration = Duration::from_secs(1800);
 
 /// What Azure offers, as last read.
 #[derive(Debug)]
-pub(crate) struct OfferCache {
+pub struct OfferCache {
     /// Versions of a region, by subscription and location.
-    pub(super) regions: Cache<Vec<RegionVersion>>,
+    pub(crate) regions: Cache<Vec<RegionVersion>>,
     /// Upgrades of a control plane, by cluster and its version.
-    pub(super) control_planes: Cache<Vec<OfferedVersion>>,
+    pub(crate) control_planes: Cache<Vec<OfferedVersion>>,
     /// The newest image, by subscription, location, OS SKU, family and Kubernetes version.
-    pub(super) images: Cache<String>,
+    pub(crate) images: Cache<String>,
     /// The newest image of one pool, by cluster, pool, version and image.
-    pub(super) pool_images: Cache<Option<String>>,
+    pub(crate) pool_images: Cache<Option<String>>,
 }
 
 impl Default for OfferCache {
@@ -36,7 +36,7 @@ impl Default for OfferCache {
 
 /// Values that are good for some time. Keys name everything that the value depends on.
 #[derive(Debug)]
-pub(super) struct Cache<V> {
+pub(crate) struct Cache<V> {
     ttl: Duration,
     entries: Mutex<BTreeMap<String, (Timestamp, V)>>,
 }
@@ -47,13 +47,13 @@ impl<V: Clone> Cache<V> {
     }
 
     /// The value, unless it is too old.
-    pub(super) fn get(&self, key: &str, now: Timestamp) -> Option<V> {
+    pub(crate) fn get(&self, key: &str, now: Timestamp) -> Option<V> {
         let entries = self.entries.lock().ok()?;
         entries.get(key).filter(|(read, _)| now < *read + self.ttl).map(|(_, value)| value.clone())
     }
 
     /// Keeps a value, and drops those that are too old.
-    pub(super) fn put(&self, key: String, now: Timestamp, value: V) {
+    pub(crate) fn put(&self, key: String, now: Timestamp, value: V) {
         if let Ok(mut entries) = self.entries.lock() {
             entries.retain(|_, (read, _)| now < *read + self.ttl);
             entries.insert(key, (now, value));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use azure_mgmt_containerservice::{
@@ -14,24 +14,20 @@ use engine::{
 };
 use jiff::Timestamp;
 
-use super::{ObjectName, OfferCache, Sweeper, convert, steady};
-use crate::clock::WallClock;
+use crate::{Listing, OfferCache, convert, steady};
+
+/// Tells the present, in whole seconds.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// One cluster in Azure.
-pub(crate) struct AzureFleet {
+pub struct AzureFleet<L> {
     client: Client,
     id: ClusterId,
     offers: Arc<OfferCache>,
-    clock: WallClock,
-    watch: Option<Watch>,
-    /// The document of what the next step changes, as read right before it is sent.
-    held: Mutex<Option<Held>>,
-}
-
-/// The shared listing, and on whose behalf it is looked at.
-pub(crate) struct Watch {
-    pub(crate) sweeper: Sweeper,
-    pub(crate) upgrade: ObjectName,
+    now: Now,
+    listing: L,
+    /// A step, and the document of what it changes, as read right before it is sent.
+    held: Mutex<Option<(Step, Held)>>,
 }
 
 /// A document to be written back with one thing changed.
@@ -40,25 +36,18 @@ enum Held {
     Pool(String, Document<AgentPool>),
 }
 
-impl AzureFleet {
-    /// The cluster of that id. Without a `watch` every look at it is a read.
+impl<L: Listing> AzureFleet<L> {
+    /// The cluster of that id, glanced at in `listing`.
     #[must_use]
-    pub(crate) fn new(
-        client: Client,
-        id: ClusterId,
-        offers: Arc<OfferCache>,
-        clock: WallClock,
-        watch: Option<Watch>,
-    ) -> Self {
-        Self { client, id, offers, clock, watch, held: Mutex::default() }
+    pub fn new(client: Client, id: ClusterId, offers: Arc<OfferCache>, now: Now, listing: L) -> Self {
+        Self { client, id, offers, now, listing, held: Mutex::default() }
     }
 
     /// What Azure offers, as far as it is needed; what is known already is not asked for again.
-    pub(crate) async fn read_offers(
-        &self,
-        cluster: &Cluster,
-        needed: &OffersNeeded,
-    ) -> Result<Offers, Error> {
+    ///
+    /// # Errors
+    /// The client's, when something is not known and cannot be read.
+    pub async fn read_offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Result<Offers, Error> {
         let control_plane =
             if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
         let region = self.region(&cluster.location).await?;
@@ -73,7 +62,7 @@ impl AzureFleet {
     }
 
     async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Error> {
-        let (key, now) = (format!("{}/{location}", self.id.subscription().to_lowercase()), self.clock.now());
+        let (key, now) = (format!("{}/{location}", self.id.subscription().to_lowercase()), (self.now)());
         if let Some(versions) = self.offers.regions.get(&key, now) {
             return Ok(versions);
         }
@@ -84,7 +73,7 @@ impl AzureFleet {
     }
 
     async fn control_plane(&self, cluster: &Cluster) -> Result<Vec<OfferedVersion>, Error> {
-        let (key, now) = (format!("{}@{}", self.key(), cluster.version), self.clock.now());
+        let (key, now) = (format!("{}@{}", self.key(), cluster.version), (self.now)());
         if let Some(offered) = self.offers.control_planes.get(&key, now) {
             return Ok(offered);
         }
@@ -101,7 +90,7 @@ impl AzureFleet {
     /// and yet another, is asked for itself: what is known is out of date.
     async fn latest_image(&self, location: &str, pool: &NodePool) -> Result<Option<String>, Error> {
         let NodePool { name, version, node_image, os_sku, .. } = pool;
-        let now = self.clock.now();
+        let now = (self.now)();
         let family = node_image.rsplit_once('-').map(|(family, _)| family);
         let shared = family.map(|family| {
             format!("{}/{location}/{os_sku}/{family}@{version}", self.id.subscription().to_lowercase())
@@ -142,15 +131,8 @@ impl AzureFleet {
         }
     }
 
-    async fn send(&self, step: &Step) -> Result<Accepted, Error> {
-        if let (StepKind::NodePoolImage, Some(pool)) = (step.kind, &step.pool) {
-            return self.client.agent_pools().upgrade_node_image(&self.id, pool).await;
-        }
-        let held = self.held().take();
-        let held = match held {
-            Some(held) => held,
-            None => self.read(step).await?,
-        };
+    /// Writes the document back with the version of the step.
+    async fn write(&self, step: &Step, held: Held) -> Result<Accepted, Error> {
         match held {
             Held::Pool(pool, read) => {
                 let body = writes::agent_pool_upgrade(read.value(), &step.to);
@@ -163,13 +145,29 @@ impl AzureFleet {
         }
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+    /// The document that was read for this very step; one that was read for another is thrown away.
+    fn take_held(&self, step: &Step) -> Option<Held> {
+        let (of, held) = self.held().take()?;
+        (of == *step).then_some(held)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<(Step, Held)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn unreadable(error: Error) -> Unreadable {
-    Unreadable(steady(&describe(&error)))
+    fn unreadable(&self, error: &Error) -> Unreadable {
+        if let Error::HeldBack(held) = error {
+            return Unreadable::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        Unreadable::Failed(steady(&describe(error)))
+    }
+
+    fn rejection(&self, error: &Error) -> Rejection {
+        if let Error::HeldBack(held) = error {
+            return Rejection::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        Rejection::Refused { failure: convert::failure(error), retry_after: error.retry_after() }
+    }
 }
 
 fn describe(error: &Error) -> String {
@@ -186,21 +184,18 @@ fn is_newer(image: &str, than: &str) -> bool {
     published(image).zip(published(than)).is_some_and(|(image, than)| image > than)
 }
 
-impl Fleet for AzureFleet {
+impl<L: Listing> Fleet for AzureFleet<L> {
     async fn glance(&self, since: Option<Timestamp>) -> Glance {
-        match &self.watch {
-            Some(Watch { sweeper, upgrade }) => sweeper.glance(&self.id, upgrade, since).await,
-            None => Glance::Unavailable,
-        }
+        self.listing.glance(&self.id, since).await
     }
 
     async fn cluster(&self) -> Reading<Cluster> {
         let answer = self.client.managed_clusters().get(&self.id).await;
-        convert::cluster(answer.map_err(unreadable)?.view())
+        convert::cluster(answer.map_err(|error| self.unreadable(&error))?.view())
     }
 
     async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
-        let held = self.read(step).await.map_err(unreadable)?;
+        let held = self.read(step).await.map_err(|error| self.unreadable(&error))?;
         let cluster = match &held {
             Held::Cluster(read) => convert::cluster(read.view())?,
             Held::Pool(_, read) => {
@@ -214,22 +209,33 @@ impl Fleet for AzureFleet {
                 cluster
             }
         };
-        *self.held() = Some(held);
+        *self.held() = Some((step.clone(), held));
         Ok(cluster)
     }
 
     async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
-        self.read_offers(cluster, needed).await.map_err(unreadable)
+        self.read_offers(cluster, needed).await.map_err(|error| self.unreadable(&error))
     }
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
-        let answer = self.send(step).await;
+        let answer = match (step.kind, &step.pool, self.take_held(step)) {
+            // It has no document to write.
+            (StepKind::NodePoolImage, Some(pool), _) => {
+                self.client.agent_pools().upgrade_node_image(&self.id, pool).await
+            }
+            (_, _, Some(held)) => self.write(step, held).await,
+            (_, subject, None) => {
+                let subject =
+                    subject.as_deref().map_or("the cluster".to_owned(), |pool| format!("pool {pool}"));
+                let message =
+                    format!("{subject} was not read right before it was to be written: nothing was sent");
+                let failure = Failure::new(None, None, None, &message);
+                return Err(Rejection::Refused { failure, retry_after: None });
+            }
+        };
         match answer {
             Ok(accepted) => Ok(accepted.async_operation.map(|url| url.expose().to_owned())),
-            Err(error) => {
-                let failure: Failure = convert::failure(&error);
-                Err(Rejection { failure, retry_after: error.retry_after() })
-            }
+            Err(error) => Err(self.rejection(&error)),
         }
     }
 
@@ -238,7 +244,10 @@ impl Fleet for AzureFleet {
         match answer {
             // Azure forgets operations after some time; the resource itself tells the rest.
             Err(error) if error.is_not_found() => Ok(OperationReport { running: false, failure: None }),
-            answer => Ok(convert::report(&answer.map_err(unreadable)?)),
+            answer => Ok(convert::report(&answer.map_err(|error| self.unreadable(&error))?)),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

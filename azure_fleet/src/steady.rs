@@ -3,7 +3,8 @@
 
 /// `text` without what differs from one answer to the next: instants, seconds to wait, and the ids
 /// of single requests.
-pub(crate) fn steady(text: &str) -> String {
+#[must_use]
+pub fn steady(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
