@@ -57,11 +57,9 @@ struct Watched {
     sent: BTreeMap<String, usize>,
     /// How many claims there were of each step.
     claimed: BTreeMap<String, usize>,
-    /// The step in flight, and when it was last really so.
     in_flight: Option<Step>,
-    really_done: Option<Timestamp>,
-    /// When somebody else changed the cluster last.
-    meddled: Option<Timestamp>,
+    /// Whether the step in flight was really done when that was last looked at, and until when it was so.
+    really: (bool, Option<Timestamp>),
 }
 
 impl Checks {
@@ -73,13 +71,6 @@ impl Checks {
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
             mutations: 0,
             done: None,
-        }
-    }
-
-    /// Somebody else has changed a cluster.
-    pub(super) fn meddled(&mut self, cluster: &ClusterKey, now: Timestamp) {
-        if let Some(index) = self.clusters.get(cluster) {
-            self.watched[*index].meddled = Some(now);
         }
     }
 
@@ -107,9 +98,12 @@ impl Checks {
         for (key, index) in state.checks.clusters.clone() {
             Self::tell_of_end(state, &key, index);
             let Some(step) = state.checks.watched[index].in_flight.clone() else { continue };
-            if is_really_done(state, &key, &step) {
-                state.checks.watched[index].really_done = Some(state.now);
+            let (now, done) = (state.now, is_really_done(state, &key, &step));
+            let (was, until) = &mut state.checks.watched[index].really;
+            if done || *was {
+                *until = Some(now);
             }
+            *was = done;
         }
     }
 }

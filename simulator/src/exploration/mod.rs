@@ -115,9 +115,7 @@ impl Stage {
                 Event::PersonLooks => People::look(&mut self.sim.state()),
             }
             self.exit_without_lease();
-            let mut state = self.sim.state();
-            Checks::after_event(&mut state);
-            if Checks::is_over(&mut state) {
+            if Checks::is_over(&mut self.sim.state()) {
                 break;
             }
         }

@@ -120,11 +120,13 @@ impl State {
             let by_itself = self.world.next_deadline();
             let at = [queued, by_itself].into_iter().flatten().min().filter(|at| *at <= end)?;
             self.now = self.now.max(at);
-            self.world.advance(self.now);
+            if by_itself.is_some_and(|due| due <= at) {
+                self.world.advance(self.now);
+                Checks::after_event(self);
+            }
             if queued == Some(at) {
                 return self.queue.pop_first().map(|(_, event)| event);
             }
-            Checks::after_event(self);
         }
     }
 
