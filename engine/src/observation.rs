@@ -51,8 +51,8 @@ pub struct Observation {
     pub cluster: Reading<Cluster>,
     /// What Azure offers it.
     pub offers: Reading<Offers>,
-    /// The minor that its API server says it is.
-    pub server: Reading<Minor>,
+    /// What its API server says it is.
+    pub server: Reading<ServerVersion>,
     /// The nodes of the pool in flight.
     pub nodes: Reading<Vec<Node>>,
     /// Its workloads.
@@ -84,6 +84,15 @@ pub struct OperationReport {
     pub running: bool,
     /// Its error; an error in the body of a succeeded operation is none.
     pub failure: Option<Failure>,
+}
+
+/// What an API server says it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerVersion {
+    /// The minor whose API it serves.
+    pub minor: Minor,
+    /// The build that runs, when it is named like a release. It may serve the API of an older minor.
+    pub build: Option<KubernetesVersion>,
 }
 
 /// A node of the target cluster.

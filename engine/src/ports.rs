@@ -10,10 +10,9 @@ use crate::{
     cluster::Cluster,
     failure::{Blocker, Failure},
     ledger::Ledger,
-    observation::{HeldBack, Node, OperationReport, Reading, Workload},
+    observation::{HeldBack, Node, OperationReport, Reading, ServerVersion, Workload},
     offers::{Offers, OffersNeeded},
     step::Step,
-    version::Minor,
     waiting::WaitingOn,
 };
 
@@ -67,8 +66,8 @@ pub enum Rejection {
 
 /// The Kubernetes API of the cluster that is upgraded. Reads only.
 pub trait Workloads: Sync {
-    /// The minor that its API server says it is.
-    fn server(&self) -> impl Future<Output = Reading<Minor>> + Send;
+    /// What its API server says it is.
+    fn server(&self) -> impl Future<Output = Reading<ServerVersion>> + Send;
     /// The nodes of a pool.
     fn nodes(&self, pool: &str) -> impl Future<Output = Reading<Vec<Node>>> + Send;
     /// All workloads.

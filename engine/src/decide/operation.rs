@@ -14,7 +14,7 @@ use crate::{
     failure::{Failure, FailureClass},
     gates::{Verdict, judge_nodes},
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
-    observation::{HeldBack, Reading, Unreadable},
+    observation::{HeldBack, Reading, ServerVersion, Unreadable},
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
@@ -259,11 +259,15 @@ fn verifying(
         // Somebody moved it again after it was done; what runs now is read like a fresh intent.
         return move_on(view, Phase::Intent);
     }
+    let unread = match resource.pool {
+        Some(_) => view.seen.nodes.as_ref().err(),
+        None => view.seen.server.as_ref().err(),
+    };
+    if let Some(why @ Unreadable::HeldBack(_)) = unread {
+        return Decision::Wait(WaitingOn::inconclusive(why));
+    }
     let verdict = match (resource.pool, &view.seen.nodes) {
         (Some(pool), Ok(nodes)) => judge_nodes(step, &pool.node_image, pool.count, nodes),
-        (Some(_), Err(why @ Unreadable::HeldBack(_))) => {
-            return Decision::Wait(WaitingOn::inconclusive(why));
-        }
         (Some(_), Err(why)) => Verdict::Inconclusive(why.to_string()),
         (None, _) => server_shows(step, view),
     };
@@ -279,8 +283,12 @@ fn verifying(
 fn server_shows(step: &Step, view: &View<'_>) -> Verdict {
     let wanted = step.to.parse::<crate::KubernetesVersion>().map(|version| version.minor());
     match (&view.seen.server, wanted) {
-        (Ok(shown), Ok(wanted)) if *shown == wanted => Verdict::Pass,
-        (Ok(shown), _) => Verdict::Fail(vec![format!("the API server says it is {shown}")]),
+        // A patch shows in the build only. Any other than the old one will do: what is served counts.
+        (Ok(ServerVersion { build: Some(build), .. }), _) if build.to_string() == step.from => {
+            Verdict::Fail(vec![format!("the API server says it is still {build}")])
+        }
+        (Ok(shown), Ok(wanted)) if shown.minor == wanted => Verdict::Pass,
+        (Ok(shown), _) => Verdict::Fail(vec![format!("the API server says it is {}", shown.minor)]),
         (Err(why), _) => Verdict::Inconclusive(why.to_string()),
     }
 }

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster, offers, version};
 use crate::{
-    Blocker, Clock, Cluster, Failure, Fleet, Glance, HeldBack, Journal, Ledger, Minor, Node, Offers,
-    OffersNeeded, OperationReport, Progress, ProvisioningState, Reading, Rejection, Request, Step, StepKind,
-    Unreadable, WaitingOn, Workload, Workloads, advance, allowed_skew,
+    Blocker, Clock, Cluster, Failure, Fleet, Glance, HeldBack, Journal, KubernetesVersion, Ledger, Node,
+    Offers, OffersNeeded, OperationReport, Progress, ProvisioningState, Reading, Rejection, Request,
+    ServerVersion, Step, StepKind, Unreadable, WaitingOn, Workload, Workloads, advance, allowed_skew,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -67,7 +67,7 @@ pub(crate) struct State {
     pub(crate) may_act: bool,
     pub(crate) cluster: Cluster,
     pub(crate) images: BTreeMap<String, String>,
-    pub(crate) server: Minor,
+    pub(crate) server: KubernetesVersion,
     pub(crate) nodes: BTreeMap<String, Vec<Node>>,
     /// How long the nodes lag behind Azure's word.
     pub(crate) lag: Duration,
@@ -150,7 +150,7 @@ impl World {
             takes: OPERATION,
             may_act: true,
             images: cluster.pools.iter().map(|pool| (pool.name.clone(), image(&pool.os_type))).collect(),
-            server: cluster.version.minor(),
+            server: cluster.version.clone(),
             nodes: nodes.collect(),
             lag: Duration::ZERO,
             workloads: Ok(vec![workload("checkout", None)]),
@@ -321,7 +321,7 @@ impl State {
     /// What the nodes, or the API server, show from now on.
     fn show(&mut self, step: &Step) {
         match &step.pool {
-            None => self.server = version(&step.to).minor(),
+            None => self.server = version(&step.to),
             Some(name) => {
                 let nodes = nodes_of(&self.cluster, name);
                 self.nodes.insert(name.clone(), nodes);
@@ -476,8 +476,12 @@ impl Fleet for World {
 }
 
 impl Workloads for World {
-    async fn server(&self) -> Reading<Minor> {
-        self.port("server", |state| Ok(state.server)).await
+    async fn server(&self) -> Reading<ServerVersion> {
+        let shown = |state: &mut State| ServerVersion {
+            minor: state.server.minor(),
+            build: Some(state.server.clone()),
+        };
+        self.port("server", |state| Ok(shown(state))).await
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {

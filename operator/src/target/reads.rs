@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use engine::{Blocker, Minor, Node, Reading, Unreadable, Workload, Workloads};
+use engine::{Blocker, Node, Reading, ServerVersion, Unreadable, Workload, Workloads};
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
@@ -28,7 +28,8 @@ const EXPLAINED: usize = 5;
 /// What `/version` tells.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ServerVersion {
+struct VersionInfo {
+    git_version: String,
     major: String,
     minor: String,
     emulation_minor: Option<String>,
@@ -65,17 +66,17 @@ impl TargetCluster {
 }
 
 impl Workloads for TargetCluster {
-    async fn server(&self) -> Reading<Minor> {
+    async fn server(&self) -> Reading<ServerVersion> {
         // Read raw: the typed answer has no emulated version.
         let request = http::Request::get("/version")
             .body(Vec::new())
             .map_err(|error| Unreadable::Failed(error.to_string()))?;
-        let shown: ServerVersion = self.client()?.request(request).await.map_err(unreadable)?;
+        let shown: VersionInfo = self.client()?.request(request).await.map_err(unreadable)?;
         // An API server that emulates an older version serves that version's API.
         let minor = shown.emulation_minor.filter(|minor| !minor.is_empty()).unwrap_or(shown.minor);
-        format!("{}.{}", shown.major, minor.trim_end_matches('+'))
-            .parse()
-            .map_err(|error| Unreadable::Failed(format!("{error}")))
+        let minor = format!("{}.{}", shown.major, minor.trim_end_matches('+')).parse();
+        let build = shown.git_version.trim_start_matches('v').parse().ok();
+        Ok(ServerVersion { minor: minor.map_err(|error| Unreadable::Failed(format!("{error}")))?, build })
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {

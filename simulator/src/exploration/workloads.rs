@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use engine::{Blocker, Minor, Node, Reading, Unreadable, Workload};
+use engine::{Blocker, Node, Reading, ServerVersion, Unreadable, Workload};
 use jiff::Timestamp;
 
 use super::{case::Case, sim::Here};
@@ -100,10 +100,11 @@ impl TargetApi {
 }
 
 impl engine::Workloads for TargetApi {
-    async fn server(&self) -> Reading<Minor> {
+    async fn server(&self) -> Reading<ServerVersion> {
         let shown = self.read(|_, shown| shown.version.to_string()).await?;
         let version = shown.parse::<engine::KubernetesVersion>();
-        version.map(|version| version.minor()).map_err(|error| Unreadable::failed(error.to_string()))
+        let version = version.map_err(|error| Unreadable::Failed(error.to_string()))?;
+        Ok(ServerVersion { minor: version.minor(), build: Some(version) })
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
