@@ -75,8 +75,8 @@ impl Workloads for TargetCluster {
         // An API server that emulates an older version serves that version's API.
         let minor = shown.emulation_minor.filter(|minor| !minor.is_empty()).unwrap_or(shown.minor);
         let minor = format!("{}.{}", shown.major, minor.trim_end_matches('+')).parse();
-        let build = shown.git_version.trim_start_matches('v').parse().ok();
-        Ok(ServerVersion { minor: minor.map_err(|error| Unreadable::Failed(format!("{error}")))?, build })
+        let minor = minor.map_err(|error| Unreadable::Failed(format!("{error}")))?;
+        Ok(ServerVersion { minor, build: shown.git_version.trim_start_matches('v').parse().ok() })
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {

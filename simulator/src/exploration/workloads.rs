@@ -103,7 +103,7 @@ impl engine::Workloads for TargetApi {
     async fn server(&self) -> Reading<ServerVersion> {
         let shown = self.read(|_, shown| shown.version.to_string()).await?;
         let version = shown.parse::<engine::KubernetesVersion>();
-        let version = version.map_err(|error| Unreadable::Failed(error.to_string()))?;
+        let version = version.map_err(|error| Unreadable::failed(error.to_string()))?;
         Ok(ServerVersion { minor: version.minor(), build: Some(version) })
     }
 
