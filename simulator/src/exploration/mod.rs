@@ -115,7 +115,11 @@ impl Stage {
                 Event::PersonLooks => People::look(&mut self.sim.state()),
             }
             self.exit_without_lease();
-            Checks::after_event(&mut self.sim.state());
+            let mut state = self.sim.state();
+            Checks::after_event(&mut state);
+            if Checks::is_over(&mut state) {
+                break;
+            }
         }
         Checks::at_the_end(&mut self.sim.state(), case);
         events

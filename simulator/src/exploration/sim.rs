@@ -97,6 +97,11 @@ impl State {
         self.clock_errors.get(replica).copied().unwrap_or_default()
     }
 
+    /// How much the operator has written: records, and changes asked of Azure.
+    pub(super) fn written(&self) -> u64 {
+        self.checks.mutations + self.hub.upgrades.iter().map(|upgrade| upgrade.writes).sum::<u64>()
+    }
+
     /// Puts something on the list of what is due.
     pub(super) fn schedule(&mut self, at: Timestamp, event: Event) {
         self.next += 1;
