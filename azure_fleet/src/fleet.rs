@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use azure_mgmt_containerservice::{
@@ -26,8 +26,8 @@ pub struct AzureFleet<L> {
     offers: Arc<OfferCache>,
     now: Now,
     listing: L,
-    /// The document of what the next step changes, as read right before it is sent.
-    held: Mutex<Option<Held>>,
+    /// A step, and the document of what it changes, as read right before it is sent.
+    held: Mutex<Option<(Step, Held)>>,
 }
 
 /// A document to be written back with one thing changed.
@@ -131,15 +131,8 @@ impl<L: Listing> AzureFleet<L> {
         }
     }
 
-    async fn send(&self, step: &Step) -> Result<Accepted, Error> {
-        if let (StepKind::NodePoolImage, Some(pool)) = (step.kind, &step.pool) {
-            return self.client.agent_pools().upgrade_node_image(&self.id, pool).await;
-        }
-        let held = self.held().take();
-        let held = match held {
-            Some(held) => held,
-            None => self.read(step).await?,
-        };
+    /// Writes the document back with the version of the step.
+    async fn write(&self, step: &Step, held: Held) -> Result<Accepted, Error> {
         match held {
             Held::Pool(pool, read) => {
                 let body = writes::agent_pool_upgrade(read.value(), &step.to);
@@ -152,13 +145,29 @@ impl<L: Listing> AzureFleet<L> {
         }
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+    /// The document that was read for this very step; one that was read for another is thrown away.
+    fn take_held(&self, step: &Step) -> Option<Held> {
+        let (of, held) = self.held().take()?;
+        (of == *step).then_some(held)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<(Step, Held)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn unreadable(error: Error) -> Unreadable {
-    Unreadable(steady(&describe(&error)))
+    fn unreadable(&self, error: &Error) -> Unreadable {
+        if let Error::HeldBack(held) = error {
+            return Unreadable::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        Unreadable::Failed(steady(&describe(error)))
+    }
+
+    fn rejection(&self, error: &Error) -> Rejection {
+        if let Error::HeldBack(held) = error {
+            return Rejection::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        Rejection::Refused { failure: convert::failure(error), retry_after: error.retry_after() }
+    }
 }
 
 fn describe(error: &Error) -> String {
@@ -182,11 +191,11 @@ impl<L: Listing> Fleet for AzureFleet<L> {
 
     async fn cluster(&self) -> Reading<Cluster> {
         let answer = self.client.managed_clusters().get(&self.id).await;
-        convert::cluster(answer.map_err(unreadable)?.view())
+        convert::cluster(answer.map_err(|error| self.unreadable(&error))?.view())
     }
 
     async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
-        let held = self.read(step).await.map_err(unreadable)?;
+        let held = self.read(step).await.map_err(|error| self.unreadable(&error))?;
         let cluster = match &held {
             Held::Cluster(read) => convert::cluster(read.view())?,
             Held::Pool(_, read) => {
@@ -200,26 +209,37 @@ impl<L: Listing> Fleet for AzureFleet<L> {
                 cluster
             }
         };
-        *self.held() = Some(held);
+        *self.held() = Some((step.clone(), held));
         Ok(cluster)
     }
 
     async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
-        self.read_offers(cluster, needed).await.map_err(unreadable)
+        self.read_offers(cluster, needed).await.map_err(|error| self.unreadable(&error))
     }
 
     async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
-        let answer = self.send(step).await;
+        let answer = match (step.kind, &step.pool, self.take_held(step)) {
+            // It has no document to write.
+            (StepKind::NodePoolImage, Some(pool), _) => {
+                self.client.agent_pools().upgrade_node_image(&self.id, pool).await
+            }
+            (_, _, Some(held)) => self.write(step, held).await,
+            (_, subject, None) => {
+                let subject =
+                    subject.as_deref().map_or("the cluster".to_owned(), |pool| format!("pool {pool}"));
+                let message =
+                    format!("{subject} was not read right before it was to be written: nothing was sent");
+                let failure = Failure::new(None, None, None, &message);
+                return Err(Rejection::Refused { failure, retry_after: None });
+            }
+        };
         match answer {
             // Not the address itself: it is signed, and what is given here is recorded.
             Ok(accepted) => {
                 let operation = accepted.async_operation.and_then(|url| url.operation());
                 Ok(operation.map(|operation| operation.to_string()))
             }
-            Err(error) => {
-                let failure: Failure = convert::failure(&error);
-                Err(Rejection { failure, retry_after: error.retry_after() })
-            }
+            Err(error) => Err(self.rejection(&error)),
         }
     }
 
@@ -231,7 +251,10 @@ impl<L: Listing> Fleet for AzureFleet<L> {
             // Azure forgets operations after some time; the resource itself tells the rest. So it does
             // where reading operations was not granted.
             Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(unknown),
-            answer => Ok(convert::report(&answer.map_err(unreadable)?)),
+            answer => Ok(convert::report(&answer.map_err(|error| self.unreadable(&error))?)),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ mod listing;
 mod steady;
 
 pub use cache::OfferCache;
-pub use convert::{cluster, failure, with_causes};
+pub use convert::{cluster, failure, held_back, with_causes};
 pub use fleet::{AzureFleet, Now};
 pub use listing::{Listing, NoListing};
 pub use steady::steady;

@@ -130,7 +130,8 @@ impl Checks {
             Self::violated(state, "1 one operation per cluster", what);
         }
         if let Some(started) = &answer.started {
-            state.checks.watched[before.upgrade].operation = Some(started.id.clone());
+            let watched = &mut state.checks.watched[before.upgrade];
+            (watched.operation, watched.is_running) = (Some(started.id.clone()), true);
         }
     }
 
