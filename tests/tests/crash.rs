@@ -132,8 +132,10 @@ async fn restarted_it_learns_why_an_operation_failed_of_which_only_the_name_was_
         assert!(name.starts_with("westeurope/"), "{name}");
         stage.operator.restart().await?;
         let upgrade = stage.upgrade_reaches("fleet", "weu-1", "OperationBlocked").await?;
-        let message = upgrade.status.and_then(|status| status.summary).context("a summary")?.message;
-        assert!(message.contains("regional vcpu quota"), "{message}");
+        let operation = upgrade.status.and_then(|status| status.ledger.operation).context("an operation")?;
+        let failure = operation.failure.context("a failure")?;
+        assert_eq!(failure.code.as_deref(), Some("QuotaExceeded"), "{failure:?}");
+        assert!(failure.message.contains("regional vcpu quota"), "{failure:?}");
         Ok(())
     })
     .await

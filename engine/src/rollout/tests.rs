@@ -137,6 +137,23 @@ fn a_rollout_comes_to_its_end_and_nothing_is_written_then() {
 }
 
 #[test]
+fn a_suspended_plan_is_held_once_and_goes_on_where_it_was() {
+    let world = World::new();
+    world.reconcile().unwrap();
+    world.suspend(true);
+    world.reconcile().unwrap();
+    assert!(world.upgrades().iter().all(|member| member.place.suspended));
+    let writes = world.writes();
+    for _ in 0..3 {
+        world.tick();
+        world.reconcile().unwrap();
+    }
+    assert_eq!(world.writes(), writes);
+    world.suspend(false);
+    world.settle();
+}
+
+#[test]
 fn nothing_starts_past_a_cluster_that_has_stopped() {
     let world = World::new();
     world.stop("a");
