@@ -18,9 +18,8 @@ use replica::Replica;
 
 use super::{INSTANT, operation, standing};
 use crate::{
-    Baseline, Clock, Creation, MemberState, NewMember, Obstacle, Phase, Place, Proposal, ProposedWave,
-    RequestedWave, ResolvedTarget, Rollout, RolloutMember, RolloutProgress, RolloutRequest, RolloutStore,
-    Share, advance_rollout,
+    Baseline, MemberState, Obstacle, Phase, Proposal, ProposedWave, RequestedWave, ResolvedTarget, Rollout,
+    RolloutMember, RolloutProgress, RolloutRequest, Share, advance_rollout,
 };
 
 pub(super) type Progress = RolloutProgress<&'static str>;
