@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use azure_mgmt_containerservice::ClusterId;
 use engine::{
-    KubernetesRequest, NodeImagePolicy, OrderRule, Policy, PoolMatch, Request, Scope, VersionRequest,
+    KubernetesRequest, NodeImagePolicy, OrderRule, Policy, PoolMatch, Request, RequestedWave, Scope, Share,
+    VersionRequest,
 };
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     happening::{Deed, Happening},
+    plan::Waves,
     workloads::{Surroundings, Truth},
 };
 use crate::{effects::ClusterKey, scenario::Scenario};
@@ -41,6 +43,8 @@ pub(super) struct Case {
     pub(super) scenario: Scenario,
     pub(super) upgrades: Vec<UpgradeCase>,
     pub(super) happenings: Vec<(Timestamp, Happening)>,
+    /// The waves of the plan that makes the upgrades; without one they are there from the start.
+    pub(super) waves: Option<Waves>,
 }
 
 /// One upgrade, of a cluster of its own.
@@ -64,7 +68,10 @@ impl Case {
         let calm_after = Duration::from_secs(draw.dice.u64(2 * HOUR..30 * HOUR));
         let calm_from = draw.start + calm_after;
         let replicas = draw.dice.usize(1..=2);
-        let number = draw.dice.usize(1..=3);
+        // Draws of its own, so that those of the clusters stay what they were.
+        let mut plans = Rng::with_seed(seed.wrapping_mul(31).wrapping_add(7));
+        let planned = plans.bool();
+        let number = if planned { plans.usize(2..=5) } else { draw.dice.usize(1..=3) };
         let (clusters, upgrades): (Vec<Value>, Vec<UpgradeCase>) =
             (0..number).map(|index| draw.cluster(index, calm_after)).unzip();
         let scenario = json!({
@@ -77,10 +84,35 @@ impl Case {
         });
         let scenario: Scenario = serde_json::from_value(scenario).expect("what is drawn is a scenario");
         scenario.check().expect("what is drawn is a good scenario");
-        let happenings = draw.happenings(replicas, &upgrades, calm_after);
+        let mut happenings = draw.happenings(replicas, &upgrades, calm_after);
+        let waves = planned.then(|| waves(&mut plans, &upgrades));
+        if planned && plans.u8(0..3) == 0 {
+            let from = draw.start + calm_after.mul_f64(plans.f64());
+            let until = from + Duration::from_secs(plans.u64(MINUTE..4 * HOUR));
+            happenings.push((from, Happening::SuspendPlan { suspend: true }));
+            happenings.push((until, Happening::SuspendPlan { suspend: false }));
+        }
         let end = calm_from + Duration::from_secs(14 * 24 * HOUR);
-        Self { seed, start: draw.start, calm_from, end, replicas, scenario, upgrades, happenings }
+        Self { seed, start: draw.start, calm_from, end, replicas, scenario, upgrades, happenings, waves }
     }
+}
+
+/// Up to three waves over all clusters.
+fn waves(dice: &mut Rng, upgrades: &[UpgradeCase]) -> Waves {
+    let number = dice.usize(1..=upgrades.len().min(3));
+    let mut waves: Waves = (0..number)
+        .map(|index| {
+            let max_concurrent =
+                if dice.bool() { Share::Number(dice.u32(1..=3)) } else { Share::Percent(dice.u32(1..=100)) };
+            (RequestedWave { name: format!("wave{index}"), max_concurrent, order: Vec::new() }, Vec::new())
+        })
+        .collect();
+    for (index, upgrade) in upgrades.iter().enumerate() {
+        // None is empty: a wave without clusters is refused when planning.
+        let wave = if index < number { index } else { dice.usize(0..number) };
+        waves[wave].1.push(upgrade.name.clone());
+    }
+    waves
 }
 
 struct Draw {

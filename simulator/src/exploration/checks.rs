@@ -4,6 +4,7 @@
 
 mod deeds;
 mod ending;
+mod plans;
 mod records;
 
 use std::{collections::BTreeMap, time::Duration};
