@@ -4,6 +4,7 @@
 //! gate verdicts, the current instant), one decision comes out. Nothing here knows
 //! of tokio, kube, HTTP or a clock.
 
+mod action;
 mod cluster;
 mod decide;
 mod executor;
@@ -20,6 +21,7 @@ mod plan;
 mod policy;
 mod ports;
 mod refusal;
+mod settings;
 mod step;
 mod support;
 mod target;
@@ -30,8 +32,9 @@ mod version;
 mod waiting;
 mod wave;
 
+pub use action::Action;
 pub use cluster::{Cluster, NodePool, Power, ProvisioningState};
-pub use decide::{Decision, Request, View, accepted, decide, offers_needed, refused};
+pub use decide::{Decision, Request, View, accepted, answered, decide, offers_needed, refused};
 pub use executor::{Progress, advance};
 #[cfg(any(test, fuzzing))]
 pub use failure::checks::check as check_failure;
@@ -48,6 +51,7 @@ pub use plan::{LeftAlone, Plan, PlannedStep, plan};
 pub use policy::{OrderRule, Policy, PoolMatch};
 pub use ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads};
 pub use refusal::Refusal;
+pub use settings::{Changes, Restore, Setting, Settings};
 pub use step::{Step, StepKind};
 pub use support::{End, Month, Over, Support, outlook, support};
 pub use target::{

@@ -23,6 +23,18 @@ impl Unreadable {
     pub fn not_asked() -> Self {
         Self("not read".to_owned())
     }
+
+    /// What was to be read does not exist in Azure.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self("it does not exist in Azure".to_owned())
+    }
+
+    /// Whether that is what is known.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        *self == Self::gone()
+    }
 }
 
 /// Everything that one decision about one cluster looks at.

@@ -7,12 +7,12 @@ use std::{future::Future, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
+    action::Action,
     cluster::Cluster,
     failure::{Blocker, Failure},
     ledger::Ledger,
     observation::{Node, OperationReport, Reading, Workload},
     offers::{Offers, OffersNeeded},
-    step::Step,
     version::Minor,
     waiting::WaitingOn,
 };
@@ -22,19 +22,20 @@ pub trait Fleet: Sync {
     /// The cluster as a listing that the whole fleet shares showed it. Only listings begun after
     /// `since` count; without it, any recent one.
     fn glance(&self, since: Option<Timestamp>) -> impl Future<Output = Glance> + Send;
-    /// The cluster as it is now, read live.
+    /// The cluster as it is now, read live; [`crate::Unreadable::gone`] when Azure does not have it.
     fn cluster(&self) -> impl Future<Output = Reading<Cluster>> + Send;
-    /// The cluster right before a step is sent. A step that writes a pool's document reads that pool
-    /// live, and the rest is as `known`; every other step reads the whole cluster live.
-    fn recheck(&self, step: &Step, known: &Cluster) -> impl Future<Output = Reading<Cluster>> + Send;
+    /// The cluster right before something is sent. An action that writes a pool's document reads that
+    /// pool live, and the rest is as `known`; every other action reads the whole cluster live. A pool
+    /// that does not exist any more is left out.
+    fn recheck(&self, action: &Action, known: &Cluster) -> impl Future<Output = Reading<Cluster>> + Send;
     /// What Azure offers it, as far as it is needed.
     fn offers(
         &self,
         cluster: &Cluster,
         needed: &OffersNeeded,
     ) -> impl Future<Output = Reading<Offers>> + Send;
-    /// Sends a step. `Ok` carries the operation's address, when Azure gave one.
-    fn submit(&self, step: &Step) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
+    /// Sends one write. `Ok` carries the operation's address, when Azure gave one.
+    fn submit(&self, action: &Action) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
     /// What became of an operation.
     fn operation(&self, address: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
 }
@@ -51,7 +52,7 @@ pub enum Glance {
     Unavailable,
 }
 
-/// Azure did not accept a step, or its answer was lost.
+/// Azure did not accept a write, or its answer was lost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rejection {
     /// What it said.

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use super::View;
 use crate::{
+    action::Action,
     failure::{Failure, FailureClass},
     ledger::{Ledger, Operation, Phase, StepState},
+    ports::Rejection,
 };
 
 /// A blocked step is tried again at this pace even if nothing seems to have changed:
@@ -59,6 +61,55 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
 
 pub(super) fn is_repair(operation: &Operation) -> bool {
     operation.failure.as_ref().is_some_and(|failure| failure.code.as_deref() == Some(NOT_SHOWN))
+}
+
+/// The record after Azure has answered, or its answer was lost.
+#[must_use]
+pub fn answered(
+    ledger: &Ledger,
+    action: &Action,
+    answer: Result<Option<String>, Rejection>,
+    view: &View<'_>,
+) -> Ledger {
+    match (action, answer) {
+        (Action::Step { .. }, Ok(address)) => accepted(ledger, address, view),
+        (Action::Step { .. } | Action::Override { .. }, Err(Rejection { failure, retry_after })) => {
+            refused(ledger, &failure, retry_after, view)
+        }
+        (Action::Override { pool, .. } | Action::Restore { pool, .. }, Ok(_)) => {
+            settings_sent(ledger, pool.as_deref(), view)
+        }
+        (Action::Restore { pool, .. }, Err(rejection)) => {
+            not_restored(ledger, pool.as_deref(), &rejection, view)
+        }
+    }
+}
+
+/// Azure has accepted settings; what it then shows tells the rest.
+fn settings_sent(ledger: &Ledger, pool: Option<&str>, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    for record in ledger.restore.iter_mut().filter(|record| record.pool.as_deref() == pool) {
+        record.sent_at = Some(view.now);
+        record.failure = None;
+        // Should Azure not show it afterwards, it is not sent again at once.
+        record.not_before = (record.attempts > 0).then(|| view.now + backoff(record.attempts - 1));
+    }
+    ledger
+}
+
+/// What is to be put back is tried again for ever: nobody else knows of it.
+fn not_restored(ledger: &Ledger, pool: Option<&str>, rejection: &Rejection, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    let Rejection { failure, retry_after } = rejection;
+    for record in ledger.restore.iter_mut().filter(|record| record.pool.as_deref() == pool) {
+        let pause = match failure.class() {
+            FailureClass::Transient | FailureClass::Busy => backoff(record.attempts - 1),
+            FailureClass::Blocked | FailureClass::Failed | FailureClass::Bug => BLOCKED_PACE,
+        };
+        record.not_before = Some(view.now + pause.max(retry_after.unwrap_or_default()));
+        record.failure = Some(failure.clone());
+    }
+    ledger
 }
 
 /// The record after Azure has accepted the step in flight.

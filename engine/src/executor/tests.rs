@@ -13,6 +13,7 @@ mod crashes;
 mod failures;
 mod gates;
 mod reads;
+mod settings;
 mod size;
 mod storms;
 mod way;
@@ -31,6 +32,7 @@ fn request(scope: Scope, to: Option<&str>) -> Request {
         other_upgrade: None,
         retry: None,
         baseline: None,
+        abandoned: false,
     }
 }
 
@@ -48,7 +50,7 @@ fn retried(request: &Request, token: &str) -> Request {
 
 fn pool_soak(name: &str, soak: Duration) -> Vec<OrderRule> {
     let matches = PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() };
-    vec![OrderRule { matches, soak }]
+    vec![OrderRule { matches, soak, ..OrderRule::default() }]
 }
 
 fn is_operation(waiting: &WaitingOn) -> bool {

@@ -175,7 +175,7 @@ proptest! {
         let goal = control_plane + hops;
         let rule = |name: &str| OrderRule {
             matches: PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() },
-            soak: Duration::ZERO,
+            ..OrderRule::default()
         };
         let policy = Policy { order: vec![rule(first), rule(second)], ..Policy::default() };
         let plan = plan_of(&layout, goal, &policy);

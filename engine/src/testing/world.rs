@@ -15,9 +15,9 @@ use jiff::Timestamp;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster, offers, version};
 use crate::{
-    Blocker, Clock, Cluster, Failure, Fleet, Glance, Journal, Ledger, Minor, Node, Offers, OffersNeeded,
-    OperationReport, Progress, ProvisioningState, Reading, Rejection, Request, Step, StepKind, Unreadable,
-    WaitingOn, Workload, Workloads, advance, allowed_skew,
+    Action, Blocker, Changes, Clock, Cluster, Failure, Fleet, Glance, Journal, Ledger, Minor, Node, Offers,
+    OffersNeeded, OperationReport, Progress, ProvisioningState, Reading, Rejection, Request, Settings, Step,
+    StepKind, Unreadable, WaitingOn, Workload, Workloads, advance, allowed_skew,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -51,8 +51,18 @@ pub(crate) struct Crash {
     pub(crate) after_effect: bool,
 }
 
+/// How long a change of settings takes.
+pub(crate) const SETTINGS: Duration = Duration::from_secs(45);
+
+/// What an operation does.
+enum Work {
+    Step(Step),
+    /// Settings of a pool, or of the cluster.
+    Settings(Option<String>),
+}
+
 struct Running {
-    step: Step,
+    work: Work,
     ends: Timestamp,
     answer: Answer,
     address: String,
@@ -92,6 +102,10 @@ pub(crate) struct State {
     pub(crate) done: Vec<String>,
     /// Every step that was sent.
     pub(crate) sent: Vec<String>,
+    /// Every write of settings alone, in words.
+    pub(crate) settings_sent: Vec<String>,
+    /// Answers to the next writes of settings alone; then all are accepted.
+    pub(crate) settings_answers: VecDeque<Answer>,
     /// Number of port calls, and names of those of the present run.
     pub(crate) calls: usize,
     pub(crate) log: Vec<&'static str>,
@@ -101,6 +115,8 @@ pub(crate) struct State {
     running: Option<Running>,
     lagging: Vec<(Timestamp, Step)>,
     failures: BTreeMap<String, Option<Failure>>,
+    /// Steps that failed or were aborted: any write of their pool goes on with them.
+    half_done: BTreeMap<String, Step>,
 }
 
 /// One cluster and its surroundings.
@@ -165,6 +181,8 @@ impl World {
             writes: Vec::new(),
             done: Vec::new(),
             sent: Vec::new(),
+            settings_sent: Vec::new(),
+            settings_answers: VecDeque::new(),
             calls: 0,
             log: Vec::new(),
             crash: None,
@@ -172,6 +190,7 @@ impl World {
             running: None,
             lagging: Vec::new(),
             failures: BTreeMap::new(),
+            half_done: BTreeMap::new(),
             cluster,
         }))
     }
@@ -290,7 +309,14 @@ impl State {
     }
 
     fn end(&mut self, running: Running) {
-        let Running { step, answer, address, ends } = running;
+        let Running { work, answer, address, ends } = running;
+        let step = match work {
+            Work::Step(step) => step,
+            Work::Settings(pool) => return self.set_state(pool.as_deref(), ProvisioningState::Succeeded),
+        };
+        if let (Answer::FailLater(_) | Answer::Abort, Some(pool)) = (&answer, &step.pool) {
+            self.half_done.insert(pool.clone(), step.clone());
+        }
         let (state, failure) = match answer {
             Answer::FailLater(failure) => (ProvisioningState::Failed, Some(failure)),
             Answer::Abort => (ProvisioningState::Canceled, None),
@@ -341,10 +367,109 @@ impl State {
     }
 
     fn set_provisioning(&mut self, step: &Step, state: ProvisioningState) {
-        match &step.pool {
+        self.set_state(step.pool.as_deref(), state);
+    }
+
+    fn set_state(&mut self, pool: Option<&str>, state: ProvisioningState) {
+        match pool {
             None => self.cluster.provisioning_state = state,
             Some(name) => self.pool(name).provisioning_state = state,
         }
+    }
+
+    /// The settings of a pool, or of the cluster.
+    pub(crate) fn settings(&mut self, pool: Option<&str>) -> &mut Settings {
+        match pool {
+            None => &mut self.cluster.override_settings,
+            Some(name) => &mut self.pool(name).upgrade_settings,
+        }
+    }
+
+    fn change(&mut self, pool: Option<&str>, changes: &Changes) {
+        let settings = self.settings(pool);
+        for (setting, value) in changes {
+            match value {
+                Some(value) => drop(settings.0.insert(*setting, value.clone())),
+                None => drop(settings.0.remove(setting)),
+            }
+        }
+    }
+
+    fn write(&mut self, action: &Action) -> Result<Option<String>, Rejection> {
+        match action {
+            Action::Step { step, settings } => {
+                let pool = step.pool.as_deref();
+                self.check_recorded(pool, settings);
+                let sent = self.submit(step, settings);
+                if sent.is_ok() {
+                    self.half_done.retain(|name, _| Some(name.as_str()) != pool);
+                }
+                sent
+            }
+            Action::Override { pool, settings } => {
+                self.check_recorded(pool.as_deref(), settings);
+                self.write_settings("override", pool.as_deref(), settings)
+            }
+            Action::Restore { pool, settings } => {
+                let known = self.stored.restore.iter().find(|known| known.pool == *pool).cloned().unwrap();
+                let shown = self.settings(pool.as_deref()).clone();
+                assert!(!settings.is_empty());
+                for (setting, value) in settings {
+                    assert_eq!(shown.0.get(setting), known.ours.0.get(setting), "what is not ours is left");
+                    assert_eq!(value.as_ref(), known.before.0.get(setting));
+                }
+                self.write_settings("restore", pool.as_deref(), settings)
+            }
+        }
+    }
+
+    /// What a write changes is recorded as it is right before.
+    fn check_recorded(&mut self, pool: Option<&str>, changes: &Changes) {
+        let known = self.stored.restore.iter().find(|known| known.pool.as_deref() == pool).cloned();
+        let shown = self.settings(pool).clone();
+        for (setting, value) in changes {
+            let known = known.as_ref().expect("what is overridden is recorded");
+            assert_eq!(known.ours.0.get(setting), value.as_ref());
+            if shown.0.get(setting) != value.as_ref() {
+                assert_eq!(known.before.0.get(setting), shown.0.get(setting), "{setting:?}");
+            }
+        }
+    }
+
+    fn write_settings(
+        &mut self,
+        verb: &str,
+        pool: Option<&str>,
+        changes: &Changes,
+    ) -> Result<Option<String>, Rejection> {
+        assert_eq!(self.cluster.busy_with(), None, "one mutation in flight per cluster: {changes:?}");
+        assert!(self.may_act, "only a leader sends");
+        self.settings_sent.push(format!("{verb} {}", pool.unwrap_or("cluster")));
+        let lost = || Failure::new(None, None, None, "connection reset");
+        let answer = self.settings_answers.pop_front().unwrap_or(Answer::Accept);
+        match &answer {
+            Answer::LostBefore => return Err(Rejection { failure: lost(), retry_after: None }),
+            Answer::Refuse(failure, retry_after) => {
+                return Err(Rejection { failure: failure.clone(), retry_after: *retry_after });
+            }
+            Answer::Pretend => {}
+            Answer::Accept
+            | Answer::LostAfterEffect
+            | Answer::FailLater(_)
+            | Answer::Preempt
+            | Answer::Abort => self.change(pool, changes),
+        }
+        let resumed = pool.and_then(|pool| self.half_done.remove(pool));
+        let (work, takes, word) = match resumed {
+            Some(step) => (Work::Step(step), self.takes, "Upgrading"),
+            None => (Work::Settings(pool.map(str::to_owned)), SETTINGS, "Updating"),
+        };
+        self.set_state(pool, ProvisioningState::Busy(word.to_owned()));
+        let address = format!("https://management.azure.com/operations/{}", self.calls);
+        let is_lost = matches!(answer, Answer::LostAfterEffect);
+        self.running =
+            Some(Running { work, ends: self.now + takes, answer: Answer::Accept, address: address.clone() });
+        if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
     }
 
     fn set_version(&mut self, step: &Step, to: &str) {
@@ -355,7 +480,7 @@ impl State {
         }
     }
 
-    fn submit(&mut self, step: &Step) -> Result<Option<String>, Rejection> {
+    fn submit(&mut self, step: &Step, settings: &Changes) -> Result<Option<String>, Rejection> {
         self.check_submission(step);
         self.sent.push(step.id());
         let lost = || Failure::new(None, None, None, "connection reset");
@@ -371,6 +496,7 @@ impl State {
             | Answer::Pretend => {}
         }
         self.set_version(step, &step.to);
+        self.change(step.pool.as_deref(), settings);
         let word =
             if step.kind == StepKind::NodePoolImage { "UpgradingNodeImageVersion" } else { "Upgrading" };
         self.set_provisioning(step, ProvisioningState::Busy(word.to_owned()));
@@ -378,8 +504,12 @@ impl State {
         let address =
             format!("https://management.azure.com/operations/{}?s={}", self.calls, "x".repeat(3500));
         let is_lost = matches!(answer, Answer::LostAfterEffect);
-        let running =
-            Running { step: step.clone(), ends: self.now + self.takes, answer, address: address.clone() };
+        let running = Running {
+            work: Work::Step(step.clone()),
+            ends: self.now + self.takes,
+            answer,
+            address: address.clone(),
+        };
         self.running = Some(running);
         if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
     }
@@ -424,16 +554,13 @@ impl Fleet for World {
         self.port("cluster", State::read).await
     }
 
-    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
+    async fn recheck(&self, action: &Action, known: &Cluster) -> Reading<Cluster> {
         self.port("recheck", |state| {
             let live = state.read()?;
-            let Some(name) = step.pool.as_ref().filter(|_| step.kind == StepKind::NodePoolVersion) else {
-                return Ok(live);
-            };
-            let pool = live.pool(name).cloned().ok_or_else(|| Unreadable(format!("no pool {name}")))?;
+            let Some(name) = action.pool_document() else { return Ok(live) };
             let mut known = known.clone();
-            known.pools.retain(|other| other.name != pool.name);
-            known.pools.push(pool);
+            known.pools.retain(|other| other.name != *name);
+            known.pools.extend(live.pool(name).cloned());
             Ok(known)
         })
         .await
@@ -451,8 +578,8 @@ impl Fleet for World {
         .await
     }
 
-    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
-        self.port("submit", |state| state.submit(step)).await
+    async fn submit(&self, action: &Action) -> Result<Option<String>, Rejection> {
+        self.port("submit", |state| state.write(action)).await
     }
 
     async fn operation(&self, address: &str) -> Reading<OperationReport> {
