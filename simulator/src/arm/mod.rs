@@ -39,6 +39,8 @@ use crate::{
 };
 
 pub(crate) use headers::RequestIds;
+pub(crate) use path::parse as call_of;
+pub(crate) use respond::next_link;
 pub(crate) use sign::Signer;
 
 /// What a request comes to: the answer, and what the log says about it.

@@ -43,6 +43,7 @@ mod side_jobs;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod truth;
 mod view;
 mod window;
 mod work;

@@ -98,6 +98,11 @@ impl Operations {
         (same && !operation.is_forgotten(now, self.kept_for)).then_some(operation)
     }
 
+    /// Whether an operation is under way.
+    pub(crate) fn is_running(&self, id: &str) -> bool {
+        self.all.get(id).is_some_and(|operation| operation.ended.is_none())
+    }
+
     /// Says what goes on in a running operation.
     pub(crate) fn report(&mut self, id: &str, text: String, hitch: Option<&Value>) {
         if let Some(operation) = self.all.get_mut(id).filter(|operation| operation.ended.is_none()) {
