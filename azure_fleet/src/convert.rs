@@ -9,6 +9,8 @@ use engine::{
     SupportPlans, Unreadable,
 };
 
+use crate::settings;
+
 /// The engine's cluster.
 ///
 /// # Errors
@@ -33,6 +35,7 @@ pub fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
         node_os_upgrade_channel: on(&view.auto_upgrade_profile.node_os_upgrade_channel),
         support_plan: view.support_plan.clone(),
         tier: view.sku.tier.clone(),
+        override_settings: settings::of_cluster(view),
         pools,
     })
 }
@@ -56,6 +59,7 @@ pub(super) fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
         count: view.count.and_then(|count| i32::try_from(count).ok()).unwrap_or_default(),
         provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
         power: power(view.is_stopped()),
+        upgrade_settings: settings::of_pool(view),
     })
 }
 

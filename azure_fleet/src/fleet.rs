@@ -9,12 +9,13 @@ use azure_mgmt_containerservice::{
     Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationUrl, writes,
 };
 use engine::{
-    Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
-    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable, published,
+    Action, Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
+    Reading, RegionVersion, Rejection, StepKind, Unreadable, published,
 };
 use jiff::Timestamp;
+use serde_json::Value;
 
-use crate::{Listing, OfferCache, convert, steady};
+use crate::{Listing, OfferCache, convert, settings::members, steady};
 
 /// Tells the present, in whole seconds.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -117,36 +118,35 @@ impl<L: Listing> AzureFleet<L> {
         self.id.as_str().to_lowercase()
     }
 
-    /// Reads what a step changes.
-    async fn read(&self, step: &Step) -> Result<Held, Error> {
-        match (step.kind, &step.pool) {
-            // An image step has no document to write.
-            (StepKind::ControlPlane | StepKind::NodePoolImage, _) | (_, None) => {
-                self.client.managed_clusters().get(&self.id).await.map(Held::Cluster)
-            }
-            (StepKind::NodePoolVersion, Some(pool)) => {
+    /// Reads what is to be changed.
+    async fn read(&self, action: &Action) -> Result<Held, Error> {
+        match action.pool_document() {
+            None => self.client.managed_clusters().get(&self.id).await.map(Held::Cluster),
+            Some(pool) => {
                 let read = self.client.agent_pools().get(&self.id, pool).await?;
-                Ok(Held::Pool(pool.clone(), read))
+                Ok(Held::Pool(pool.to_owned(), read))
             }
         }
     }
 
-    async fn send(&self, step: &Step) -> Result<Accepted, Error> {
-        if let (StepKind::NodePoolImage, Some(pool)) = (step.kind, &step.pool) {
+    async fn send(&self, action: &Action) -> Result<Accepted, Error> {
+        if let Action::Step { step, .. } = action
+            && let (StepKind::NodePoolImage, Some(pool)) = (step.kind, &step.pool)
+        {
             return self.client.agent_pools().upgrade_node_image(&self.id, pool).await;
         }
         let held = self.held().take();
         let held = match held {
             Some(held) => held,
-            None => self.read(step).await?,
+            None => self.read(action).await?,
         };
         match held {
             Held::Pool(pool, read) => {
-                let body = writes::agent_pool_upgrade(read.value(), &step.to);
+                let body = pool_body(action, read.value());
                 self.client.agent_pools().put(&self.id, &pool, &body, read.etag()).await
             }
             Held::Cluster(read) => {
-                let body = writes::control_plane_upgrade(read.value(), &step.to);
+                let body = cluster_body(action, read.value());
                 self.client.managed_clusters().put(&self.id, &body, read.etag()).await
             }
         }
@@ -157,7 +157,51 @@ impl<L: Listing> AzureFleet<L> {
     }
 }
 
+/// A pool's document with what the action changes.
+fn pool_body(action: &Action, document: &Value) -> Value {
+    match action {
+        Action::Step { step, settings } => {
+            let mut body = writes::agent_pool_upgrade(document, &step.to);
+            if !settings.is_empty() {
+                writes::merge_upgrade_settings(&mut body, &members(settings));
+            }
+            body
+        }
+        Action::Override { settings, .. } | Action::Restore { settings, .. } => {
+            writes::agent_pool_upgrade_settings(document, &members(settings))
+        }
+    }
+}
+
+/// The cluster's document with what the action changes.
+fn cluster_body(action: &Action, document: &Value) -> Value {
+    match action {
+        Action::Step { step, settings } => {
+            let mut body = writes::control_plane_upgrade(document, &step.to);
+            if !settings.is_empty() {
+                writes::merge_override_settings(&mut body, &members(settings));
+            }
+            body
+        }
+        Action::Override { settings, .. } | Action::Restore { settings, .. } => {
+            writes::cluster_override_settings(document, &members(settings))
+        }
+    }
+}
+
+/// Whether Azure says that a resource does not exist. Not whatever it answers with 404: that it does
+/// not find a subscription says no more than that we have no access there.
+fn is_gone(error: &Error) -> bool {
+    let codes = ["NotFound", "ParentResourceNotFound", "ResourceGroupNotFound", "ResourceNotFound"];
+    let code = error.api().and_then(|api| api.code.as_deref());
+    error.is_not_found()
+        && code.is_some_and(|code| codes.iter().any(|known| known.eq_ignore_ascii_case(code)))
+}
+
 fn unreadable(error: Error) -> Unreadable {
+    if is_gone(&error) {
+        return Unreadable::gone();
+    }
     Unreadable(steady(&describe(&error)))
 }
 
@@ -185,8 +229,16 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         convert::cluster(answer.map_err(unreadable)?.view())
     }
 
-    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
-        let held = self.read(step).await.map_err(unreadable)?;
+    async fn recheck(&self, action: &Action, known: &Cluster) -> Reading<Cluster> {
+        let held = match self.read(action).await {
+            Ok(held) => held,
+            Err(error) => {
+                let pool = action.pool_document().filter(|_| is_gone(&error));
+                let mut without = known.clone();
+                without.pools.retain(|known| Some(known.name.as_str()) != pool);
+                return if pool.is_some() { Ok(without) } else { Err(unreadable(error)) };
+            }
+        };
         let cluster = match &held {
             Held::Cluster(read) => convert::cluster(read.view())?,
             Held::Pool(_, read) => {
@@ -208,8 +260,8 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         self.read_offers(cluster, needed).await.map_err(unreadable)
     }
 
-    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
-        let answer = self.send(step).await;
+    async fn submit(&self, action: &Action) -> Result<Option<String>, Rejection> {
+        let answer = self.send(action).await;
         match answer {
             Ok(accepted) => Ok(accepted.async_operation.map(|url| url.expose().to_owned())),
             Err(error) => {
