@@ -36,6 +36,7 @@ fn request() -> Request {
         other_upgrade: None,
         retry: None,
         baseline: None,
+        abandoned: false,
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     output::{Format, local, print, without_wide},
     status::members,
 };
+use crate::controller::cluster_upgrade::overridden;
 
 /// Arguments of `explain`.
 #[derive(clap::Args)]
@@ -35,6 +36,10 @@ struct Answer {
     since: Option<jiff::Timestamp>,
     step: Option<String>,
     azure_said: Option<engine::Failure>,
+    /// Settings that are changed for a step, and will be put back.
+    overridden: Vec<String>,
+    /// Settings that somebody else changed meanwhile.
+    left_to_others: Vec<String>,
     blockers: Vec<engine::Blocker>,
     what_you_can_do: Vec<String>,
 }
@@ -86,6 +91,8 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade]) -> Vec<Answer> 
         since: None,
         step: None,
         azure_said: None,
+        overridden: Vec::new(),
+        left_to_others: Vec::new(),
         blockers: Vec::new(),
         what_you_can_do: match words(|summary| &summary.reason).as_str() {
             "InvalidSpec" => vec!["correct the field and apply the plan again".to_owned()],
@@ -115,6 +122,8 @@ fn explain_upgrade(upgrade: &ClusterUpgrade) -> Answer {
         }),
         what_you_can_do: [remedies(&reason, &blockers), advice(&reason, upgrade)].concat(),
         blockers,
+        overridden: status.ledger.restore.iter().map(overridden).collect(),
+        left_to_others: status.ledger.left_to_others.clone(),
         azure_said: failure,
         reason,
     }
@@ -157,6 +166,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "NodesNotUpdated" => {
             "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
         }
+        "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
         "Suspended" => "set spec.suspend to false, on the plan if there is one",
         _ => return Vec::new(),
     };
@@ -188,6 +198,12 @@ fn render(answer: &Answer) -> String {
         let codes: Vec<&str> =
             [&failure.code, &failure.subcode].into_iter().flatten().map(String::as_str).collect();
         text.push_str(&format!("  Azure said: {}: {}\n", codes.join(" / "), failure.message));
+    }
+    for settings in &answer.overridden {
+        text.push_str(&format!("  {settings}; put back when the step ends\n"));
+    }
+    for setting in &answer.left_to_others {
+        text.push_str(&format!("  {setting} was changed by somebody else meanwhile: it was left so\n"));
     }
     if !answer.what_you_can_do.is_empty() {
         text.push_str("what you can do\n");

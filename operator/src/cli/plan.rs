@@ -168,24 +168,28 @@ fn answer(
     Ok(ClusterAnswer {
         name: name.to_owned(),
         from: seen.version.to_string(),
-        steps: plan.steps.iter().map(step).collect(),
+        steps: plan.steps.iter().map(|planned| step(planned, seen, request)).collect(),
         left_alone: plan.left_alone.iter().map(|pool| format!("pool {}: {}", pool.pool, pool.why)).collect(),
         warnings: plan.warnings,
         cannot_start,
     })
 }
 
-fn step(planned: &engine::PlannedStep) -> StepAnswer {
+fn step(planned: &engine::PlannedStep, cluster: &engine::Cluster, request: &engine::Request) -> StepAnswer {
+    let pool = planned.step.pool.as_ref().and_then(|name| cluster.pool(name));
+    let settings = pool.map(|pool| request.policy.pool_settings(pool)).unwrap_or_default();
+    let changed = if settings.is_empty() { "" } else { "; settings changed for the step, then restored" };
+    let why = match planned.step.kind {
+        StepKind::ControlPlane | StepKind::NodePoolImage => planned.why.clone(),
+        StepKind::NodePoolVersion => format!("{}; brings the newest image", planned.why),
+    };
     StepAnswer {
         id: planned.step.id(),
         subject: planned.step.subject(),
         from: planned.step.from.clone(),
         to: planned.step.to.clone(),
         nodes: planned.nodes,
-        why: match planned.step.kind {
-            StepKind::ControlPlane | StepKind::NodePoolImage => planned.why.clone(),
-            StepKind::NodePoolVersion => format!("{}; brings the newest image", planned.why),
-        },
+        why: why + changed,
     }
 }
 

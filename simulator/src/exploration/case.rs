@@ -223,7 +223,7 @@ impl Draw {
         };
         let windows = PoolMatch { os_type: Some("Windows".to_owned()), ..PoolMatch::default() };
         let order = if self.chance(0.5) {
-            vec![OrderRule { matches: windows, soak: self.seconds(0, 1200) }]
+            vec![OrderRule { matches: windows, soak: self.seconds(0, 1200), ..OrderRule::default() }]
         } else {
             Vec::new()
         };
@@ -239,6 +239,7 @@ impl Draw {
             other_upgrade: None,
             retry: None,
             baseline: None,
+            abandoned: false,
         }
     }
 
