@@ -31,10 +31,9 @@ pub(crate) fn of_cluster(view: &ManagedCluster) -> Settings {
 /// The members of the document; null takes one away.
 pub(crate) fn members(changes: &Changes) -> Map<String, Value> {
     let member = |setting: Setting, value: &String| match setting {
-        Setting::MaxSurge
-        | Setting::MaxUnavailable
-        | Setting::UndrainableNodeBehavior
-        | Setting::Until => Value::from(value.as_str()),
+        Setting::MaxSurge | Setting::MaxUnavailable | Setting::UndrainableNodeBehavior | Setting::Until => {
+            Value::from(value.as_str())
+        }
         Setting::DrainTimeoutInMinutes | Setting::NodeSoakDurationInMinutes => {
             value.parse::<i64>().map_or_else(|_| Value::from(value.as_str()), Value::from)
         }

@@ -6,7 +6,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Duration, settings::{ForceUpgrade, UpgradeSettings}};
+use crate::{
+    Duration,
+    settings::{ForceUpgrade, UpgradeSettings},
+};
 
 /// An AKSCluster of the same namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -92,7 +92,9 @@ mod tests {
     #[test]
     fn each_setting_has_its_name_and_unit_in_azure() {
         assert_eq!(
-            settings(json!({"maxSurge": "33%", "drainTimeout": "1h30m", "nodeSoak": "5m", "undrainableNodes": "Cordon"})),
+            settings(
+                json!({"maxSurge": "33%", "drainTimeout": "1h30m", "nodeSoak": "5m", "undrainableNodes": "Cordon"})
+            ),
             [
                 (Setting::MaxSurge, "33%"),
                 (Setting::DrainTimeoutInMinutes, "90"),

@@ -13,6 +13,7 @@ use crate::{
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
     ports::{Clock, Fleet, Glance, Journal, Workloads},
+    settings::subject,
     waiting::WaitingOn,
 };
 
@@ -58,7 +59,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 // Claim by a guarded write, then read live, then act: whoever decided the same
                 // from the same record loses the write, also when the intent is an old one.
                 run.claim(&action);
-                journal.save(&run.ledger, run.underway().as_ref()).await?;
+                journal.save(&run.ledger, run.underway_with(&action).as_ref()).await?;
                 run.recheck(&action).await;
             }
             Decision::Submit(action) => {
@@ -233,6 +234,15 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             (Some(failure), Some(at)) => WaitingOn::Retry { step, failure: failure.clone(), at },
             _ => WaitingOn::Operation(step),
         })
+    }
+
+    /// What is about to be sent, as what it will be waited for.
+    fn underway_with(&self, action: &Action) -> Option<WaitingOn> {
+        match action {
+            Action::Step { step, .. } => Some(WaitingOn::Operation(step.clone())),
+            Action::Override { pool, .. } => Some(WaitingOn::ChangingSettings(subject(pool.as_deref()))),
+            Action::Restore { .. } => self.underway(),
+        }
     }
 
     /// Reads what the next decision needs and is not known yet. `Some` when there is only to wait.

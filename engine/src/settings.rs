@@ -258,12 +258,17 @@ impl Restore {
     /// The resource in words.
     #[must_use]
     pub fn subject(&self) -> String {
-        self.pool.as_ref().map_or_else(|| "cluster".to_owned(), |pool| format!("pool {pool}"))
+        subject(self.pool.as_deref())
     }
 
     fn still_ours<'a>(&'a self, shown: &'a Settings) -> impl Iterator<Item = (&'a Setting, &'a String)> {
         self.ours.0.iter().filter(|(setting, value)| shown.shows(**setting, value))
     }
+}
+
+/// A pool, or the cluster, in words.
+pub(crate) fn subject(pool: Option<&str>) -> String {
+    pool.map_or_else(|| "the cluster".to_owned(), |pool| format!("pool {pool}"))
 }
 
 /// What AKS uses where nothing is said ("Upgrade options and recommendations for AKS clusters").

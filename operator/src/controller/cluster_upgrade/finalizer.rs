@@ -71,7 +71,8 @@ pub(super) async fn let_go(context: &Context, observed: &Observed) -> Result<End
     if observed.cluster.is_none() {
         // Who takes a registration away takes away that we act on the cluster.
         let left: Vec<String> = ledger.restore.iter().map(super::record::overridden).collect();
-        let note = format!("AKSCluster {} is gone, so this stays: {}", observed.cluster_name(), left.join("; "));
+        let note =
+            format!("AKSCluster {} is gone, so this stays: {}", observed.cluster_name(), left.join("; "));
         context.publish(&upgrade.object_ref(&()), true, "SettingsNotRestored", &note).await;
         release(context, upgrade).await?;
         return Ok(Ended::Rest);

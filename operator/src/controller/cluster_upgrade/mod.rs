@@ -78,7 +78,8 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
             return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
         }
     };
-    if ledger.finished_at.is_none() && finalizer::is_needed(&observed.upgrade, &request) && context.may_act() {
+    if ledger.finished_at.is_none() && finalizer::is_needed(&observed.upgrade, &request) && context.may_act()
+    {
         observed.upgrade = finalizer::hold(&context, &observed.upgrade).await?;
         journal = record::StatusJournal::new(&context, &observed.upgrade);
     }

@@ -155,7 +155,11 @@ fn settings_events(before: &Ledger, after: &Ledger) -> Vec<(bool, &'static str, 
         (false, "SettingsRestored", format!("{} has no settings of this upgrade any more", record.subject()))
     });
     let left = left.map(|setting| {
-        (true, "SettingsLeft", format!("{setting} was changed by somebody else meanwhile: it is left as it is"))
+        (
+            true,
+            "SettingsLeft",
+            format!("{setting} was changed by somebody else meanwhile: it is left as it is"),
+        )
     });
     begun.chain(ended).chain(left).collect()
 }
