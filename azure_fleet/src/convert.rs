@@ -1,13 +1,16 @@
 //! From Azure's documents and errors to the engine's words.
 
+use std::time::Duration;
+
 use azure_mgmt_containerservice::{
-    AgentPool, ClusterUpgradeProfile, Error, KubernetesVersions, ManagedCluster, OperationState,
+    AgentPool, ClusterUpgradeProfile, Error, HeldBack, KubernetesVersions, ManagedCluster, OperationState,
     OperationStatus,
 };
 use engine::{
     Cluster, Failure, KubernetesVersion, NodePool, OfferedVersion, OperationReport, Power, RegionVersion,
     SupportPlans, Unreadable,
 };
+use jiff::Timestamp;
 
 use crate::settings;
 
@@ -56,7 +59,7 @@ pub(super) fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
         os_sku: view.os_sku.clone().unwrap_or_default(),
         version,
         node_image: view.node_image_version.clone().unwrap_or_default(),
-        count: view.count.and_then(|count| i32::try_from(count).ok()).unwrap_or_default(),
+        count: view.count.and_then(|count| i32::try_from(count).ok()),
         provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
         power: power(view.is_stopped()),
         upgrade_settings: settings::of_pool(view),
@@ -68,8 +71,8 @@ fn power(stopped: bool) -> Power {
 }
 
 fn version(field: &str, text: Option<&String>) -> Result<KubernetesVersion, Unreadable> {
-    let text = text.ok_or_else(|| Unreadable(format!("Azure's answer has no {field}")))?;
-    text.parse().map_err(|error| Unreadable(format!("{field}: {error}")))
+    let text = text.ok_or_else(|| Unreadable::Failed(format!("Azure's answer has no {field}")))?;
+    text.parse().map_err(|error| Unreadable::Failed(format!("{field}: {error}")))
 }
 
 /// What the upgrade profile offers the control plane, oldest first; what is no version is left out.
@@ -131,6 +134,15 @@ pub(super) fn report(status: &OperationStatus) -> OperationReport {
     OperationReport { running: false, failure }
 }
 
+/// Why a call was not sent, and when it may be: in whole seconds, as the engine counts, and not too early.
+#[must_use]
+pub fn held_back(held: &HeldBack, now: Timestamp) -> engine::HeldBack {
+    let HeldBack { retry_after, .. } = held;
+    let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
+    let until = now.saturating_add(Duration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    engine::HeldBack { why: held.to_string(), until }
+}
+
 /// An error with its causes, in one line.
 #[must_use]
 pub fn with_causes(error: &dyn std::error::Error) -> String {
@@ -171,6 +183,18 @@ mod tests {
         assert_eq!(cluster.node_os_upgrade_channel.as_deref(), Some("NodeImage"));
         let bare = read(&json!({"kubernetesVersion": "1.34.4"}), &Value::Null);
         assert!(!bare.is_long_term() && bare.tier.is_none() && bare.node_os_upgrade_channel.is_none());
+    }
+
+    #[test]
+    fn a_number_of_nodes_that_is_not_said_is_not_known() {
+        let properties = json!({"kubernetesVersion": "1.34.4", "agentPoolProfiles": [
+            {"name": "a", "orchestratorVersion": "1.34.4", "count": 0},
+            {"name": "b", "orchestratorVersion": "1.34.4", "count": null},
+            {"name": "c", "orchestratorVersion": "1.34.4", "type": "VirtualMachines",
+                "virtualMachineNodesStatus": [{"size": "Standard_D4s_v5", "count": 2}]},
+        ]});
+        let counts: Vec<_> = read(&properties, &Value::Null).pools.iter().map(|pool| pool.count).collect();
+        assert_eq!(counts, [Some(0), None, Some(2)]);
     }
 
     #[test]

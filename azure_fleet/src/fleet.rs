@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use azure_mgmt_containerservice::{
@@ -27,8 +27,8 @@ pub struct AzureFleet<L> {
     offers: Arc<OfferCache>,
     now: Now,
     listing: L,
-    /// The document of what the next step changes, as read right before it is sent.
-    held: Mutex<Option<Held>>,
+    /// What is about to be sent, and the document that it changes, as read right before.
+    held: Mutex<Option<(Action, Held)>>,
 }
 
 /// A document to be written back with one thing changed.
@@ -129,17 +129,8 @@ impl<L: Listing> AzureFleet<L> {
         }
     }
 
-    async fn send(&self, action: &Action) -> Result<Accepted, Error> {
-        if let Action::Step { step, .. } = action
-            && let (StepKind::NodePoolImage, Some(pool)) = (step.kind, &step.pool)
-        {
-            return self.client.agent_pools().upgrade_node_image(&self.id, pool).await;
-        }
-        let held = self.held().take();
-        let held = match held {
-            Some(held) => held,
-            None => self.read(action).await?,
-        };
+    /// Writes the document back with what the action changes.
+    async fn write(&self, action: &Action, held: Held) -> Result<Accepted, Error> {
         match held {
             Held::Pool(pool, read) => {
                 let body = pool_body(action, read.value());
@@ -152,8 +143,29 @@ impl<L: Listing> AzureFleet<L> {
         }
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+    /// The document that was read for this very action; one that was read for another is thrown away.
+    fn take_held(&self, action: &Action) -> Option<Held> {
+        let (of, held) = self.held().take()?;
+        (of == *action).then_some(held)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<(Action, Held)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreadable(&self, error: &Error) -> Unreadable {
+        if let Error::HeldBack(held) = error {
+            return Unreadable::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        let why = steady(&describe(error));
+        if is_gone(error) { Unreadable::Gone(why) } else { Unreadable::Failed(why) }
+    }
+
+    fn rejection(&self, error: &Error) -> Rejection {
+        if let Error::HeldBack(held) = error {
+            return Rejection::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        Rejection::Refused { failure: convert::failure(error), retry_after: error.retry_after() }
     }
 }
 
@@ -198,13 +210,6 @@ fn is_gone(error: &Error) -> bool {
         && code.is_some_and(|code| codes.iter().any(|known| known.eq_ignore_ascii_case(code)))
 }
 
-fn unreadable(error: Error) -> Unreadable {
-    if is_gone(&error) {
-        return Unreadable::gone();
-    }
-    Unreadable(steady(&describe(&error)))
-}
-
 fn describe(error: &Error) -> String {
     let failure = convert::failure(error);
     match (failure.status, &failure.code) {
@@ -226,7 +231,7 @@ impl<L: Listing> Fleet for AzureFleet<L> {
 
     async fn cluster(&self) -> Reading<Cluster> {
         let answer = self.client.managed_clusters().get(&self.id).await;
-        convert::cluster(answer.map_err(unreadable)?.view())
+        convert::cluster(answer.map_err(|error| self.unreadable(&error))?.view())
     }
 
     async fn recheck(&self, action: &Action, known: &Cluster) -> Reading<Cluster> {
@@ -236,7 +241,7 @@ impl<L: Listing> Fleet for AzureFleet<L> {
                 let pool = action.pool_document().filter(|_| is_gone(&error));
                 let mut without = known.clone();
                 without.pools.retain(|known| Some(known.name.as_str()) != pool);
-                return if pool.is_some() { Ok(without) } else { Err(unreadable(error)) };
+                return if pool.is_some() { Ok(without) } else { Err(self.unreadable(&error)) };
             }
         };
         let cluster = match &held {
@@ -252,22 +257,35 @@ impl<L: Listing> Fleet for AzureFleet<L> {
                 cluster
             }
         };
-        *self.held() = Some(held);
+        *self.held() = Some((action.clone(), held));
         Ok(cluster)
     }
 
     async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
-        self.read_offers(cluster, needed).await.map_err(unreadable)
+        self.read_offers(cluster, needed).await.map_err(|error| self.unreadable(&error))
     }
 
     async fn submit(&self, action: &Action) -> Result<Option<String>, Rejection> {
-        let answer = self.send(action).await;
+        let image = match action {
+            Action::Step { step, .. } if step.kind == StepKind::NodePoolImage => step.pool.as_deref(),
+            Action::Step { .. } | Action::Override { .. } | Action::Restore { .. } => None,
+        };
+        let answer = match (image, self.take_held(action)) {
+            // It has no document to write.
+            (Some(pool), _) => self.client.agent_pools().upgrade_node_image(&self.id, pool).await,
+            (None, Some(held)) => self.write(action, held).await,
+            (None, None) => {
+                let subject = action.pool_document();
+                let subject = subject.map_or("the cluster".to_owned(), |pool| format!("pool {pool}"));
+                let message =
+                    format!("{subject} was not read right before it was to be written: nothing was sent");
+                let failure = Failure::new(None, None, None, &message);
+                return Err(Rejection::Refused { failure, retry_after: None });
+            }
+        };
         match answer {
             Ok(accepted) => Ok(accepted.async_operation.map(|url| url.expose().to_owned())),
-            Err(error) => {
-                let failure: Failure = convert::failure(&error);
-                Err(Rejection { failure, retry_after: error.retry_after() })
-            }
+            Err(error) => Err(self.rejection(&error)),
         }
     }
 
@@ -276,7 +294,10 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         match answer {
             // Azure forgets operations after some time; the resource itself tells the rest.
             Err(error) if error.is_not_found() => Ok(OperationReport { running: false, failure: None }),
-            answer => Ok(convert::report(&answer.map_err(unreadable)?)),
+            answer => Ok(convert::report(&answer.map_err(|error| self.unreadable(&error))?)),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ mod settings;
 mod steady;
 
 pub use cache::OfferCache;
-pub use convert::{cluster, failure, with_causes};
+pub use convert::{cluster, failure, held_back, with_causes};
 pub use fleet::{AzureFleet, Now};
 pub use listing::{Listing, NoListing};
 pub use steady::steady;

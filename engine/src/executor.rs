@@ -8,7 +8,7 @@ use std::mem;
 
 use crate::{
     action::Action,
-    decide::{Decision, Request, View, answered, decide, offers_needed},
+    decide::{Decision, Request, View, answered, decide, offers_needed, waits_for_limit},
     failure::FailureClass,
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
@@ -72,9 +72,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
             }
             Decision::ReadOperation(address) => match fleet.operation(&address).await {
                 Ok(report) => run.seen.operation = Some(report),
-                Err(why) => {
-                    return run.rest(journal, Some(WaitingOn::AzureUnreadable(why.to_string()))).await;
-                }
+                Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
             },
             Decision::Wait(waiting) => return run.rest(journal, Some(waiting)).await,
             Decision::Done => return run.rest(journal, None).await,
@@ -132,7 +130,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         }
         if ledger.target_version != self.ledger.target_version {
             // With the target, other offers matter.
-            self.seen.offers = Err(Unreadable::not_asked());
+            self.seen.offers = Err(Unreadable::NotAsked);
         }
         self.claimed = false;
         self.ledger = ledger;
@@ -172,7 +170,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         self.seen.cluster = self.fleet.cluster().await;
         self.glanced = false;
         // Other pools may matter than those that the glance showed.
-        self.seen.offers = Err(Unreadable::not_asked());
+        self.seen.offers = Err(Unreadable::NotAsked);
     }
 
     /// Glances at the cluster, and reads it live where no listing shows it. `Some` when there is only
@@ -215,8 +213,10 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             self.ledger.restore.iter().find(|record| record.attempts > 0).map(WaitingOn::restoring);
         let Some((operation, record)) = self.ledger.current() else { return restoring };
         let step = record.step.clone();
+        let held = waits_for_limit(operation, &step, self.request, self.clock.now());
         match operation.phase {
             Phase::Intent | Phase::Gating | Phase::Soaking if restoring.is_some() => return restoring,
+            Phase::Intent if held.is_some() => return held,
             Phase::Intent if operation.failure.is_none() => {
                 if let Some(record) = settings {
                     return Some(WaitingOn::ChangingSettings(record.subject()));
@@ -275,7 +275,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
 }
 
 fn not_asked<T>(reading: &Reading<T>) -> bool {
-    matches!(reading, Err(why) if *why == Unreadable::not_asked())
+    matches!(reading, Err(Unreadable::NotAsked))
 }
 
 /// What the next decision looks at.

@@ -11,9 +11,8 @@ use crate::{
     cluster::Cluster,
     failure::{Blocker, Failure},
     ledger::Ledger,
-    observation::{Node, OperationReport, Reading, Workload},
+    observation::{HeldBack, Node, OperationReport, Reading, ServerVersion, Workload},
     offers::{Offers, OffersNeeded},
-    version::Minor,
     waiting::WaitingOn,
 };
 
@@ -22,7 +21,7 @@ pub trait Fleet: Sync {
     /// The cluster as a listing that the whole fleet shares showed it. Only listings begun after
     /// `since` count; without it, any recent one.
     fn glance(&self, since: Option<Timestamp>) -> impl Future<Output = Glance> + Send;
-    /// The cluster as it is now, read live; [`crate::Unreadable::gone`] when Azure does not have it.
+    /// The cluster as it is now, read live; [`crate::Unreadable::Gone`] when Azure does not have it.
     fn cluster(&self) -> impl Future<Output = Reading<Cluster>> + Send;
     /// The cluster right before something is sent. An action that writes a pool's document reads that
     /// pool live, and the rest is as `known`; every other action reads the whole cluster live. A pool
@@ -52,19 +51,24 @@ pub enum Glance {
     Unavailable,
 }
 
-/// Azure did not accept a write, or its answer was lost.
+/// A write was not accepted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rejection {
-    /// What it said.
-    pub failure: Failure,
-    /// When it may be asked again.
-    pub retry_after: Option<Duration>,
+pub enum Rejection {
+    /// Azure refused it, or its answer was lost.
+    Refused {
+        /// What it said.
+        failure: Failure,
+        /// When it may be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// It was not sent.
+    HeldBack(HeldBack),
 }
 
 /// The Kubernetes API of the cluster that is upgraded. Reads only.
 pub trait Workloads: Sync {
-    /// The minor that its API server says it is.
-    fn server(&self) -> impl Future<Output = Reading<Minor>> + Send;
+    /// What its API server says it is.
+    fn server(&self) -> impl Future<Output = Reading<ServerVersion>> + Send;
     /// The nodes of a pool.
     fn nodes(&self, pool: &str) -> impl Future<Output = Reading<Vec<Node>>> + Send;
     /// All workloads.

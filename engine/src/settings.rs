@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, ledger::Hold};
 
 /// A setting that a step may override: of a node pool (`properties.upgradeSettings`), or of the
 /// cluster (`properties.upgradeSettings.overrideSettings`).
@@ -184,6 +184,9 @@ pub struct Restore {
     /// What Azure said last when it did not take back what was there before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Set while it is not sent because our share of one of Azure's limits is used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use azure_fleet::{AzureFleet, Listing, NoListing, OfferCache, steady, with_causes};
-use azure_mgmt_containerservice::{Client as AzureClient, ClusterId};
+use azure_fleet::{AzureFleet, Listing, NoListing, OfferCache, held_back, steady, with_causes};
+use azure_mgmt_containerservice::{Client as AzureClient, ClusterId, Error as AzureError};
 use crds::AKSCluster;
 use engine::{Clock, Unreadable};
 use jiff::Timestamp;
@@ -79,7 +79,11 @@ impl Context {
         match self.access.client(&self.azure, cluster, id).await {
             Ok(client) => Ok(TargetCluster::new(Ok(client))),
             Err(error) if error.is_invalid_spec() => Err(error),
-            Err(error) => Ok(TargetCluster::new(Err(Unreadable(steady(&with_causes(&error)))))),
+            Err(TargetError::Credential(AzureError::HeldBack(held))) => {
+                let held = held_back(&held, self.clock.now());
+                Ok(TargetCluster::new(Err(Unreadable::HeldBack(held))))
+            }
+            Err(error) => Ok(TargetCluster::new(Err(Unreadable::Failed(steady(&with_causes(&error)))))),
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::View;
 use crate::{
     action::Action,
     failure::{Failure, FailureClass},
-    ledger::{Ledger, Operation, Phase, StepState},
+    ledger::{Hold, Ledger, Operation, Phase, StepState},
+    observation::HeldBack,
     ports::Rejection,
 };
 
@@ -23,6 +24,8 @@ const PREEMPTIONS: i32 = 5;
 pub(super) const ABORTED: &str = "OperationCanceled";
 /// Code of a step that Azure calls done and the nodes do not show, sent again by `retry`.
 const NOT_SHOWN: &str = "NodesNotUpdated";
+/// How much of a limit's name is kept, in characters.
+const LONGEST_WHY: usize = 256;
 /// First and largest pause after a failure that passes by itself.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
@@ -47,6 +50,7 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
     };
     operation.phase = Phase::Intent;
     operation.failure = failure;
+    operation.hold = None;
     operation.held = false;
     operation.attempt = 1;
     operation.resubmissions = 0;
@@ -73,12 +77,21 @@ pub fn answered(
 ) -> Ledger {
     match (action, answer) {
         (Action::Step { .. }, Ok(address)) => accepted(ledger, address, view),
-        (Action::Step { .. } | Action::Override { .. }, Err(Rejection { failure, retry_after })) => {
+        (Action::Step { .. } | Action::Override { .. }, Err(Rejection::Refused { failure, retry_after })) => {
             refused(ledger, &failure, retry_after, view)
         }
-        (Action::Override { pool, .. } | Action::Restore { pool, .. }, Ok(_)) => {
-            settings_sent(ledger, pool.as_deref(), view)
+        (Action::Step { .. } | Action::Override { .. }, Err(Rejection::HeldBack(held))) => {
+            not_sent(ledger, &held, view)
         }
+        (Action::Override { pool, .. }, Ok(_)) => {
+            let mut ledger = settings_sent(ledger, pool.as_deref(), view);
+            if let Some(operation) = ledger.operation.as_mut().filter(|operation| operation.hold.is_some()) {
+                end_hold(operation, view.now);
+                operation.not_before = None;
+            }
+            ledger
+        }
+        (Action::Restore { pool, .. }, Ok(_)) => settings_sent(ledger, pool.as_deref(), view),
         (Action::Restore { pool, .. }, Err(rejection)) => {
             not_restored(ledger, pool.as_deref(), &rejection, view)
         }
@@ -91,6 +104,7 @@ fn settings_sent(ledger: &Ledger, pool: Option<&str>, view: &View<'_>) -> Ledger
     for record in ledger.restore.iter_mut().filter(|record| record.pool.as_deref() == pool) {
         record.sent_at = Some(view.now);
         record.failure = None;
+        record.hold = None;
         // Should Azure not show it afterwards, it is not sent again at once.
         record.not_before = (record.attempts > 0).then(|| view.now + backoff(record.attempts - 1));
     }
@@ -100,16 +114,31 @@ fn settings_sent(ledger: &Ledger, pool: Option<&str>, view: &View<'_>) -> Ledger
 /// What is to be put back is tried again for ever: nobody else knows of it.
 fn not_restored(ledger: &Ledger, pool: Option<&str>, rejection: &Rejection, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
-    let Rejection { failure, retry_after } = rejection;
     for record in ledger.restore.iter_mut().filter(|record| record.pool.as_deref() == pool) {
-        let pause = match failure.class() {
-            FailureClass::Transient | FailureClass::Busy => backoff(record.attempts - 1),
-            FailureClass::Blocked | FailureClass::Failed | FailureClass::Bug => BLOCKED_PACE,
-        };
-        record.not_before = Some(view.now + pause.max(retry_after.unwrap_or_default()));
-        record.failure = Some(failure.clone());
+        match rejection {
+            Rejection::Refused { failure, retry_after } => {
+                let pause = match failure.class() {
+                    FailureClass::Transient | FailureClass::Busy => backoff(record.attempts - 1),
+                    FailureClass::Blocked | FailureClass::Failed | FailureClass::Bug => BLOCKED_PACE,
+                };
+                record.not_before = Some(view.now + pause.max(retry_after.unwrap_or_default()));
+                record.failure = Some(failure.clone());
+                record.hold = None;
+            }
+            Rejection::HeldBack(held) => {
+                // Nothing was tried; that putting back has begun stays true.
+                record.attempts = (record.attempts - 1).max(1);
+                record.hold = Some(hold(held, record.hold.as_ref(), view.now));
+                record.not_before = Some(held.until);
+            }
+        }
     }
     ledger
+}
+
+fn hold(held: &HeldBack, before: Option<&Hold>, now: Timestamp) -> Hold {
+    let since = before.map_or(now, |hold| hold.since);
+    Hold { why: held.why.chars().take(LONGEST_WHY).collect(), since }
 }
 
 /// The record after Azure has accepted the step in flight.
@@ -117,6 +146,7 @@ fn not_restored(ledger: &Ledger, pool: Option<&str>, rejection: &Rejection, view
 pub fn accepted(ledger: &Ledger, async_operation: Option<String>, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
     if let Some(operation) = &mut ledger.operation {
+        end_hold(operation, view.now);
         operation.phase = Phase::Submitted;
         operation.submitted_at = Some(view.now);
         operation.deadline = deadline_of_accepted(operation, view);
@@ -127,6 +157,28 @@ pub fn accepted(ledger: &Ledger, async_operation: Option<String>, view: &View<'_
     }
     set_state(&mut ledger, StepState::Running);
     ledger
+}
+
+/// The record after the step in flight was not sent: our share of one of Azure's limits is used up.
+///
+/// Nothing was tried, so that all else stays as it was: what failed before, and how often. It is tried
+/// again for as long as it takes.
+#[must_use]
+pub fn not_sent(ledger: &Ledger, held: &HeldBack, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    if let Some(operation) = &mut ledger.operation {
+        operation.hold = Some(hold(held, operation.hold.as_ref(), view.now));
+        operation.not_before = Some(held.until);
+    }
+    ledger
+}
+
+/// The time in which the step was not sent does not count against it.
+pub(super) fn end_hold(operation: &mut Operation, now: Timestamp) {
+    if let Some(hold) = operation.hold.take() {
+        let lost = now.duration_since(hold.since).max(SignedDuration::ZERO);
+        operation.deadline = operation.deadline.saturating_add(lost).unwrap_or(Timestamp::MAX);
+    }
 }
 
 /// The time before Azure accepted a step (a busy cluster, a blocked drain) does not count against
@@ -150,6 +202,7 @@ fn class_of_last(operation: &Operation) -> Option<FailureClass> {
 pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>, view: &View<'_>) -> Ledger {
     let (mut ledger, now, policy) = (ledger.clone(), view.now, &view.request.policy);
     let Some(operation) = &mut ledger.operation else { return ledger };
+    end_hold(operation, now);
     let was_transient = class_of_last(operation).map(|class| class == FailureClass::Transient);
     if operation.phase == Phase::Intent && !was_transient.unwrap_or(operation.resubmissions > 0) {
         operation.deadline = now + policy.step_timeout;

@@ -16,6 +16,7 @@ use crate::{
     cluster::{Cluster, ProvisioningState},
     failure::Failure,
     ledger::Ledger,
+    observation::Unreadable,
     plan::Plan,
     policy::Policy,
     settings::{Restore, Setting, Settings},
@@ -138,10 +139,10 @@ pub(super) fn restoring(view: &View<'_>) -> Option<Decision> {
     let known = view.ledger.restore.first()?;
     let cluster = match &view.seen.cluster {
         Ok(cluster) => cluster,
-        Err(why) if why.is_gone() => {
+        Err(Unreadable::Gone(_)) => {
             return Some(record(Ledger { restore: Vec::new(), ..view.ledger.clone() }));
         }
-        Err(why) => return Some(Decision::Wait(WaitingOn::AzureUnreadable(why.to_string()))),
+        Err(why) => return Some(Decision::Wait(WaitingOn::unreadable(why))),
     };
     if cluster.busy_with().is_some() {
         return Some(Decision::Wait(WaitingOn::restoring(known)));

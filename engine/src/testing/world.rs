@@ -15,9 +15,10 @@ use jiff::Timestamp;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster, offers, version};
 use crate::{
-    Action, Blocker, Changes, Clock, Cluster, Failure, Fleet, Glance, Journal, Ledger, Minor, Node, Offers,
-    OffersNeeded, OperationReport, Progress, ProvisioningState, Reading, Rejection, Request, Settings, Step,
-    StepKind, Unreadable, WaitingOn, Workload, Workloads, advance, allowed_skew,
+    Action, Blocker, Changes, Clock, Cluster, Failure, Fleet, Glance, HeldBack, Journal, KubernetesVersion,
+    Ledger, Node, Offers, OffersNeeded, OperationReport, Progress, ProvisioningState, Reading, Rejection,
+    Request, ServerVersion, Settings, Step, StepKind, Unreadable, WaitingOn, Workload, Workloads, advance,
+    allowed_skew,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -34,6 +35,8 @@ pub(crate) enum Answer {
     LostBefore,
     /// Refuses it.
     Refuse(Failure, Option<Duration>),
+    /// It is not sent: our share of a limit is used up for so long.
+    HoldBack(Duration),
     /// Accepts it; it fails later.
     FailLater(Failure),
     /// Accepts it; somebody else's operation takes its place and ends well.
@@ -75,7 +78,7 @@ pub(crate) struct State {
     pub(crate) may_act: bool,
     pub(crate) cluster: Cluster,
     pub(crate) images: BTreeMap<String, String>,
-    pub(crate) server: Minor,
+    pub(crate) server: KubernetesVersion,
     pub(crate) nodes: BTreeMap<String, Vec<Node>>,
     /// How long the nodes lag behind Azure's word.
     pub(crate) lag: Duration,
@@ -138,7 +141,7 @@ pub(crate) fn workload(name: &str, problem: Option<&str>) -> Workload {
 
 fn nodes_of(cluster: &Cluster, pool: &str) -> Vec<Node> {
     let pool = cluster.pool(pool).unwrap();
-    (0..pool.count)
+    (0..pool.count.unwrap())
         .map(|number| Node {
             name: format!("aks-{}-{number}", pool.name),
             kubelet: Some(pool.version.clone()),
@@ -164,7 +167,7 @@ impl World {
             takes: OPERATION,
             may_act: true,
             images: cluster.pools.iter().map(|pool| (pool.name.clone(), image(&pool.os_type))).collect(),
-            server: cluster.version.minor(),
+            server: cluster.version.clone(),
             nodes: nodes.collect(),
             lag: Duration::ZERO,
             workloads: Ok(vec![workload("checkout", None)]),
@@ -336,7 +339,7 @@ impl State {
                 self.lagging.push((ends + self.lag, step.clone()));
                 (ProvisioningState::Succeeded, None)
             }
-            Answer::LostBefore | Answer::Refuse(..) => unreachable!("never ran"),
+            Answer::LostBefore | Answer::Refuse(..) | Answer::HoldBack(_) => unreachable!("never ran"),
         };
         self.failures.insert(address, failure);
         self.set_provisioning(&step, state);
@@ -345,7 +348,7 @@ impl State {
     /// What the nodes, or the API server, show from now on.
     fn show(&mut self, step: &Step) {
         match &step.pool {
-            None => self.server = version(&step.to).minor(),
+            None => self.server = version(&step.to),
             Some(name) => {
                 let nodes = nodes_of(&self.cluster, name);
                 self.nodes.insert(name.clone(), nodes);
@@ -445,12 +448,20 @@ impl State {
         assert_eq!(self.cluster.busy_with(), None, "one mutation in flight per cluster: {changes:?}");
         assert!(self.may_act, "only a leader sends");
         self.settings_sent.push(format!("{verb} {}", pool.unwrap_or("cluster")));
-        let lost = || Failure::new(None, None, None, "connection reset");
+        let lost = || Rejection::Refused {
+            failure: Failure::new(None, None, None, "connection reset"),
+            retry_after: None,
+        };
         let answer = self.settings_answers.pop_front().unwrap_or(Answer::Accept);
         match &answer {
-            Answer::LostBefore => return Err(Rejection { failure: lost(), retry_after: None }),
+            Answer::LostBefore => return Err(lost()),
+            Answer::HoldBack(pause) => {
+                self.settings_sent.pop();
+                let why = "the share of Azure's limit of the test is used up".to_owned();
+                return Err(Rejection::HeldBack(HeldBack { why, until: self.now + *pause }));
+            }
             Answer::Refuse(failure, retry_after) => {
-                return Err(Rejection { failure: failure.clone(), retry_after: *retry_after });
+                return Err(Rejection::Refused { failure: failure.clone(), retry_after: *retry_after });
             }
             Answer::Pretend => {}
             Answer::Accept
@@ -469,7 +480,7 @@ impl State {
         let is_lost = matches!(answer, Answer::LostAfterEffect);
         self.running =
             Some(Running { work, ends: self.now + takes, answer: Answer::Accept, address: address.clone() });
-        if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
+        if is_lost { Err(lost()) } else { Ok(Some(address)) }
     }
 
     fn set_version(&mut self, step: &Step, to: &str) {
@@ -483,11 +494,19 @@ impl State {
     fn submit(&mut self, step: &Step, settings: &Changes) -> Result<Option<String>, Rejection> {
         self.check_submission(step);
         self.sent.push(step.id());
-        let lost = || Failure::new(None, None, None, "connection reset");
+        let lost = || Rejection::Refused {
+            failure: Failure::new(None, None, None, "connection reset"),
+            retry_after: None,
+        };
         let answer = self.answers.pop_front().unwrap_or(Answer::Accept);
         match answer {
-            Answer::LostBefore => return Err(Rejection { failure: lost(), retry_after: None }),
-            Answer::Refuse(failure, retry_after) => return Err(Rejection { failure, retry_after }),
+            Answer::LostBefore => return Err(lost()),
+            Answer::HoldBack(pause) => {
+                self.sent.pop();
+                let why = "the share of Azure's limit of the test is used up".to_owned();
+                return Err(Rejection::HeldBack(HeldBack { why, until: self.now + pause }));
+            }
+            Answer::Refuse(failure, retry_after) => return Err(Rejection::Refused { failure, retry_after }),
             Answer::Accept
             | Answer::LostAfterEffect
             | Answer::FailLater(_)
@@ -511,7 +530,7 @@ impl State {
             address: address.clone(),
         };
         self.running = Some(running);
-        if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
+        if is_lost { Err(lost()) } else { Ok(Some(address)) }
     }
 
     /// The invariants that hold whenever anything is sent.
@@ -585,15 +604,19 @@ impl Fleet for World {
     async fn operation(&self, address: &str) -> Reading<OperationReport> {
         self.port("operation", |state| match state.failures.get(address) {
             Some(failure) => Ok(OperationReport { running: false, failure: failure.clone() }),
-            None => Err(Unreadable("the operation still runs".to_owned())),
+            None => Err(Unreadable::failed("the operation still runs")),
         })
         .await
     }
 }
 
 impl Workloads for World {
-    async fn server(&self) -> Reading<Minor> {
-        self.port("server", |state| Ok(state.server)).await
+    async fn server(&self) -> Reading<ServerVersion> {
+        let shown = |state: &mut State| ServerVersion {
+            minor: state.server.minor(),
+            build: Some(state.server.clone()),
+        };
+        self.port("server", |state| Ok(shown(state))).await
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {

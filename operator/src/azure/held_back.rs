@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use azure_fleet::{failure, steady};
+use azure_fleet::{failure, held_back, steady};
 use azure_mgmt_containerservice::{Error, HeldBack};
 use engine::{
-    FailureClass, Ledger, NodeImagePolicy, Observation, Policy, Request, Scope, View, WaitingOn, refused,
+    Ledger, NodeImagePolicy, Observation, Policy, Request, Scope, View, WaitingOn, not_sent, refused,
 };
 use jiff::Timestamp;
 
@@ -43,35 +43,32 @@ fn request() -> Request {
 #[test]
 fn a_step_that_was_held_back_is_no_attempt_and_says_which_limit_it_waits_for() {
     let now: Timestamp = "2026-12-05T22:00:00Z".parse().unwrap();
-    let (limit, retry_after) = ("for writes of one node pool".to_owned(), Duration::from_secs(86));
-    let error = Error::from(HeldBack { limit, retry_after });
-    let failure = failure(&error);
-    assert_eq!((failure.status, &failure.code), (None, &None));
-    assert_eq!(error.retry_after(), Some(retry_after));
+    let (limit, retry_after) = ("for writes of one node pool".to_owned(), Duration::from_millis(85_100));
+    let held = held_back(&HeldBack { limit, retry_after }, now);
+    assert_eq!(held.until, now + Duration::from_secs(86), "in whole seconds, and not too early");
 
     let (request, before, seen) = (request(), ledger(now), Observation::default());
     let view = View { request: &request, ledger: &before, seen: &seen, now };
-    let after = refused(&before, &failure, error.retry_after(), &view);
+    let after = not_sent(&before, &held, &view);
     let (operation, record) = after.current().unwrap();
     assert_eq!((operation.attempt, record.attempts, operation.held), (1, 1, false));
-    let at = operation.not_before.unwrap();
-    assert_eq!(at, now + retry_after);
-    let waiting = WaitingOn::Retry { step: record.step.clone(), failure, at };
+    assert_eq!((operation.not_before, &operation.failure), (Some(held.until), &None));
+    let waiting = WaitingOn::HeldBack { step: Some(record.step.clone()), held, overdue: false };
     assert_eq!(
         waiting.to_string(),
-        "pool apps will be tried again: the share of Azure's limit for writes of one node pool is used up"
+        "pool apps is not sent to Azure yet: the share of Azure's limit for writes of one node pool is used up"
     );
 }
 
-/// The engine reads messages: no words for a limit may mean anything else to it.
+/// It stands in conditions and in the record.
 #[test]
-fn whatever_the_limit_is_called_it_passes_by_itself() {
+fn whatever_the_limit_is_called_it_is_told_the_same_each_time_and_fits() {
     for (limit, refused) in Limit::ALL.into_iter().flat_map(|limit| [(limit, false), (limit, true)]) {
         let words = Wait { limit, until: Timestamp::UNIX_EPOCH, refused }.words();
-        let error = Error::from(HeldBack { limit: words.clone(), retry_after: Duration::ZERO });
-        assert_eq!(failure(&error).class(), FailureClass::Transient, "{words}");
-        assert!(failure(&error).message.contains(&words));
-        assert_eq!(steady(&words), words, "it stays the same in conditions");
+        let held = HeldBack { limit: words.clone(), retry_after: Duration::ZERO };
+        let why = held_back(&held, Timestamp::UNIX_EPOCH).why;
+        assert!(why.contains(&words) && why.len() <= 256, "{why}");
+        assert_eq!(steady(&why), why);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use engine::{Blocker, Minor, Node, Reading, Unreadable, Workload};
+use engine::{Blocker, Node, Reading, ServerVersion, Unreadable, Workload};
 use jiff::Timestamp;
 
 use super::{case::Case, sim::Here};
@@ -63,9 +63,9 @@ impl Workloads {
 
     fn readable(&self, key: &ClusterKey, now: Timestamp) -> Reading<&Surroundings> {
         let surroundings =
-            self.clusters.get(key).ok_or_else(|| Unreadable("there is no such cluster".to_owned()))?;
+            self.clusters.get(key).ok_or_else(|| Unreadable::failed("there is no such cluster"))?;
         if within(&surroundings.outages, now) {
-            return Err(Unreadable("the cluster's API cannot be reached: connection refused".to_owned()));
+            return Err(Unreadable::failed("the cluster's API cannot be reached: connection refused"));
         }
         Ok(surroundings)
     }
@@ -91,7 +91,7 @@ impl TargetApi {
             let state = self.here.state();
             let shown = state.world.api_server(&self.key);
             let shown = shown.filter(|shown| !shown.stopped);
-            let shown = shown.ok_or_else(|| Unreadable("the cluster is stopped".to_owned()))?;
+            let shown = shown.ok_or_else(|| Unreadable::failed("the cluster is stopped"))?;
             look(state.workloads.readable(&self.key, state.now)?, &shown)
         };
         self.here.latency(10, 300).await;
@@ -100,10 +100,11 @@ impl TargetApi {
 }
 
 impl engine::Workloads for TargetApi {
-    async fn server(&self) -> Reading<Minor> {
+    async fn server(&self) -> Reading<ServerVersion> {
         let shown = self.read(|_, shown| shown.version.to_string()).await?;
         let version = shown.parse::<engine::KubernetesVersion>();
-        version.map(|version| version.minor()).map_err(|error| Unreadable(error.to_string()))
+        let version = version.map_err(|error| Unreadable::failed(error.to_string()))?;
+        Ok(ServerVersion { minor: version.minor(), build: Some(version) })
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {

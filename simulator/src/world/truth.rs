@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ClusterView, World, cluster::Cluster};
+use super::{ClusterView, World, resources::cluster::Cluster};
 use crate::effects::ClusterKey;
 
 impl World {

@@ -55,6 +55,14 @@ impl Stage {
         self.ask(Method::POST, cluster, below).await.map(drop)
     }
 
+    /// Somebody deletes the cluster.
+    ///
+    /// # Errors
+    /// When Azure refuses.
+    pub async fn arm_delete(&self, cluster: &str) -> Result<()> {
+        self.ask(Method::DELETE, cluster, "").await.map(drop)
+    }
+
     async fn ask(&self, method: Method, cluster: &str, below: &str) -> Result<Response> {
         let ready = self.simulator.ready();
         let ca = reqwest::Certificate::from_pem(ready.ca_pem.as_bytes())?;

@@ -252,7 +252,7 @@ fn deleted_in_mid_step_it_waits_and_puts_back_and_starts_nothing_new() {
     assert!(["RestoringSettings", "UpgradingNodePool"].contains(&waiting.reason()), "{waiting:?}");
     assert!(world.state().settings_sent.is_empty(), "the step in flight is waited for");
     // The target cluster is away: nothing of it is needed.
-    world.state().workloads = Err(Unreadable("connection refused".to_owned()));
+    world.state().workloads = Err(Unreadable::failed("connection refused"));
     world.state().log.clear();
     assert_eq!(world.until(&abandoned(&request), |_| false), None);
     assert_as_before(&world);
@@ -292,14 +292,14 @@ fn what_is_gone_needs_nothing_back() {
     let request = with(full("1.34.4"), surge());
     let world = world_at("1.34.2");
     in_pool(&world, &request, "linux1");
-    world.state().azure = Err(Unreadable("503: try later".to_owned()));
+    world.state().azure = Err(Unreadable::failed("503: try later"));
     world.pass(MINUTE);
     assert_eq!(
         world.advance(&abandoned(&request)).unwrap().waiting.unwrap().reason(),
         "AzureUnreachable",
         "out of reach is not gone"
     );
-    world.state().azure = Err(Unreadable::gone());
+    world.state().azure = Err(Unreadable::Gone("404 ResourceNotFound".to_owned()));
     world.pass(MINUTE);
     assert_eq!(world.advance(&abandoned(&request)).unwrap().waiting, None);
     assert!(world.state().stored.restore.is_empty());
@@ -376,6 +376,28 @@ fn settings_that_azure_takes_and_does_not_show_do_not_go_on_for_ever() {
     assert!(world.state().settings_sent.len() <= 6, "{:?}", world.state().settings_sent);
     world.state().settings_answers.clear();
     assert_eq!(world.until(&request, |_| false), None);
+    assert_as_before(&world);
+}
+
+#[test]
+fn a_limit_that_holds_settings_back_is_told_and_is_no_attempt() {
+    let world = world_at("1.34.4");
+    world.state().settings_answers.extend([Answer::HoldBack(3 * MINUTE), Answer::Accept]);
+    world.state().settings_answers.extend(std::iter::repeat_n(Answer::HoldBack(3 * MINUTE), 8));
+    let request = with(request(Scope::NodeImage, None), surge());
+    let began = world.state().now;
+    let waiting = world.until_reason(&request, "WaitingForAzureLimit");
+    assert_eq!(waiting.stance(), Stance::Working);
+    in_pool(&world, &request, "linux1");
+    assert!(world.state().now >= began + 3 * MINUTE);
+    let restored =
+        |waiting: &WaitingOn| waiting.reason() == "RestoreFailed" || waiting.to_string().contains("linux2");
+    let began = world.state().now;
+    let waiting = world.until(&request, restored).unwrap();
+    assert!(waiting.to_string().contains("linux2"), "however often it is held back: {waiting}");
+    assert!(world.state().now >= began + 8 * 3 * MINUTE);
+    let ledger = world.finish(&request);
+    assert!(ledger.steps.iter().all(|record| record.attempts == 1));
     assert_as_before(&world);
 }
 

@@ -87,7 +87,7 @@ pub(super) async fn let_go(context: &Context, observed: &Observed) -> Result<End
     };
     let request = Request { abandoned: true, ..request };
     let fleet = context.fleet(&id, (upgrade.namespace().unwrap_or_default(), upgrade.name_any()));
-    let target = TargetCluster::new(Err(Unreadable::not_asked()));
+    let target = TargetCluster::new(Err(Unreadable::NotAsked));
     let progress =
         advance(&request, ledger, &fleet, &target, &mut journal, context).await.map_err(Error::Write)?;
     match progress.waiting {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Quirks, subject::Subject};
-use crate::{effects::ClusterKey, scenario::QuirkName, world::cluster::Cluster};
+use crate::{effects::ClusterKey, scenario::QuirkName, world::resources::cluster::Cluster};
 
 /// How old answers are when the rule does not say.
 const AGE_SECONDS: u32 = 60;

@@ -2,15 +2,15 @@
 
 mod aborts;
 mod actors;
-mod automation;
+mod auto_upgrade;
 mod autoscaler;
 mod busy;
+mod constraints;
 mod force;
 mod lifecycle;
-mod oddities;
 mod operations;
-mod outside;
 mod pools;
+mod quirks;
 mod refusals;
 mod releases;
 mod resources;
