@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use engine::Step;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{case::Case, sim::State};
 use crate::effects::ClusterKey;
@@ -55,6 +56,8 @@ struct Watched {
     really_done: Option<Timestamp>,
     /// When somebody else changed the cluster last.
     meddled: Option<Timestamp>,
+    /// The settings of its upgrades, as they were in the beginning.
+    settings: BTreeMap<String, Value>,
 }
 
 impl Checks {
@@ -65,6 +68,14 @@ impl Checks {
             clusters: clusters.collect(),
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
             mutations: 0,
+        }
+    }
+
+    /// Remembers what is to be so again in the end.
+    pub(super) fn begin(state: &mut State) {
+        for (key, index) in state.checks.clusters.clone() {
+            let document = state.world.document(&key).unwrap_or_default();
+            state.checks.watched[index].settings = ending::settings_of(&document);
         }
     }
 
