@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{KubernetesVersion, Step, StepKind, allowed_skew};
+use engine::{KubernetesVersion, Phase, Step, StepKind, allowed_skew};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -63,19 +63,19 @@ fn is_for(call: &Call, step: &Step) -> bool {
     }
 }
 
-/// Whether a call changes settings of upgrades, and no version.
-fn is_of_settings(call: &Call, document: &Value) -> bool {
+/// Whether a call that asks for no other version changes settings of upgrades.
+fn changes_settings(call: &Call, document: &Value) -> Option<bool> {
     let (shown, sent, version) = match call {
         Call::PutCluster { body, .. } => (&document["properties"], &body["properties"], "kubernetesVersion"),
         Call::PutPool { pool, body, .. } => {
             let pools = document["properties"]["agentPoolProfiles"].as_array().into_iter().flatten();
-            let Some(shown) = pools.into_iter().find(|shown| shown["name"] == *pool.name) else { return false };
+            let shown = pools.into_iter().find(|shown| shown["name"] == *pool.name)?;
             (shown, &body["properties"], "orchestratorVersion")
         }
-        _ => return false,
+        _ => return None,
     };
     let settings = |of: &Value| of["upgradeSettings"].clone();
-    shown[version] == sent[version] && settings(shown) != settings(sent)
+    (shown[version] == sent[version]).then(|| settings(shown) != settings(sent))
 }
 
 impl Checks {
@@ -87,8 +87,14 @@ impl Checks {
         let document = state.world.document(&cluster)?;
         let record = &state.hub.upgrades[upgrade].record;
         let step = record.ledger.current().map(|(_, record)| record.step.clone());
-        let settings = is_of_settings(call, &document);
-        let step = step.filter(|step| !settings && is_for(call, step));
+        let is_intended =
+            record.ledger.operation.as_ref().is_some_and(|operation| operation.phase == Phase::Intent);
+        let step = step.filter(|step| is_for(call, step));
+        let settings = match changes_settings(call, &document) {
+            None => false,
+            Some(changes) => changes || !is_intended || step.is_none(),
+        };
+        let step = step.filter(|_| !settings);
         let done = step.as_ref().is_some_and(|step| is_really_done(state, &cluster, step));
         Some(Before { cluster, upgrade, document, done, step, settings })
     }
