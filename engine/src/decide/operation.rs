@@ -266,11 +266,15 @@ fn verifying(
         // Somebody moved it again after it was done; what runs now is read like a fresh intent.
         return move_on(view, Phase::Intent);
     }
+    let unread = match resource.pool {
+        Some(_) => view.seen.nodes.as_ref().err(),
+        None => view.seen.server.as_ref().err(),
+    };
+    if let Some(why @ Unreadable::HeldBack(_)) = unread {
+        return Decision::Wait(WaitingOn::inconclusive(why));
+    }
     let verdict = match (resource.pool, &view.seen.nodes) {
         (Some(pool), Ok(nodes)) => judge_nodes(step, &pool.node_image, pool.count, nodes),
-        (Some(_), Err(why @ Unreadable::HeldBack(_))) => {
-            return Decision::Wait(WaitingOn::inconclusive(why));
-        }
         (Some(_), Err(why)) => Verdict::Inconclusive(why.to_string()),
         (None, _) => server_shows(step, view),
     };

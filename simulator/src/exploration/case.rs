@@ -60,8 +60,11 @@ pub(super) struct UpgradeCase {
 impl Case {
     /// The case of a seed.
     pub(super) fn draw(seed: u64) -> Self {
-        let mut draw =
-            Draw { dice: Rng::with_seed(seed), settings: Rng::with_seed(!seed), start: "2026-11-20T22:00:00Z".parse().expect("a time") };
+        let mut draw = Draw {
+            dice: Rng::with_seed(seed),
+            settings: Rng::with_seed(!seed),
+            start: "2026-11-20T22:00:00Z".parse().expect("a time"),
+        };
         let calm_after = Duration::from_secs(draw.dice.u64(2 * HOUR..30 * HOUR));
         let calm_from = draw.start + calm_after;
         let replicas = draw.dice.usize(1..=2);
@@ -233,7 +236,10 @@ impl Draw {
         };
         let soak = if self.chance(0.5) { self.seconds(0, 2 * HOUR) } else { Duration::ZERO };
         let (retries, upgrade_settings) = (self.dice.u32(0..=3), self.upgrade_settings(false));
-        let force_until = self.settings.bool().then(|| self.start + Duration::from_secs(self.settings.u64(HOUR..60 * HOUR)));
+        let force_until = self
+            .settings
+            .bool()
+            .then(|| self.start + Duration::from_secs(self.settings.u64(HOUR..60 * HOUR)));
         Request {
             scope: if target.is_some() { Scope::Full } else { Scope::NodeImage },
             kubernetes: target.map(version),

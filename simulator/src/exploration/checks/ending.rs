@@ -14,9 +14,8 @@ use crate::exploration::{
 pub(in crate::exploration) fn settings_of(document: &Value) -> BTreeMap<String, Value> {
     let properties = &document["properties"];
     let pools = properties["agentPoolProfiles"].as_array().into_iter().flatten();
-    let pools = pools.map(|pool| {
-        (pool["name"].as_str().unwrap_or_default().to_owned(), pool["upgradeSettings"].clone())
-    });
+    let pools = pools
+        .map(|pool| (pool["name"].as_str().unwrap_or_default().to_owned(), pool["upgradeSettings"].clone()));
     pools.chain([(String::new(), properties["upgradeSettings"].clone())]).collect()
 }
 
@@ -25,6 +24,11 @@ impl Checks {
     pub(in crate::exploration) fn at_the_end(state: &mut State, case: &Case) {
         for (index, upgrade) in case.upgrades.iter().enumerate() {
             Self::has_arrived(state, index, upgrade);
+        }
+        let written = state.written();
+        if let Some((_, by_then)) = state.checks.done.filter(|(_, by_then)| *by_then != written) {
+            let what = format!("{} writes after everything was done", written - by_then);
+            Self::violated(state, "nothing is written once all is done", what);
         }
     }
 
