@@ -258,6 +258,12 @@ impl Restore {
             .collect()
     }
 
+    /// Whether Azure has accepted what was there before; it may not have done it yet.
+    #[must_use]
+    pub fn is_given_back(&self) -> bool {
+        self.attempts > 0 && self.not_before.is_some() && self.failure.is_none() && self.hold.is_none()
+    }
+
     /// The resource in words.
     #[must_use]
     pub fn subject(&self) -> String {

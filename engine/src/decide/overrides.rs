@@ -10,6 +10,8 @@
 //! settings. It is done when the person has decided: on `retry` with the step's own end, on
 //! deletion at once.
 
+use std::time::Duration;
+
 use super::{Decision, View, answer::refused, record};
 use crate::{
     action::Action,
@@ -23,6 +25,10 @@ use crate::{
     step::{Step, StepKind},
     waiting::{Stance, WaitingOn},
 };
+
+/// How long a write, or its lost answer, may be ahead of what is read: an old document would otherwise
+/// pass for settings that were never changed, and they would stay changed for ever.
+const SETTLES: Duration = Duration::from_secs(120);
 
 /// How many settings are remembered that were left to others.
 const REMEMBERED: usize = 32;
@@ -76,6 +82,9 @@ pub(super) fn submit(view: &View<'_>, cluster: &Cluster, step: &Step) -> Decisio
         !brings(known) && shown(cluster, known).is_some_and(|shown| !known.is_in_effect(shown))
     });
     match missing {
+        Some(known) if known.sent_at.is_some_and(|at| view.now < at + SETTLES) => {
+            Decision::Wait(WaitingOn::ChangingSettings(known.subject()))
+        }
         Some(known) if known.sent_at.is_some() => record(not_taken(view, known)),
         Some(known) => {
             Decision::Submit(Action::Override { pool: known.pool.clone(), settings: known.ours.changes() })
@@ -149,6 +158,9 @@ pub(super) fn restoring(view: &View<'_>) -> Option<Decision> {
     }
     let Some(shown) = shown(cluster, known) else { return Some(record(over(view, known, Vec::new()))) };
     let settings = known.undo(shown);
+    if settings.is_empty() && may_still_come(view, known) {
+        return Some(Decision::Wait(WaitingOn::restoring(known)));
+    }
     if settings.is_empty() {
         return Some(record(over(view, known, known.changed_by_others(shown))));
     }
@@ -156,6 +168,13 @@ pub(super) fn restoring(view: &View<'_>) -> Option<Decision> {
         return Some(Decision::Wait(WaitingOn::restoring(known)));
     }
     Some(Decision::Submit(Action::Restore { pool: known.pool.clone(), settings }))
+}
+
+/// Whether our own change may have been made and not be shown yet.
+fn may_still_come(view: &View<'_>, known: &Restore) -> bool {
+    let claimed = view.ledger.operation.as_ref().map(|operation| operation.intent_at);
+    let last = claimed.max(known.sent_at);
+    !known.is_given_back() && last.is_some_and(|at| view.now < at + SETTLES)
 }
 
 /// Nothing is left to put back there.

@@ -417,3 +417,22 @@ fn nothing_is_put_back_by_who_lost_the_lease() {
     world.finish(&request);
     assert_as_before(&world);
 }
+
+#[test]
+fn an_old_document_right_after_a_change_is_not_taken_for_settings_that_are_back() {
+    let world = world_at("1.34.4");
+    let request = with(request(Scope::NodeImage, None), surge());
+    world.until_reason(&request, "ChangingSettings");
+    assert_eq!(surge_of(&world, "linux1").as_deref(), Some("33%"));
+    // For a minute Azure shows what was there before.
+    world.pass(MINUTE);
+    let changed = std::mem::replace(world.state().settings(Some("linux1")), original("linux1"));
+    let waiting = world.advance(&request).unwrap().waiting.unwrap();
+    assert_eq!(waiting.reason(), "ChangingSettings", "nor is it sent again");
+    let waiting = world.advance(&abandoned(&request)).unwrap().waiting.unwrap();
+    assert_eq!(waiting.reason(), "RestoringSettings");
+    *world.state().settings(Some("linux1")) = changed;
+    assert_eq!(world.until(&abandoned(&request), |_| false), None);
+    assert_as_before(&world);
+    assert_eq!(world.state().settings_sent, ["override linux1", "restore linux1"]);
+}

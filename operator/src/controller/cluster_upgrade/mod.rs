@@ -59,7 +59,7 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
         return Ok(Ended::Rest);
     };
     if observed.upgrade.metadata.deletion_timestamp.is_some() {
-        return finalizer::let_go(&context, &observed).await;
+        return Box::pin(finalizer::let_go(&context, &observed)).await;
     }
     let ledger = observed.ledger();
     if ledger.finished_at.is_some() && observed.is_settled() {
