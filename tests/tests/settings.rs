@@ -99,9 +99,9 @@ async fn every_temporary_setting_is_restored() -> Result<()> {
             stage.register("fleet", cluster, &[]).await?;
         }
         futures::try_join!(
-            to_the_end(stage),
-            deleted_in_a_version_step(stage),
-            deleted_in_an_image_step(stage)
+            Box::pin(to_the_end(stage)),
+            Box::pin(deleted_in_a_version_step(stage)),
+            Box::pin(deleted_in_an_image_step(stage))
         )?;
         Ok(())
     })
@@ -186,7 +186,7 @@ async fn deleted_in_a_version_step(stage: &Stage) -> Result<()> {
     );
     let world = stage.world("weu-2").await?;
     let apps = world.pools.iter().find(|pool| pool.name == "apps").context("the pool")?;
-    assert!(apps.nodes.iter().all(|node| node.kubernetes_version.to_string() == "1.35.3"), "{apps:?}");
+    assert!(apps.nodes.iter().all(|node| node.kubernetes_version == "1.35.3"), "{apps:?}");
     Ok(())
 }
 
