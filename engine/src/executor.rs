@@ -70,7 +70,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 journal.save(&run.ledger, waiting.as_ref()).await?;
                 return Ok(Progress { ledger: run.ledger, waiting });
             }
-            Decision::ReadOperation(address) => match fleet.operation(&address).await {
+            Decision::ReadOperation(name) => match fleet.operation(&name).await {
                 Ok(report) => run.seen.operation = Some(report),
                 Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
             },
