@@ -13,7 +13,10 @@ use super::{
     plan::{RefusalAnswer, in_the_way},
     status::members,
 };
-use crate::{clock::real_now, controller::cluster_upgrade};
+use crate::{
+    clock::real_now,
+    controller::cluster_upgrade::{self, overridden},
+};
 
 /// Arguments of `explain`.
 #[derive(clap::Args)]
@@ -38,6 +41,10 @@ struct Answer {
     since: Option<jiff::Timestamp>,
     step: Option<String>,
     azure_said: Option<engine::Failure>,
+    /// Settings that are changed for a step, and will be put back.
+    overridden: Vec<String>,
+    /// Settings that somebody else changed meanwhile.
+    left_to_others: Vec<String>,
     blockers: Vec<engine::Blocker>,
     /// All that keeps it from starting, as far as the inventory tells.
     in_the_way: Vec<RefusalAnswer>,
@@ -98,6 +105,8 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'
         since: None,
         step: None,
         azure_said: None,
+        overridden: Vec::new(),
+        left_to_others: Vec::new(),
         blockers: Vec::new(),
         in_the_way: Vec::new(),
         what_you_can_do: match words(|summary| &summary.reason).as_str() {
@@ -129,6 +138,8 @@ fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
         what_you_can_do: [remedies(&reason, &blockers), advice(&reason, upgrade)].concat(),
         in_the_way: refusals(&reason, upgrade, known),
         blockers,
+        overridden: status.ledger.restore.iter().map(overridden).collect(),
+        left_to_others: status.ledger.left_to_others.clone(),
         azure_said: failure,
         reason,
     }
@@ -181,6 +192,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "NodesNotUpdated" => {
             "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
         }
+        "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
         "WaitingForAzureLimit" => {
             "nothing: it goes on when there is room; if that lasts, find out what else calls Azure in this subscription"
         }
@@ -221,6 +233,12 @@ fn render(answer: &Answer) -> String {
         let codes: Vec<&str> =
             [&failure.code, &failure.subcode].into_iter().flatten().map(String::as_str).collect();
         text.push_str(&format!("  Azure said: {}: {}\n", codes.join(" / "), failure.message));
+    }
+    for settings in &answer.overridden {
+        text.push_str(&format!("  {settings}; put back when the step ends\n"));
+    }
+    for setting in &answer.left_to_others {
+        text.push_str(&format!("  {setting} was changed by somebody else meanwhile: it was left so\n"));
     }
     if !answer.what_you_can_do.is_empty() {
         text.push_str("what you can do\n");

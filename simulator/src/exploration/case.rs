@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use azure_mgmt_containerservice::ClusterId;
 use engine::{
-    KubernetesRequest, NodeImagePolicy, OrderRule, Policy, PoolMatch, Request, RequestedWave, Scope, Share,
-    VersionRequest,
+    KubernetesRequest, NodeImagePolicy, OrderRule, Policy, PoolMatch, Request, RequestedWave, Scope, Setting,
+    Settings, Share, VersionRequest,
 };
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -63,8 +63,11 @@ pub(super) struct UpgradeCase {
 impl Case {
     /// The case of a seed.
     pub(super) fn draw(seed: u64) -> Self {
-        let mut draw =
-            Draw { dice: Rng::with_seed(seed), start: "2026-11-20T22:00:00Z".parse().expect("a time") };
+        let mut draw = Draw {
+            dice: Rng::with_seed(seed),
+            settings: Rng::with_seed(!seed),
+            start: "2026-11-20T22:00:00Z".parse().expect("a time"),
+        };
         let calm_after = Duration::from_secs(draw.dice.u64(2 * HOUR..30 * HOUR));
         let calm_from = draw.start + calm_after;
         let replicas = draw.dice.usize(1..=2);
@@ -117,6 +120,8 @@ fn waves(dice: &mut Rng, upgrades: &[UpgradeCase]) -> Waves {
 
 struct Draw {
     dice: Rng,
+    /// Draws settings: on its own, so that the other draws of a seed stay what they were.
+    settings: Rng,
     start: Timestamp,
 }
 
@@ -255,23 +260,46 @@ impl Draw {
         };
         let windows = PoolMatch { os_type: Some("Windows".to_owned()), ..PoolMatch::default() };
         let order = if self.chance(0.5) {
-            vec![OrderRule { matches: windows, soak: self.seconds(0, 1200) }]
+            let soak = self.seconds(0, 1200);
+            vec![OrderRule { matches: windows, soak, upgrade_settings: self.upgrade_settings(true) }]
         } else {
             Vec::new()
         };
         let soak = if self.chance(0.5) { self.seconds(0, 2 * HOUR) } else { Duration::ZERO };
+        let (retries, upgrade_settings) = (self.dice.u32(0..=3), self.upgrade_settings(false));
+        let force_until = self
+            .settings
+            .bool()
+            .then(|| self.start + Duration::from_secs(self.settings.u64(HOUR..60 * HOUR)));
         Request {
             scope: if target.is_some() { Scope::Full } else { Scope::NodeImage },
             kubernetes: target.map(version),
             node_image: NodeImagePolicy::Latest,
             max_image_age: None,
-            policy: Policy { order, soak, retries: self.dice.u32(0..=3), ..Policy::default() },
+            policy: Policy { order, soak, retries, upgrade_settings, force_until, ..Policy::default() },
             suspend: false,
             waits_for_wave: None,
             other_upgrade: None,
             retry: None,
             baseline: None,
+            abandoned: false,
         }
+    }
+
+    /// Settings that steps override; system pools do without unavailable nodes.
+    fn upgrade_settings(&mut self, windows: bool) -> Settings {
+        let mut settings = Settings::default();
+        let surge = if windows && self.settings.bool() { Setting::MaxUnavailable } else { Setting::MaxSurge };
+        for (setting, values) in [
+            (surge, ["1", "2", "50%"]),
+            (Setting::DrainTimeoutInMinutes, ["10", "30", "60"]),
+            (Setting::NodeSoakDurationInMinutes, ["0", "1", "5"]),
+        ] {
+            if self.settings.u8(0..3) == 0 {
+                settings.0.insert(setting, values[self.settings.usize(0..values.len())].to_owned());
+            }
+        }
+        settings
     }
 
     /// What Azure does now and then, until it is calm.

@@ -94,6 +94,7 @@ impl Stage {
     /// Lets everything happen; gives the number of events.
     fn play(&mut self, case: &Case) -> u64 {
         let mut events = 0;
+        Checks::begin(&mut self.sim.state());
         loop {
             let event = {
                 let mut state = self.sim.state();
