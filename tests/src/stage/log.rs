@@ -1,6 +1,6 @@
 //! What reached the simulator, in words short enough to compare.
 
-use simulator::LogEntry;
+use simulator::{LogEntry, Simulator};
 
 use super::Stage;
 
@@ -9,10 +9,15 @@ impl Stage {
     /// `PUT pool system`, `POST pool win upgradeNodeImageVersion`. One that was refused ends with
     /// its status.
     pub fn mutations(&self, cluster: &str) -> Vec<String> {
-        let prefix = self.resource_id(cluster).to_lowercase();
-        let log = self.simulator.log();
-        log.iter().filter(|entry| entry.mutation).filter_map(|entry| words(entry, &prefix)).collect()
+        mutations(&self.simulator, self.resource_id(cluster))
     }
+}
+
+/// As [`Stage::mutations`], of the cluster with this ARM id.
+pub(super) fn mutations(simulator: &Simulator, id: &str) -> Vec<String> {
+    let prefix = id.to_lowercase();
+    let log = simulator.log();
+    log.iter().filter(|entry| entry.mutation).filter_map(|entry| words(entry, &prefix)).collect()
 }
 
 fn words(entry: &LogEntry, prefix: &str) -> Option<String> {

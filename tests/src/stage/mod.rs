@@ -23,7 +23,9 @@
 
 mod azure;
 mod command_line;
+mod ground;
 mod hub;
+mod lane;
 mod log;
 mod manifests;
 mod objects;
@@ -44,7 +46,9 @@ use kube::Client;
 use simulator::{Simulator, StartOptions, clock, world::ClusterView};
 
 pub use control_plane::ControlPlane;
+pub use ground::Ground;
 pub use hub::{NAMESPACE, SERVICE_ACCOUNT};
+pub use lane::{Lane, Replica};
 pub use manifests::{apply, refusal};
 pub use objects::{check_done, is, reason_of};
 pub use operator::{Operator, Usage};
@@ -93,12 +97,13 @@ impl Stage {
 
         let start_target = |cluster| Target::start(&environment, &simulator, cluster, &setup);
         let targets = try_join_all(clusters.iter().map(start_target));
-        let (targets, ()) = futures::try_join!(targets, hub.install(&setup, simulator.ready()))?;
+        let (targets, ()) = futures::try_join!(targets, hub.install(&setup, &simulator.ready().tenant))?;
         for target in &targets {
             simulator.attach(keys[&target.name].clone(), target.attachment()?).await?;
         }
         let targets = targets.into_iter().map(|target| (target.name.clone(), target)).collect();
-        let command = hub.command(&environment, simulator.ready(), &clock).await?;
+        let way = hub.straight(environment.folder(), simulator.ready(), clock);
+        let command = hub.command(&environment, &way).await?;
         let operator = Operator::new(command, environment.folder().join("operator.log"));
         operator.start().await?;
         Ok(Self { operator, simulator, targets, ids, hub, clock, environment })
