@@ -59,10 +59,10 @@ impl Wire {
         self.until(|state| state.traffic == Traffic::Stopped).await;
     }
 
-    /// Whether it is stopped.
+    /// Whether it is stopped, or will be at its next call.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.state.borrow().traffic == Traffic::Stopped
+    pub fn is_stopping(&self) -> bool {
+        self.state.borrow().traffic != Traffic::Flows
     }
 
     /// Lets calls pass again. Those held so far never go on: their caller is dead.

@@ -39,6 +39,14 @@ pub struct Replica {
     _proxies: [Proxy; 2],
 }
 
+impl Replica {
+    /// # Errors
+    /// When the operator has logged an error, a token or a signed address.
+    pub fn check_log(&self) -> Result<()> {
+        self.operator.check_log().context("the operator's log")
+    }
+}
+
 impl<'a> Lane<'a> {
     pub(super) async fn start(ground: &'a Ground, name: &str, scenario: &str, rate: f64) -> Result<Self> {
         let mut scenario = Scenario::parse(scenario).with_context(|| format!("the scenario of {name}"))?;
@@ -159,6 +167,11 @@ impl<'a> Lane<'a> {
 
     fn id(&self, cluster: &str) -> &str {
         self.ids.get(cluster).unwrap_or_else(|| panic!("the scenario has no cluster {cluster}"))
+    }
+
+    /// Stops Azure. What is on the hub stays: nobody else sees it.
+    pub async fn end(self) {
+        self.simulator.stop().await;
     }
 
     /// What everything looks like, for a failure's message.
