@@ -152,6 +152,14 @@ impl<'a> Lane<'a> {
         log::mutations(&self.simulator, self.id(cluster))
     }
 
+    /// Sees that no two operations of a cluster were under way at once.
+    ///
+    /// # Errors
+    /// Naming the operation that began too early.
+    pub async fn one_at_a_time(&self) -> Result<()> {
+        log::one_at_a_time(&self.simulator).await
+    }
+
     /// A cluster's document as Azure has it, its pools inline.
     ///
     /// # Errors

@@ -65,10 +65,28 @@ impl Operator {
     /// # Errors
     /// When it is not built, or ends.
     pub async fn start(&self) -> Result<()> {
+        self.begin().await?;
+        self.leads().await
+    }
+
+    /// Waits until it leads, in its present life.
+    ///
+    /// # Errors
+    /// When it ends, or does not lead in time.
+    pub async fn leads(&self) -> Result<()> {
+        let ended = self.lines.borrow().iter().rposition(|line| line == ENDED);
+        let from = ended.map_or(0, |at| at + 1);
+        self.wait_for_line(from, "that it leads", |line| line.contains("leading")).await.map(drop)
+    }
+
+    /// Starts it, and does not wait: another one may lead.
+    ///
+    /// # Errors
+    /// When it is not built, or runs already.
+    pub async fn begin(&self) -> Result<()> {
         let program = program()?;
         let mut running = self.running.lock().await;
         ensure!(running.is_none(), "the operator runs already");
-        let before = self.lines.borrow().len();
         let mut child = tokio::process::Command::new(&program)
             .arg("controller")
             .args(&self.command.arguments)
@@ -87,8 +105,7 @@ impl Operator {
         let errors = child.stderr.take().context("its standard error")?;
         let reader = self.read(errors)?;
         *running = Some((child, reader));
-        drop(running);
-        self.wait_for_line(before, "that it leads", |line| line.contains("leading")).await.map(drop)
+        Ok(())
     }
 
     /// Kills it: no handler runs.
@@ -118,6 +135,41 @@ impl Operator {
     pub async fn restart(&self) -> Result<()> {
         self.kill().await?;
         self.start().await
+    }
+
+    /// Stops it in its tracks, as when its machine is suspended; see [`Self::go_on`].
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn pause(&self) -> Result<()> {
+        self.send(Signal::SIGSTOP).await
+    }
+
+    /// Lets it go on after [`Self::pause`].
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn go_on(&self) -> Result<()> {
+        self.send(Signal::SIGCONT).await
+    }
+
+    async fn send(&self, signal: Signal) -> Result<()> {
+        let running = self.running.lock().await;
+        let id = running.as_ref().and_then(|(child, _)| child.id()).context("the operator does not run")?;
+        kill(Pid::from_raw(i32::try_from(id)?), signal).with_context(|| format!("sending {signal}"))
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When it goes on for longer than [`PATIENCE`].
+    pub async fn ends(&self) -> Result<ExitStatus> {
+        let (mut child, reader) = self.running.lock().await.take().context("the operator does not run")?;
+        let status = tokio::time::timeout(PATIENCE, child.wait())
+            .await
+            .with_context(|| format!("the operator did not end within {PATIENCE:?}"))??;
+        reader.await.context("reading the operator's log")?;
+        Ok(status)
     }
 
     async fn end(&self, signal: Signal) -> Result<(ExitStatus, Vec<String>)> {

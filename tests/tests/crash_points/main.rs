@@ -26,8 +26,9 @@ use ending::Ending;
 use selection::{ONE, Selection};
 use story::{STORIES, Story};
 
-/// Simulated seconds in a real one.
-const RATE: f64 = 600.0;
+/// Simulated seconds in a real one: an operation takes less than the operator's shortest real pauses, which
+/// do not scale, and the rest of the time is spent on polls that nobody needs.
+const RATE: f64 = 150.0;
 /// Runs at the same time: most of what they do is waiting.
 const AT_ONCE: usize = 12;
 /// One in so many points may not come up again: which writes the hub refuses as conflicts, and how many
@@ -143,6 +144,7 @@ async fn run(ground: &Ground, name: &str, story: &Story, point: Option<&Point>) 
         Ok(struck) => struck,
         Err(error) => return Err(error.context(lane.picture().await)),
     };
+    lane.one_at_a_time().await?;
     let ending = Ending::of(&lane, story).await?;
     replica.check_log()?;
     replica.operator.kill().await?;

@@ -20,7 +20,7 @@ pub(crate) struct Story {
 const VERSIONS: Story = Story {
     name: "versions",
     scenario: "
-durations: {controlPlane: 2m, surgeCreate: 1m, reimageLinux: 1m, reimageWindows: 2m, delete: 30s}
+durations: {controlPlane: 40s, surgeCreate: 20s, reimageLinux: 20s, reimageWindows: 40s, delete: 10s}
 clusters:
 - subscription: 20000000-0000-4000-8000-000000000001
   resourceGroup: shop
@@ -49,7 +49,7 @@ spec:
 const IMAGES: Story = Story {
     name: "images",
     scenario: "
-durations: {surgeCreate: 1m, reimageLinux: 1m, reimageWindows: 2m, delete: 30s}
+durations: {surgeCreate: 20s, reimageLinux: 20s, reimageWindows: 40s, delete: 10s}
 clusters:
 - subscription: 20000000-0000-4000-8000-000000000001
   resourceGroup: shop
@@ -76,7 +76,7 @@ spec:
 const DRAIN: Story = Story {
     name: "drain",
     scenario: "
-durations: {surgeCreate: 1m, reimageLinux: 1m, delete: 30s}
+durations: {surgeCreate: 20s, reimageLinux: 20s, delete: 10s}
 clusters:
 - subscription: 20000000-0000-4000-8000-000000000001
   resourceGroup: shop
@@ -84,7 +84,7 @@ clusters:
   kubernetesVersion: 1.35.3
   pools:
   - {name: system, mode: System, kubernetesVersion: 1.34.4}
-  - {name: apps, count: 3, drainTimeoutInMinutes: 5, kubernetesVersion: 1.34.4}
+  - {name: apps, count: 3, drainTimeoutInMinutes: 1, kubernetesVersion: 1.34.4}
   faults:
   - {pool: apps, afterNodes: 1, blockedBy: [{namespace: shop, pod: db-0, budget: db}]}
 ",
