@@ -26,9 +26,9 @@ use ending::Ending;
 use selection::{ONE, Selection};
 use story::{STORIES, Story};
 
-/// Simulated seconds in a real one: an operation takes less than the operator's shortest real pauses, which
-/// do not scale, and the rest of the time is spent on polls that nobody needs.
-const RATE: f64 = 150.0;
+/// Simulated seconds in a real one: operations take no longer than the operator's shortest real pauses, which
+/// do not scale.
+const RATE: f64 = 600.0;
 /// Runs at the same time: most of what they do is waiting.
 const AT_ONCE: usize = 12;
 /// One in so many points may not come up again: which writes the hub refuses as conflicts, and how many

@@ -7,7 +7,8 @@ use super::story::{STORIES, Story};
 
 /// One point, for example `versions lost 3 hub PUT upgradeplans/main/status`.
 pub(crate) const ONE: &str = "TIDEGATE_CRASH_POINT";
-/// `all`, or a number: each change is struck at one of its three moments, which of them the number says.
+/// `all`, as without it; or a number: each change is struck at one of its three moments, which of them the
+/// number says. 0, 1 and 2 together are all.
 const MANY: &str = "TIDEGATE_CRASH_POINTS";
 
 /// Which points are tried.
@@ -36,8 +37,7 @@ impl Selection {
             return Ok(Self::One(story.name, point.parse().context(ONE)?));
         }
         match many {
-            Some("all") => Ok(Self::All),
-            None => Ok(Self::Every(0)),
+            None | Some("all") => Ok(Self::All),
             Some(number) => {
                 let number = number.parse();
                 Ok(Self::Every(number.with_context(|| format!("{MANY} is neither \"all\" nor a number"))?))

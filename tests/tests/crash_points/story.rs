@@ -8,8 +8,7 @@ pub(crate) struct Story {
     pub(crate) scenario: &'static str,
     /// The plan, YAML: `main`, in namespace NAMESPACE.
     pub(crate) plan: &'static str,
-    /// How its changes in Azure begin, whatever the operator does; what is left out is checked against the
-    /// run without a crash.
+    /// What is asked of Azure to change, each once.
     pub(crate) changes: &'static [&'static str],
     /// Whether a step fails on the way. If the answer that told of the operation was lost with its reader,
     /// Azure's reason is lost, too, and the failure counts as an attempt: so attempts may differ.
@@ -20,7 +19,7 @@ pub(crate) struct Story {
 const VERSIONS: Story = Story {
     name: "versions",
     scenario: "
-durations: {controlPlane: 40s, surgeCreate: 20s, reimageLinux: 20s, reimageWindows: 40s, delete: 10s}
+durations: {controlPlane: 2m, surgeCreate: 1m, reimageLinux: 1m, reimageWindows: 2m, delete: 30s}
 clusters:
 - subscription: 20000000-0000-4000-8000-000000000001
   resourceGroup: shop
@@ -49,7 +48,7 @@ spec:
 const IMAGES: Story = Story {
     name: "images",
     scenario: "
-durations: {surgeCreate: 20s, reimageLinux: 20s, reimageWindows: 40s, delete: 10s}
+durations: {surgeCreate: 1m, reimageLinux: 1m, reimageWindows: 2m, delete: 30s}
 clusters:
 - subscription: 20000000-0000-4000-8000-000000000001
   resourceGroup: shop
@@ -76,7 +75,7 @@ spec:
 const DRAIN: Story = Story {
     name: "drain",
     scenario: "
-durations: {surgeCreate: 20s, reimageLinux: 20s, delete: 10s}
+durations: {surgeCreate: 1m, reimageLinux: 1m, delete: 30s}
 clusters:
 - subscription: 20000000-0000-4000-8000-000000000001
   resourceGroup: shop
@@ -84,7 +83,7 @@ clusters:
   kubernetesVersion: 1.35.3
   pools:
   - {name: system, mode: System, kubernetesVersion: 1.34.4}
-  - {name: apps, count: 3, drainTimeoutInMinutes: 1, kubernetesVersion: 1.34.4}
+  - {name: apps, count: 3, drainTimeoutInMinutes: 5, kubernetesVersion: 1.34.4}
   faults:
   - {pool: apps, afterNodes: 1, blockedBy: [{namespace: shop, pod: db-0, budget: db}]}
 ",
