@@ -114,7 +114,8 @@ impl Pair<'_> {
 
     /// The first one notices that it leads no more and exits, without a change after the first ones.
     async fn first_gives_up(&self, changes: usize) -> Result<()> {
-        let status = self.first.operator.ends().await?;
+        let ends = tokio::time::timeout(TAKEOVER, self.first.operator.ends()).await;
+        let status = ends.context("who lost the lease goes on")??;
         ensure!(!status.success(), "who lost the lease ends with an error, not {status}");
         ensure!(self.first.operator.log().iter().any(|line| line.contains("lease")), "the log says why");
         let made = self.first.wire.changes();
@@ -137,12 +138,12 @@ fn r1_r3_the_leader_is_killed_while_azure_answers() -> Result<()> {
 fn r3_r19_a_leader_that_was_suspended_after_its_claim_sends_nothing() -> Result<()> {
     case("suspended", &format!("lost {CLAIM}"), async |pair| {
         let (from, changes) = (clock::now(), pair.first.wire.changes().len());
-        pair.first.operator.pause().await?;
+        pair.first.operator.pause()?;
         // It will find the answer to its claim when it goes on: all that it waited for.
         pair.first.wire.release();
         pair.taken_over("leader suspended after its claim", from).await?;
         pair.ends_well(&[]).await?;
-        pair.first.operator.go_on().await?;
+        pair.first.operator.go_on()?;
         pair.first_gives_up(changes).await
     })
 }
@@ -151,14 +152,14 @@ fn r3_r19_a_leader_that_was_suspended_after_its_claim_sends_nothing() -> Result<
 fn r3_r20_a_change_that_arrives_after_another_leader_made_it_is_refused() -> Result<()> {
     case("late", &format!("before {FIRST}"), async |pair| {
         let (from, changes) = (clock::now(), pair.first.wire.changes().len());
-        pair.first.operator.pause().await?;
+        pair.first.operator.pause()?;
         pair.taken_over("leader suspended with a change on its way", from).await?;
         let done = |upgrade: &ClusterUpgrade| {
             upgrade.status.as_ref().is_some_and(|status| status.ledger.progress().0 >= 1)
         };
         when(&pair.lane.api(), "weu-1", "one step further", done).await?;
         pair.first.wire.release();
-        pair.first.operator.go_on().await?;
+        pair.first.operator.go_on()?;
         pair.first_gives_up(changes).await?;
         let late = pair.lane.mutations("weu-1").into_iter().filter(|change| change.ends_with(')'));
         let late: Vec<String> = late.collect();

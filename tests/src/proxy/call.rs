@@ -39,7 +39,9 @@ pub(super) fn change(peer: Peer, method: &str, path: &str) -> Option<String> {
 fn on_hub(path: &str) -> Option<String> {
     let below = path.strip_prefix("/apis/tidegate.dev/v1alpha1/namespaces/");
     let Some(below) = below else {
-        let counts = !["/apis/events.k8s.io/", "/apis/coordination.k8s.io/"].iter().any(|group| path.starts_with(group));
+        let counts = !["/apis/events.k8s.io/", "/apis/coordination.k8s.io/"]
+            .iter()
+            .any(|group| path.starts_with(group));
         return counts.then(|| path.to_owned());
     };
     Some(below.split_once('/').map_or(below, |(_, object)| object).to_owned())
@@ -74,17 +76,38 @@ mod tests {
     #[test]
     fn changes_have_names_and_the_rest_has_none() {
         const TIDEGATE: &str = "/apis/tidegate.dev/v1alpha1";
-        const CLUSTER: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/weu-1";
+        const CLUSTER: &str =
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/weu-1";
         let table = [
-            (Peer::Hub, "PUT", format!("{TIDEGATE}/namespaces/n/upgradeplans/p/status"), Some("hub PUT upgradeplans/p/status")),
-            (Peer::Hub, "POST", format!("{TIDEGATE}/namespaces/n/clusterupgrades"), Some("hub POST clusterupgrades")),
+            (
+                Peer::Hub,
+                "PUT",
+                format!("{TIDEGATE}/namespaces/n/upgradeplans/p/status"),
+                Some("hub PUT upgradeplans/p/status"),
+            ),
+            (
+                Peer::Hub,
+                "POST",
+                format!("{TIDEGATE}/namespaces/n/clusterupgrades"),
+                Some("hub POST clusterupgrades"),
+            ),
             (Peer::Hub, "GET", format!("{TIDEGATE}/namespaces/n/upgradeplans/p"), None),
             (Peer::Hub, "POST", "/apis/events.k8s.io/v1/namespaces/n/events".to_owned(), None),
             (Peer::Hub, "PUT", "/apis/coordination.k8s.io/v1/namespaces/n/leases/tidegate".to_owned(), None),
-            (Peer::Hub, "DELETE", "/api/v1/namespaces/n/pods/p".to_owned(), Some("hub DELETE /api/v1/namespaces/n/pods/p")),
+            (
+                Peer::Hub,
+                "DELETE",
+                "/api/v1/namespaces/n/pods/p".to_owned(),
+                Some("hub DELETE /api/v1/namespaces/n/pods/p"),
+            ),
             (Peer::Azure, "PUT", CLUSTER.to_owned(), Some("azure PUT cluster")),
             (Peer::Azure, "PUT", format!("{CLUSTER}/agentPools/apps"), Some("azure PUT pool apps")),
-            (Peer::Azure, "POST", format!("{CLUSTER}/agentPools/win/upgradeNodeImageVersion"), Some("azure POST pool win upgradeNodeImageVersion")),
+            (
+                Peer::Azure,
+                "POST",
+                format!("{CLUSTER}/agentPools/win/upgradeNodeImageVersion"),
+                Some("azure POST pool win upgradeNodeImageVersion"),
+            ),
             (Peer::Azure, "POST", format!("{CLUSTER}/listClusterUserCredential"), None),
             (Peer::Azure, "GET", CLUSTER.to_owned(), None),
         ];
@@ -96,7 +119,10 @@ mod tests {
     #[test]
     fn only_lists_of_all_namespaces_are_narrowed() {
         let narrow = |path: &str| narrowed(&format!("/apis/tidegate.dev/v1alpha1{path}"), "n");
-        assert_eq!(narrow("/upgradeplans").as_deref(), Some("/apis/tidegate.dev/v1alpha1/namespaces/n/upgradeplans"));
+        assert_eq!(
+            narrow("/upgradeplans").as_deref(),
+            Some("/apis/tidegate.dev/v1alpha1/namespaces/n/upgradeplans")
+        );
         assert_eq!((narrow(""), narrow("/"), narrow("/namespaces/m/upgradeplans")), (None, None, None));
     }
 }

@@ -10,10 +10,7 @@ use axum::{
 };
 use futures::stream;
 
-use super::{
-    Peer, Wire, call,
-    wire::Then,
-};
+use super::{Peer, Wire, call, wire::Then};
 
 /// More than any request of the operator.
 const LARGEST_REQUEST: usize = 16 << 20;

@@ -45,14 +45,14 @@ impl Proxy {
         let own = format!("https://{}", listener.local_addr()?);
         let upstream = Arc::new(Upstream::new(peer, url, ca, namespace, own.clone())?);
         let wire = Arc::clone(wire);
-        let service = Router::new().fallback(async move |request: Request| {
-            forward::pass(&upstream, &wire, request).await
-        });
+        let service = Router::new()
+            .fallback(async move |request: Request| forward::pass(&upstream, &wire, request).await);
         let handle = Handle::new();
-        let server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(certificate::server()?))
-            .context("a server for a proxy")?
-            .handle(handle.clone())
-            .serve(service.into_make_service());
+        let server =
+            axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(certificate::server()?))
+                .context("a server for a proxy")?
+                .handle(handle.clone())
+                .serve(service.into_make_service());
         tokio::spawn(async move {
             if let Err(error) = server.await {
                 eprintln!("a proxy ended: {error}");

@@ -83,7 +83,10 @@ mod tests {
         let points = Point::of(&changes);
         let texts: Vec<String> = points.iter().map(ToString::to_string).collect();
         assert_eq!(texts.len(), 9);
-        assert_eq!((texts[0].as_str(), texts[4].as_str(), texts[8].as_str()), ("before 1 a b", "lost 1 c", "after 2 a b"));
+        assert_eq!(
+            (texts[0].as_str(), texts[4].as_str(), texts[8].as_str()),
+            ("before 1 a b", "lost 1 c", "after 2 a b")
+        );
         for (point, text) in points.iter().zip(&texts) {
             assert_eq!(text.parse::<Point>().unwrap(), *point);
         }

@@ -40,7 +40,7 @@ impl Ground {
     /// When a part does not start; the error shows the end of its log.
     pub async fn start(name: &str) -> Result<Self> {
         let environment = Environment::start(name).await?;
-        let hub = Hub::start(&environment).await?;
+        let hub = Hub::start(&environment, None).await?;
         let keys = hub.key_set().await?;
         let tenant = Scenario::parse("clusters: []").context("an empty scenario")?.tenant;
         hub.install(&Setup::new(name, ""), &tenant).await?;

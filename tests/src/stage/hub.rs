@@ -1,6 +1,9 @@
 //! The hub: Tidegate's chart on a real API server, and the identity that the operator has there.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -39,7 +42,7 @@ const TOKEN_SECONDS: i64 = 3 * 3600;
 
 pub(super) struct Hub {
     pub(super) client: Client,
-    pub(super) plane: ControlPlane,
+    pub(super) plane: Arc<ControlPlane>,
 }
 
 /// The way from an operator to the hub and to Azure, and who it is there.
@@ -58,10 +61,11 @@ pub(super) struct Way<'a> {
 }
 
 impl Hub {
-    pub(super) async fn start(environment: &Environment) -> Result<Self> {
-        let options = Options { controllers: true, ..Options::new("hub") };
+    /// A hub of this minor version; the newest without one.
+    pub(super) async fn start(environment: &Environment, minor: Option<u32>) -> Result<Self> {
+        let options = Options { controllers: true, emulated_minor: minor, ..Options::new("hub") };
         let plane = environment.control_plane(options).await?;
-        Ok(Self { client: plane.client()?, plane })
+        Ok(Self { client: plane.client()?, plane: Arc::new(plane) })
     }
 
     /// The operator's application in Entra: it trusts the service account of the hub.

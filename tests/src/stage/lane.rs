@@ -11,9 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use simulator::{Scenario, Simulator, StartOptions, clock};
 
-use super::{
-    Operator, apply, azure, ground::Ground, hub::Way, is, log, manifests::ensure_namespace, when,
-};
+use super::{Operator, apply, azure, ground::Ground, hub::Way, is, log, manifests::ensure_namespace, when};
 use crate::proxy::{self, Peer, Proxy, Wire};
 
 /// A namespace of a hub, with an Azure of its own.

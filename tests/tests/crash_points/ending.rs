@@ -32,12 +32,21 @@ impl Ending {
         let cluster = world.first().context("the cluster")?;
         facts.push(format!("world: {} {}", cluster.kubernetes_version, cluster.provisioning_state));
         for pool in &cluster.pools {
-            let mut nodes: Vec<String> = pool.nodes.iter().map(|node| {
-                format!(
-                    "{} {} ready={} cordoned={} surge={} quarantined={}",
-                    node.kubernetes_version, node.node_image, node.ready, node.cordoned, node.surge, node.quarantined
-                )
-            }).collect();
+            let mut nodes: Vec<String> = pool
+                .nodes
+                .iter()
+                .map(|node| {
+                    format!(
+                        "{} {} ready={} cordoned={} surge={} quarantined={}",
+                        node.kubernetes_version,
+                        node.node_image,
+                        node.ready,
+                        node.cordoned,
+                        node.surge,
+                        node.quarantined
+                    )
+                })
+                .collect();
             nodes.sort();
             facts.extend(nodes.iter().map(|node| format!("node of {}: {node}", pool.name)));
         }
@@ -84,21 +93,22 @@ impl fmt::Display for Ending {
 
 fn of_plan(plan: &UpgradePlan) -> Value {
     let status = plan.status.clone().unwrap_or_default();
-    let summary = status.summary.map(|summary| json!([summary.phase, summary.reason, summary.message, summary.progress]));
+    let summary = status
+        .summary
+        .map(|summary| json!([summary.phase, summary.reason, summary.message, summary.progress]));
     let rollout = status.rollout.map(|rollout| {
         json!([rollout.id, rollout.number, rollout.target, rollout.members_recorded, rollout.wave_sizes])
     });
-    let waves: Vec<Value> = status
-        .waves
-        .iter()
-        .map(|wave| json!([wave.name, wave.state, wave.clusters]))
-        .collect();
+    let waves: Vec<Value> =
+        status.waves.iter().map(|wave| json!([wave.name, wave.state, wave.clusters])).collect();
     json!({ "summary": summary, "rollout": rollout, "waves": waves, "conditions": conditions(&status.conditions) })
 }
 
 fn of_upgrade(upgrade: &ClusterUpgrade, story: &Story) -> Value {
     let status = upgrade.status.clone().unwrap_or_default();
-    let summary = status.summary.map(|summary| json!([summary.phase, summary.reason, summary.message, summary.progress]));
+    let summary = status
+        .summary
+        .map(|summary| json!([summary.phase, summary.reason, summary.message, summary.progress]));
     let steps: Vec<Value> = status
         .ledger
         .steps
@@ -120,7 +130,9 @@ fn of_upgrade(upgrade: &ClusterUpgrade, story: &Story) -> Value {
 }
 
 fn conditions(conditions: &[Condition]) -> Value {
-    let words = |condition: &Condition| json!([condition.type_, condition.status, condition.reason, condition.message]);
+    let words = |condition: &Condition| {
+        json!([condition.type_, condition.status, condition.reason, condition.message])
+    };
     conditions.iter().map(words).collect()
 }
 

@@ -79,7 +79,8 @@ async fn tell(ground: &Ground, story: &Story, selection: &Selection) -> Result<(
     let (mut wrong, mut unreached) = (Vec::new(), BTreeSet::new());
     let mut struck: BTreeMap<&str, usize> = BTreeMap::new();
     for (point, run) in runs {
-        let again = format!("again: {ONE}='{} {point}' cargo test -p tests --test crash_points r1", story.name);
+        let again =
+            format!("again: {ONE}='{} {point}' cargo test -p tests --test crash_points r1", story.name);
         match run {
             Err(error) => wrong.push(format!("{point}: {error:#}\n{again}")),
             Ok(run) if !run.struck => drop(unreached.insert(point.to_string())),

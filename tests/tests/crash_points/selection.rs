@@ -28,7 +28,8 @@ impl Selection {
 
     fn read(one: Option<&str>, many: Option<&str>) -> Result<Self> {
         if let Some(text) = one {
-            let (name, point) = text.split_once(' ').with_context(|| format!("{ONE}: {text:?} has no point"))?;
+            let (name, point) =
+                text.split_once(' ').with_context(|| format!("{ONE}: {text:?} has no point"))?;
             let story = STORIES.iter().find(|story| story.name == name);
             let Some(story) = story else {
                 let names: Vec<&str> = STORIES.iter().map(|story| story.name).collect();
