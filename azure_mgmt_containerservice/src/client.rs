@@ -6,8 +6,9 @@ use azure_core::{
     credentials::TokenCredential,
     error::ErrorKind,
     http::{
-        ClientOptions as CoreOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions,
-        UserAgentOptions, headers::Headers, policies::auth::BearerTokenAuthorizationPolicy,
+        ClientOptions as CoreOptions, Context, HttpClient, Method, Pipeline, PipelineSendOptions, Request,
+        RetryOptions, Transport, UserAgentOptions, headers::Headers,
+        policies::auth::BearerTokenAuthorizationPolicy,
     },
 };
 use serde_json::Value;
@@ -51,7 +52,21 @@ impl Client {
     /// [`Error::Configuration`] when the endpoint is not https, the audience is empty, the application
     /// id is too long, or the extra certificates cannot be read.
     pub fn new(options: ClientOptions, credential: Arc<dyn TokenCredential>) -> Result<Self, Error> {
-        let ClientOptions { endpoint, audience, api_version, extra_ca_pem, timeout, application_id } =
+        let http = transport::build(options.extra_ca_pem.as_deref())?;
+        Self::over(http, options, credential)
+    }
+
+    /// The same over an HTTP client of one's own: a model of Azure within the same process. The extra
+    /// certificates are that client's business.
+    ///
+    /// # Errors
+    /// As [`Client::new`], but for the certificates.
+    pub fn over(
+        http: Arc<dyn HttpClient>,
+        options: ClientOptions,
+        credential: Arc<dyn TokenCredential>,
+    ) -> Result<Self, Error> {
+        let ClientOptions { endpoint, audience, api_version, extra_ca_pem: _, timeout, application_id } =
             options;
         if endpoint.scheme() != "https" || endpoint.host_str().is_none() {
             return Err(Error::Configuration(format!(
@@ -70,7 +85,7 @@ impl Client {
         }
         let core = CoreOptions {
             retry: RetryOptions::none(),
-            transport: Some(transport::build(extra_ca_pem.as_deref())?),
+            transport: Some(Transport::new(http)),
             user_agent: UserAgentOptions { application_id },
             ..CoreOptions::default()
         };

@@ -14,7 +14,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
     credentials::{Secret, TokenCredential},
-    http::{ClientOptions, ExponentialRetryOptions, RetryOptions},
+    http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport},
 };
 use azure_identity::{
     ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
@@ -157,7 +157,7 @@ fn client_options(authority: Option<&Url>, extra_ca_pem: Option<&[u8]>) -> Resul
             max_delay: azure_core::time::Duration::seconds(2),
             ..ExponentialRetryOptions::default()
         }),
-        transport: Some(transport::build(extra_ca_pem)?),
+        transport: Some(Transport::new(transport::build(extra_ca_pem)?)),
         cloud: cloud.map(Arc::new),
         ..ClientOptions::default()
     })

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use azure_core::{
     error::ErrorKind,
-    http::{AsyncRawResponse, HttpClient, Request, Transport},
+    http::{AsyncRawResponse, HttpClient, Request},
 };
 
 use crate::Error;
@@ -12,10 +12,10 @@ use crate::Error;
 /// Long enough for a slow network, short enough to leave time within one request's timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A transport that trusts the system's certificates and those in `extra_ca_pem`.
+/// An HTTP client that trusts the system's certificates and those in `extra_ca_pem`.
 ///
 /// Redirects are not followed: ARM does not use them, and a token must not travel along.
-pub(crate) fn build(extra_ca_pem: Option<&[u8]>) -> Result<Transport, Error> {
+pub(crate) fn build(extra_ca_pem: Option<&[u8]>) -> Result<Arc<dyn HttpClient>, Error> {
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none());
@@ -33,7 +33,7 @@ pub(crate) fn build(extra_ca_pem: Option<&[u8]>) -> Result<Transport, Error> {
     let client = builder
         .build()
         .map_err(|error| Error::Configuration(format!("no HTTP client: {}", chain(&error))))?;
-    Ok(Transport::new(Arc::new(WithoutUrls(client))))
+    Ok(Arc::new(WithoutUrls(client)))
 }
 
 /// An error with its causes in one line.

@@ -106,6 +106,9 @@ pub struct AKSClusterStatus {
     /// The cluster as Azure shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<engine::Cluster>,
+    /// When Azure showed it so. What newer looks show alike is noted every quarter of an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_read_at: Option<jiff::Timestamp>,
     /// The upgrades that Azure offers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offers: Option<engine::Offers>,

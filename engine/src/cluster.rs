@@ -71,9 +71,10 @@ pub struct NodePool {
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub node_image: String,
-    /// How many nodes it should have.
+    /// How many nodes it should have, as far as Azure says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 5000))]
-    pub count: i32,
+    pub count: Option<i32>,
     /// State of the agent pool resource.
     pub provisioning_state: ProvisioningState,
     /// Whether the pool is started.

@@ -11,7 +11,7 @@ use crate::{
     cluster::Cluster,
     gates::{LARGEST_BASELINE, Verdict, judge_workloads, take_baseline},
     ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState},
-    observation::Observation,
+    observation::{Observation, Unreadable},
     plan::{Plan, plan},
     policy::Policy,
     step::{Step, StepKind},
@@ -23,8 +23,9 @@ mod answer;
 mod inquiry;
 mod operation;
 
-pub use answer::{accepted, refused};
+pub use answer::{accepted, not_sent, refused};
 pub use inquiry::offers_needed;
+pub(crate) use operation::waits_for_limit;
 
 /// What is wanted of one cluster, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +116,7 @@ fn wait(waiting: WaitingOn) -> Stop {
 /// Nothing is in flight: plan again, and start the first step if everything allows it.
 fn idle(view: &View<'_>) -> Result<Decision, Stop> {
     let Observation { cluster, offers, .. } = view.seen;
-    let unreadable = |why: &crate::Unreadable| wait(WaitingOn::AzureUnreadable(why.to_string()));
+    let unreadable = |why: &Unreadable| wait(WaitingOn::unreadable(why));
     let cluster = cluster.as_ref().map_err(unreadable)?;
     if let Some(busy) = cluster.busy_with() {
         return Ok(Decision::Wait(WaitingOn::ClusterBusy(busy)));
@@ -154,8 +155,7 @@ fn resolved_target(view: &View<'_>, cluster: &Cluster) -> Result<Target, Stop> {
         (None, _) => None,
         (Some(_), Some(version)) => Some(version.clone()),
         (Some(request), None) => {
-            let offers =
-                view.seen.offers.as_ref().map_err(|why| wait(WaitingOn::AzureUnreadable(why.to_string())))?;
+            let offers = view.seen.offers.as_ref().map_err(|why| wait(WaitingOn::unreadable(why)))?;
             let version = resolve(request, offers, Some(&cluster.version))
                 .map_err(|error| wait(WaitingOn::InvalidSpec(error.to_string())))?;
             let started_at = view.ledger.started_at.or(Some(view.now));
@@ -169,8 +169,7 @@ fn resolved_target(view: &View<'_>, cluster: &Cluster) -> Result<Target, Stop> {
 /// Records what is true before the first step: unhealthy workloads, versions, the plan.
 fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Result<Decision, Stop> {
     let policy = &view.request.policy;
-    let workloads =
-        view.seen.workloads.as_ref().map_err(|why| wait(WaitingOn::GateInconclusive(why.to_string())))?;
+    let workloads = view.seen.workloads.as_ref().map_err(|why| wait(WaitingOn::inconclusive(why)))?;
     // What an earlier upgrade of this cluster broke is not to pass for having been broken before.
     let inherited = view.request.baseline.clone();
     let baseline = inherited.unwrap_or_else(|| take_baseline(workloads, policy, view.now));
@@ -218,6 +217,9 @@ fn external_change(ledger: &Ledger, cluster: &Cluster) -> Option<String> {
 /// The gate between steps and during soaks. `Err` is the decision to stop with.
 fn gate(view: &View<'_>) -> Result<(), Stop> {
     let Some(baseline) = &view.ledger.baseline else { return Ok(()) };
+    if let Err(why @ Unreadable::HeldBack(_)) = &view.seen.workloads {
+        return Err(wait(WaitingOn::inconclusive(why)));
+    }
     let policy = &view.request.policy;
     let failing_since = view.ledger.gates_failing_since;
     match judge_workloads(baseline, &view.seen.workloads, policy) {
@@ -287,6 +289,7 @@ fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> 
         not_before: None,
         resubmissions: 0,
         failure: None,
+        hold: None,
         held: false,
         since: view.now,
     });

@@ -7,11 +7,11 @@
 use std::mem;
 
 use crate::{
-    decide::{Decision, Request, View, accepted, decide, offers_needed, refused},
+    decide::{Decision, Request, View, accepted, decide, not_sent, offers_needed, refused, waits_for_limit},
     failure::FailureClass,
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
-    ports::{Clock, Fleet, Glance, Journal, Workloads},
+    ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads},
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
@@ -66,7 +66,10 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 let view = run.view();
                 run.ledger = match answer {
                     Ok(address) => accepted(view.ledger, address, &view),
-                    Err(rejection) => refused(view.ledger, &rejection.failure, rejection.retry_after, &view),
+                    Err(Rejection::Refused { failure, retry_after }) => {
+                        refused(view.ledger, &failure, retry_after, &view)
+                    }
+                    Err(Rejection::HeldBack(held)) => not_sent(view.ledger, &held, &view),
                 };
                 let waiting = run.underway();
                 journal.save(&run.ledger, waiting.as_ref()).await?;
@@ -74,9 +77,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
             }
             Decision::ReadOperation(address) => match fleet.operation(&address).await {
                 Ok(report) => run.seen.operation = Some(report),
-                Err(why) => {
-                    return run.rest(journal, Some(WaitingOn::AzureUnreadable(why.to_string()))).await;
-                }
+                Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
             },
             Decision::Wait(waiting) => return run.rest(journal, Some(waiting)).await,
             Decision::Done => return run.rest(journal, None).await,
@@ -132,7 +133,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         }
         if ledger.target_version != self.ledger.target_version {
             // With the target, other offers matter.
-            self.seen.offers = Err(Unreadable::not_asked());
+            self.seen.offers = Err(Unreadable::NotAsked);
         }
         self.claimed = false;
         self.ledger = ledger;
@@ -163,7 +164,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         self.seen.cluster = self.fleet.cluster().await;
         self.glanced = false;
         // Other pools may matter than those that the glance showed.
-        self.seen.offers = Err(Unreadable::not_asked());
+        self.seen.offers = Err(Unreadable::NotAsked);
     }
 
     /// Glances at the cluster, and reads it live where no listing shows it. `Some` when there is only
@@ -199,6 +200,10 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     fn underway(&self) -> Option<WaitingOn> {
         let (operation, record) = self.ledger.current()?;
         let step = record.step.clone();
+        let held = waits_for_limit(operation, &step, self.request, self.clock.now());
+        if held.is_some() && operation.phase == Phase::Intent {
+            return held;
+        }
         Some(match (&operation.failure, operation.not_before) {
             (Some(failure), _) if operation.held => {
                 WaitingOn::OperationFailed { step, failure: failure.clone() }
@@ -241,7 +246,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
 }
 
 fn not_asked<T>(reading: &Reading<T>) -> bool {
-    matches!(reading, Err(why) if *why == Unreadable::not_asked())
+    matches!(reading, Err(Unreadable::NotAsked))
 }
 
 /// What the next decision looks at.

@@ -84,7 +84,12 @@ impl Failure {
             let code = code.as_deref()?;
             class_of_code(code.strip_prefix("ErrCode_").unwrap_or(code), self.status, &message)
         };
+        let is_generic = || class_in(GENERIC, self.code.as_deref().unwrap_or_default()).is_some();
         let class = match (class_of(&self.subcode), class_of(&self.code)) {
+            // Of a code for anything, the message tells more, and then the finer code.
+            (finer @ Some(FailureClass::Transient), Some(_)) if is_generic() => {
+                class_of_message(&message).or(finer)
+            }
             // The finer code knows better, but what has failed is an attempt, whatever the cause.
             (Some(FailureClass::Transient) | None, coarse @ Some(_)) => coarse,
             (finer, _) => finer,
@@ -222,11 +227,13 @@ const GENERIC: &[(FailureClass, &[&str])] = &[
     (FailureClass::Busy, &["PreconditionFailed"]),
 ];
 
+fn class_in(table: &[(FailureClass, &[&str])], code: &str) -> Option<FailureClass> {
+    let code = code.strip_prefix("ErrCode_").unwrap_or(code);
+    let has_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
+    table.iter().find(|(_, codes)| has_code(codes)).map(|(class, _)| *class)
+}
+
 fn class_of_code(code: &str, status: Option<u16>, message: &str) -> Option<FailureClass> {
-    let class_in = |table: &[(FailureClass, &[&str])]| {
-        let has_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
-        table.iter().find(|(_, codes)| has_code(codes)).map(|(class, _)| *class)
-    };
     let is = |known: &str| known.eq_ignore_ascii_case(code);
     if is("OperationNotAllowed") {
         return Some(operation_not_allowed(status, message));
@@ -234,8 +241,8 @@ fn class_of_code(code: &str, status: Option<u16>, message: &str) -> Option<Failu
     if is("UpgradeFailed") || is("PodDrainFailure") {
         return Some(drain_failure(message));
     }
-    let generic = || class_in(GENERIC).map(|class| class_of_message(message).unwrap_or(class));
-    class_in(CODES).or_else(generic)
+    let generic = || class_in(GENERIC, code).map(|class| class_of_message(message).unwrap_or(class));
+    class_in(CODES, code).or_else(generic)
 }
 
 /// One code for: busy, not offered, stopped, and (from the compute and network services) out of quota.

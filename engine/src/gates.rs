@@ -63,7 +63,7 @@ fn watched<'a>(workloads: &'a [Workload], policy: &'a Policy) -> impl Iterator<I
 /// The gate `nodes`: every node of the pool shows the step's version or image, is Ready,
 /// schedulable and not quarantined, and there are as many as the pool should have.
 #[must_use]
-pub fn judge_nodes(step: &Step, image: &str, count: i32, nodes: &[Node]) -> Verdict {
+pub fn judge_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node]) -> Verdict {
     let wanted = match step.kind {
         StepKind::NodePoolVersion => step.to.parse::<KubernetesVersion>().ok(),
         StepKind::ControlPlane | StepKind::NodePoolImage => None,
@@ -76,14 +76,17 @@ pub fn judge_nodes(step: &Step, image: &str, count: i32, nodes: &[Node]) -> Verd
         .collect();
     problems.sort_unstable();
     // What there should be, not what there is: the number changes while surge nodes go.
-    match nodes.len().cmp(&usize::try_from(count).unwrap_or_default()) {
-        Ordering::Less => {
+    let number = count.map(|count| (count, nodes.len().cmp(&usize::try_from(count).unwrap_or_default())));
+    match number {
+        // All that are there may be done, and others still missing.
+        None => problems.insert(0, "Azure does not say how many nodes the pool should have".to_owned()),
+        Some((count, Ordering::Less)) => {
             problems.insert(0, format!("the pool has fewer nodes than the {count} it should have"))
         }
-        Ordering::Greater => {
+        Some((count, Ordering::Greater)) => {
             problems.insert(0, format!("the pool has more nodes than the {count} it should have"))
         }
-        Ordering::Equal => {}
+        Some((_, Ordering::Equal)) => {}
     }
     if problems.is_empty() { Verdict::Pass } else { Verdict::Fail(problems) }
 }
@@ -147,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_gate_without_data_is_not_a_pass() {
-        let denied = Err(Unreadable("deployments.apps is forbidden".to_owned()));
+        let denied = Err(Unreadable::failed("deployments.apps is forbidden"));
         let verdict = judge_workloads(&baseline(), &denied, &Policy::default());
         assert_eq!(verdict, Verdict::Inconclusive("deployments.apps is forbidden".to_owned()));
     }
@@ -168,7 +171,7 @@ mod tests {
             schedulable: true,
             quarantined: false,
         };
-        let judge = |node: Node| judge_nodes(&step, NEW_LINUX, 1, &[node]);
+        let judge = |node: Node| judge_nodes(&step, NEW_LINUX, Some(1), &[node]);
         assert_eq!(judge(good.clone()), Verdict::Pass);
         let bad = [
             Node { kubelet: Some(version("1.33.8")), ..good.clone() },
@@ -181,7 +184,12 @@ mod tests {
         for node in bad {
             assert!(matches!(judge(node.clone()), Verdict::Fail(_)), "{node:?}");
         }
-        assert!(matches!(judge_nodes(&step, NEW_LINUX, 2, &[good]), Verdict::Fail(_)), "one is missing");
-        assert!(matches!(judge_nodes(&step, NEW_LINUX, 1, &[]), Verdict::Fail(_)), "all are missing");
+        let of = |count, nodes: &[Node]| judge_nodes(&step, NEW_LINUX, count, nodes);
+        assert!(matches!(of(Some(2), std::slice::from_ref(&good)), Verdict::Fail(_)), "one is missing");
+        assert!(matches!(of(Some(1), &[]), Verdict::Fail(_)), "all are missing");
+        let unknown =
+            Verdict::Fail(vec!["Azure does not say how many nodes the pool should have".to_owned()]);
+        assert_eq!(of(None, &[good]), unknown, "not known is not zero, and not as many as there are");
+        assert_eq!(of(None, &[]), unknown);
     }
 }

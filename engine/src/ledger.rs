@@ -126,10 +126,24 @@ pub struct Operation {
     /// What Azure said last when it went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Set while it is not sent because our share of one of Azure's limits is used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// Set when no further attempt is made by itself.
     #[serde(default)]
     pub held: bool,
     /// Since when it has been in this phase.
+    pub since: Timestamp,
+}
+
+/// A step that is not sent because our share of one of Azure's limits is used up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// Which limit, in a sentence.
+    #[schemars(length(max = 256))]
+    pub why: String,
+    /// Since when, without a break.
     pub since: Timestamp,
 }
 

@@ -31,15 +31,17 @@ mod waiting;
 mod wave;
 
 pub use cluster::{Cluster, NodePool, Power, ProvisioningState};
-pub use decide::{Decision, Request, View, accepted, decide, offers_needed, refused};
+pub use decide::{Decision, Request, View, accepted, decide, not_sent, offers_needed, refused};
 pub use executor::{Progress, advance};
 #[cfg(any(test, fuzzing))]
 pub use failure::checks::check as check_failure;
 pub use failure::{Blocker, Failure, FailureClass};
 pub use gates::{LARGEST_BASELINE, Verdict, judge_nodes, judge_workloads, take_baseline};
 pub use image::{age_in_days, published};
-pub use ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState};
-pub use observation::{Node, Observation, OperationReport, Reading, Unreadable, Workload};
+pub use ledger::{Baseline, Expected, Hold, Ledger, Operation, Phase, StepRecord, StepState};
+pub use observation::{
+    HeldBack, Node, Observation, OperationReport, Reading, ServerVersion, Unreadable, Workload,
+};
 pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion, SupportPlans};
 pub use on_offer::{Hindrance, OnOffer, newest_of_each_minor};
 pub use os_sku::last_minor;

@@ -14,14 +14,33 @@ pub type Reading<T> = Result<T, Unreadable>;
 
 /// Something could not be read. Never a pass, never a failure: nothing is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(pub String);
+pub enum Unreadable {
+    /// It was not needed for this decision.
+    #[error("not read")]
+    NotAsked,
+    /// Why it could not.
+    #[error("{0}")]
+    Failed(String),
+    /// Nobody was asked.
+    #[error("{0}")]
+    HeldBack(HeldBack),
+}
+
+/// Azure was not called, because our share of one of its limits is used up. Neither an answer nor the lack
+/// of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct HeldBack {
+    /// Which limit, in a sentence without numbers: the same each time.
+    pub why: String,
+    /// When the call may probably be made.
+    pub until: Timestamp,
+}
 
 impl Unreadable {
-    /// It was not needed for this decision.
-    #[must_use]
-    pub fn not_asked() -> Self {
-        Self("not read".to_owned())
+    /// It could not be read, and why.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::Failed(why.into())
     }
 }
 
@@ -32,8 +51,8 @@ pub struct Observation {
     pub cluster: Reading<Cluster>,
     /// What Azure offers it.
     pub offers: Reading<Offers>,
-    /// The minor that its API server says it is.
-    pub server: Reading<Minor>,
+    /// What its API server says it is.
+    pub server: Reading<ServerVersion>,
     /// The nodes of the pool in flight.
     pub nodes: Reading<Vec<Node>>,
     /// Its workloads.
@@ -47,11 +66,11 @@ pub struct Observation {
 impl Default for Observation {
     fn default() -> Self {
         Self {
-            cluster: Err(Unreadable::not_asked()),
-            offers: Err(Unreadable::not_asked()),
-            server: Err(Unreadable::not_asked()),
-            nodes: Err(Unreadable::not_asked()),
-            workloads: Err(Unreadable::not_asked()),
+            cluster: Err(Unreadable::NotAsked),
+            offers: Err(Unreadable::NotAsked),
+            server: Err(Unreadable::NotAsked),
+            nodes: Err(Unreadable::NotAsked),
+            workloads: Err(Unreadable::NotAsked),
             budgets_allow: None,
             operation: None,
         }
@@ -65,6 +84,15 @@ pub struct OperationReport {
     pub running: bool,
     /// Its error; an error in the body of a succeeded operation is none.
     pub failure: Option<Failure>,
+}
+
+/// What an API server says it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerVersion {
+    /// The minor whose API it serves.
+    pub minor: Minor,
+    /// The build that runs, when it is named like a release. It may serve the API of an older minor.
+    pub build: Option<KubernetesVersion>,
 }
 
 /// A node of the target cluster.

@@ -221,18 +221,33 @@ impl<'a> Draft<'a> {
     }
 
     fn move_pool(&mut self, index: usize, to: &KubernetesVersion, why: &str) {
-        let (pool, at) = &mut self.pools[index];
-        if *at >= *to {
+        let pool = self.pools[index].0;
+        if self.pools[index].1 >= *to {
             return;
         }
+        let nodes = self.nodes(pool);
+        let at = &mut self.pools[index].1;
         let step = Step {
             kind: StepKind::NodePoolVersion,
             pool: Some(pool.name.clone()),
             from: at.to_string(),
             to: to.to_string(),
         };
-        self.plan.steps.push(PlannedStep { step, why: why.to_owned(), nodes: pool.count });
+        self.plan.steps.push(PlannedStep { step, why: why.to_owned(), nodes });
         *at = to.clone();
+    }
+
+    /// How many nodes a step of the pool replaces. A pool of which that is not known gets none: whether a
+    /// step is done is told by counting.
+    fn nodes(&mut self, pool: &NodePool) -> i32 {
+        let unknown = || {
+            let refusal = Refusal::CountUnknown { pool: pool.name.clone() };
+            if !self.refusals.contains(&refusal) {
+                self.refusals.push(refusal);
+            }
+            0
+        };
+        pool.count.unwrap_or_else(unknown)
     }
 
     fn plan_image(&mut self, pool: &NodePool, offers: &Offers, now: Timestamp) {
@@ -248,8 +263,8 @@ impl<'a> Draft<'a> {
                     from: pool.node_image.clone(),
                     to: newest.to_owned(),
                 };
-                let why = "Azure offers a newer image".to_owned();
-                self.plan.steps.push(PlannedStep { step, why, nodes: pool.count });
+                let (why, nodes) = ("Azure offers a newer image".to_owned(), self.nodes(pool));
+                self.plan.steps.push(PlannedStep { step, why, nodes });
             }
             Err(why) => self.plan.left_alone.push(LeftAlone { pool: pool.name.clone(), why }),
         }

@@ -10,10 +10,9 @@ use crate::{
     cluster::Cluster,
     failure::{Blocker, Failure},
     ledger::Ledger,
-    observation::{Node, OperationReport, Reading, Workload},
+    observation::{HeldBack, Node, OperationReport, Reading, ServerVersion, Workload},
     offers::{Offers, OffersNeeded},
     step::Step,
-    version::Minor,
     waiting::WaitingOn,
 };
 
@@ -51,19 +50,24 @@ pub enum Glance {
     Unavailable,
 }
 
-/// Azure did not accept a step, or its answer was lost.
+/// A step was not accepted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rejection {
-    /// What it said.
-    pub failure: Failure,
-    /// When it may be asked again.
-    pub retry_after: Option<Duration>,
+pub enum Rejection {
+    /// Azure refused it, or its answer was lost.
+    Refused {
+        /// What it said.
+        failure: Failure,
+        /// When it may be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// It was not sent.
+    HeldBack(HeldBack),
 }
 
 /// The Kubernetes API of the cluster that is upgraded. Reads only.
 pub trait Workloads: Sync {
-    /// The minor that its API server says it is.
-    fn server(&self) -> impl Future<Output = Reading<Minor>> + Send;
+    /// What its API server says it is.
+    fn server(&self) -> impl Future<Output = Reading<ServerVersion>> + Send;
     /// The nodes of a pool.
     fn nodes(&self, pool: &str) -> impl Future<Output = Reading<Vec<Node>>> + Send;
     /// All workloads.

@@ -89,6 +89,14 @@ pub enum Refusal {
         /// Its state.
         state: ProvisioningState,
     },
+    /// Azure does not say how many nodes a pool has.
+    #[error(
+        "Azure does not say how many nodes pool {pool} has, so that nobody could tell when all of them are done: leave it out with spec.nodePools.exclude"
+    )]
+    CountUnknown {
+        /// The pool.
+        pool: String,
+    },
     /// The cluster's last operation failed before we came.
     #[error("the cluster is in state {0}: repair it first (az aks update without options does)")]
     ClusterNotReady(ProvisioningState),
@@ -108,6 +116,7 @@ impl Refusal {
             | Self::Automatic
             | Self::AutoUpgrade { .. }
             | Self::PoolNotReady { .. }
+            | Self::CountUnknown { .. }
             | Self::ClusterNotReady(_) => false,
         }
     }

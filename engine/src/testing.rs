@@ -58,7 +58,7 @@ pub(crate) fn pool(name: &str, os_type: &str, mode: &str, at: &str, image: &str)
         os_sku: if os_type == "Windows" { "Windows2022" } else { "Ubuntu2204" }.to_owned(),
         version: version(at),
         node_image: image.to_owned(),
-        count: 3,
+        count: Some(3),
         provisioning_state: ProvisioningState::Succeeded,
         power: Power::Running,
     }

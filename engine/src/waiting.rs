@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     failure::{Blocker, Failure},
+    observation::{HeldBack, Unreadable},
     refusal::Refusal,
     step::{Step, StepKind},
 };
@@ -24,6 +25,15 @@ pub enum WaitingOn {
     ClusterBusy(String),
     /// Azure could not be read.
     AzureUnreadable(String),
+    /// Azure is not called, because our share of one of its limits is used up.
+    HeldBack {
+        /// The step that is not sent; `None` when something is not read.
+        step: Option<Step>,
+        /// Which limit, and until when.
+        held: HeldBack,
+        /// Whether this has taken longer than a step may.
+        overdue: bool,
+    },
     /// Azure works on the step.
     Operation(Step),
     /// A failure that passes by itself; tried again.
@@ -91,7 +101,30 @@ pub enum Stance {
     Stopped,
 }
 
+/// All that one limit holds back come again at about the same time, and few of them are let through: not
+/// more often than this.
+const CROWD_PAUSE: Duration = Duration::from_secs(10);
+
 impl WaitingOn {
+    /// Azure could not be read.
+    #[must_use]
+    pub fn unreadable(why: &Unreadable) -> Self {
+        match why {
+            Unreadable::HeldBack(held) => Self::HeldBack { step: None, held: held.clone(), overdue: false },
+            Unreadable::NotAsked | Unreadable::Failed(_) => Self::AzureUnreadable(why.to_string()),
+        }
+    }
+
+    /// Nothing is known of the workloads.
+    #[must_use]
+    pub fn inconclusive(why: &Unreadable) -> Self {
+        match why {
+            // Where the cluster's API is, Azure says.
+            Unreadable::HeldBack(_) => Self::unreadable(why),
+            Unreadable::NotAsked | Unreadable::Failed(_) => Self::GateInconclusive(why.to_string()),
+        }
+    }
+
     /// The reason in conditions, events and metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -101,6 +134,7 @@ impl WaitingOn {
             Self::OtherUpgrade(_) => "WaitingForOtherUpgrade",
             Self::ClusterBusy(_) => "WaitingForCluster",
             Self::AzureUnreadable(_) => "AzureUnreachable",
+            Self::HeldBack { .. } => "WaitingForAzureLimit",
             Self::Operation(step) => match step.kind {
                 StepKind::ControlPlane => "UpgradingControlPlane",
                 StepKind::NodePoolVersion => "UpgradingNodePool",
@@ -130,12 +164,14 @@ impl WaitingOn {
             Self::Wave(_) | Self::Suspended | Self::OtherUpgrade(_) | Self::Soaking(_) => Stance::Parked,
             Self::ClusterBusy(_)
             | Self::AzureUnreadable(_)
+            | Self::HeldBack { overdue: false, .. }
             | Self::Operation(_)
             | Self::Retry { .. }
             | Self::Nodes { overdue: false, .. }
             | Self::GateInconclusive(_)
             | Self::GateSettling(_) => Stance::Working,
             Self::Nodes { overdue: true, .. }
+            | Self::HeldBack { overdue: true, .. }
             | Self::GateFailed(_)
             | Self::Refused(_)
             | Self::TooManyUnhealthy(_)
@@ -162,6 +198,7 @@ impl WaitingOn {
             }
             Self::Nodes { .. } | Self::GateSettling(_) | Self::GateInconclusive(_) => Duration::from_secs(15),
             Self::Retry { at, .. } => until(at),
+            Self::HeldBack { held, .. } => until(&held.until).max(CROWD_PAUSE),
             Self::Soaking(at) => until(at).min(Duration::from_secs(60)),
             Self::GateFailed(_) | Self::Blocked { .. } | Self::StepTimeout(_) => Duration::from_secs(60),
             Self::Refused(_)
@@ -182,6 +219,15 @@ impl fmt::Display for WaitingOn {
             Self::OtherUpgrade(other) => write!(f, "ClusterUpgrade {other} works on the same cluster"),
             Self::ClusterBusy(what) => write!(f, "an operation that is not ours runs: {what}"),
             Self::AzureUnreadable(why) => write!(f, "Azure could not be read: {why}"),
+            Self::HeldBack { step: None, held, .. } => write!(f, "Azure is not asked yet: {held}"),
+            Self::HeldBack { step: Some(step), held, overdue: false } => {
+                write!(f, "{} is not sent to Azure yet: {held}", step.subject())
+            }
+            Self::HeldBack { step: Some(step), held, overdue: true } => write!(
+                f,
+                "{} could not be sent to Azure for longer than spec.failurePolicy.stepTimeout: {held}; find out what else uses up this limit",
+                step.subject()
+            ),
             Self::Operation(step) => write!(f, "Azure upgrades {} from {} to {}", step.subject(), step.from, step.to),
             Self::Retry { step, failure, .. } => {
                 write!(f, "{} will be tried again: {}", step.subject(), failure.message)

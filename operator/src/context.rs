@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use azure_mgmt_containerservice::{Client as AzureClient, ClusterId};
+use azure_fleet::{AzureFleet, Listing, NoListing, OfferCache, held_back, steady, with_causes};
+use azure_mgmt_containerservice::{Client as AzureClient, ClusterId, Error as AzureError};
 use crds::AKSCluster;
 use engine::{Clock, Unreadable};
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use kube::{
 };
 
 use crate::{
-    azure::{AzureFleet, ObjectName, OfferCache, Sweeper, Watch, steady, with_causes},
+    azure::{ObjectName, Sweeper, Watch},
     clock::WallClock,
     leader::Leadership,
     target::{TargetAccess, TargetCluster, TargetError},
@@ -49,19 +50,20 @@ pub(crate) struct Context {
 impl Context {
     /// The cluster in Azure, as an upgrade looks at it.
     #[must_use]
-    pub(crate) fn fleet(&self, id: &ClusterId, upgrade: ObjectName) -> AzureFleet {
+    pub(crate) fn fleet(&self, id: &ClusterId, upgrade: ObjectName) -> AzureFleet<Watch> {
         let watch = Watch { sweeper: self.sweeper.clone(), upgrade };
-        self.azure_fleet(self.azure.clone(), id, Some(watch))
+        self.azure_fleet(self.azure.clone(), id, watch)
     }
 
     /// The cluster in Azure, as the inventory looks at it.
     #[must_use]
-    pub(crate) fn inventory(&self, id: &ClusterId) -> AzureFleet {
-        self.azure_fleet(self.inventory.clone(), id, None)
+    pub(crate) fn inventory(&self, id: &ClusterId) -> AzureFleet<NoListing> {
+        self.azure_fleet(self.inventory.clone(), id, NoListing)
     }
 
-    fn azure_fleet(&self, client: AzureClient, id: &ClusterId, watch: Option<Watch>) -> AzureFleet {
-        AzureFleet::new(client, id.clone(), self.offers.clone(), self.clock, watch)
+    fn azure_fleet<L: Listing>(&self, client: AzureClient, id: &ClusterId, listing: L) -> AzureFleet<L> {
+        let clock = self.clock;
+        AzureFleet::new(client, id.clone(), self.offers.clone(), Arc::new(move || clock.now()), listing)
     }
 
     /// The cluster's own API. A cluster that cannot be reached is one that cannot be read,
@@ -77,7 +79,11 @@ impl Context {
         match self.access.client(&self.azure, cluster, id).await {
             Ok(client) => Ok(TargetCluster::new(Ok(client))),
             Err(error) if error.is_invalid_spec() => Err(error),
-            Err(error) => Ok(TargetCluster::new(Err(Unreadable(steady(&with_causes(&error)))))),
+            Err(TargetError::Credential(AzureError::HeldBack(held))) => {
+                let held = held_back(&held, self.clock.now());
+                Ok(TargetCluster::new(Err(Unreadable::HeldBack(held))))
+            }
+            Err(error) => Ok(TargetCluster::new(Err(Unreadable::Failed(steady(&with_causes(&error)))))),
         }
     }
 

@@ -12,7 +12,7 @@ use kube::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    azure::{AzureArgs, Limiter, OfferCache, Sweeper, Urgency, WakeUps, connect},
+    azure::{AzureArgs, Limiter, Sweeper, Urgency, WakeUps, connect},
     clock::WallClock,
     context::Context,
     controller::{FIELD_MANAGER, aks_cluster, cluster_upgrade, upgrade_plan},
@@ -136,7 +136,7 @@ fn work(
             sweeper: sweeper.clone(),
             access: TargetAccess::new(hub.clone(), credential),
             recorder: Recorder::new(hub.clone(), reporter),
-            offers: Arc::<OfferCache>::default(),
+            offers: Arc::<azure_fleet::OfferCache>::default(),
             hub,
             watches,
             azure,

@@ -12,6 +12,7 @@ pub mod clock;
 mod control;
 pub mod driver;
 pub mod effects;
+pub mod exploration;
 mod hold;
 pub mod identity;
 mod kube_api;

@@ -1,6 +1,7 @@
-//! `tidegate-simulator`: serves a scenario until it is told to stop.
+//! `tidegate-simulator`: serves a scenario until it is told to stop, or explores what random ones come to.
 
 mod ca_file;
+mod explore;
 mod hints;
 
 use std::{
@@ -30,6 +31,10 @@ struct Arguments {
 enum Command {
     /// Serve a scenario; prints one line of JSON when ready.
     Serve(Serve),
+    /// Run random fleets under random misfortune in virtual time, and check what must always hold.
+    Explore(explore::Explore),
+    /// Run one seed again and tell what happened.
+    Replay(explore::Replay),
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,16 +56,14 @@ struct Serve {
     ca_file: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
-        tracing::debug!("a TLS provider was installed before");
-    }
-    let Command::Serve(serve) = Arguments::parse().command;
-    match run(serve).await {
-        Ok(()) => ExitCode::SUCCESS,
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(serve) => run(serve).map(|()| ExitCode::SUCCESS),
+        Command::Explore(explore) => explore.run(),
+        Command::Replay(replay) => replay.run(),
+    };
+    match outcome {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -68,7 +71,13 @@ async fn main() -> ExitCode {
     }
 }
 
+#[tokio::main]
 async fn run(serve: Serve) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed before");
+    }
     let Serve { scenario: file, listen, control, clock: scale, ca_file } = serve;
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let scenario = Scenario::parse(&text).with_context(|| format!("in {}", file.display()))?;

@@ -25,7 +25,8 @@ pub struct AgentPool {
     pub current_orchestrator_version: Option<String>,
     /// The node image; stays the old one until an upgrade is done.
     pub node_image_version: Option<String>,
-    /// How many nodes the pool should have.
+    /// How many nodes the pool should have. Pools of the type `VirtualMachines` have no number of their own:
+    /// theirs is the sum over their sizes, as asked for, or else as it is.
     pub count: Option<i64>,
     /// The size of its virtual machines.
     pub vm_size: Option<String>,
@@ -76,7 +77,7 @@ impl AgentPool {
             orchestrator_version: text(profile, "/orchestratorVersion"),
             current_orchestrator_version: text(profile, "/currentOrchestratorVersion"),
             node_image_version: text(profile, "/nodeImageVersion"),
-            count: integer(profile, "/count"),
+            count: integer(profile, "/count").or_else(|| count_of_machines(profile)),
             vm_size: text(profile, "/vmSize"),
             provisioning_state: text(profile, "/provisioningState"),
             power_state: text(profile, "/powerState/code"),
@@ -101,6 +102,15 @@ impl AgentPool {
     pub fn is_stopped(&self) -> bool {
         self.power_state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("Stopped"))
     }
+}
+
+/// The nodes of a pool of the type `VirtualMachines`, as asked for; where the autoscaler decides, as they are.
+fn count_of_machines(profile: &Value) -> Option<i64> {
+    let sum = |path: &str| {
+        let sizes = profile.pointer(path)?.as_array().filter(|sizes| !sizes.is_empty())?;
+        sizes.iter().map(|size| integer(size, "/count")).try_fold(0_i64, |sum, count| sum.checked_add(count?))
+    };
+    sum("/virtualMachinesProfile/scale/manual").or_else(|| sum("/virtualMachineNodesStatus"))
 }
 
 impl View for AgentPool {

@@ -118,6 +118,28 @@ fn what_is_missing_null_or_odd_is_not_known() {
 }
 
 #[test]
+fn the_nodes_of_a_pool_of_virtual_machines_are_those_of_its_sizes() {
+    let sizes =
+        |counts: &[Value]| counts.iter().map(|count| json!({"size": "s", "count": count})).collect::<Value>();
+    let pool = |manual: &Value, status: &Value| {
+        let profile = json!({"scale": {"manual": manual, "autoscale": null}});
+        let properties = json!({"type": "VirtualMachines", "count": null, "virtualMachinesProfile": profile,
+            "virtualMachineNodesStatus": status});
+        AgentPool::read(&json!({ "properties": properties })).count
+    };
+    let (asked, is) = (sizes(&[json!(2), json!(1)]), sizes(&[json!(2), json!(2)]));
+    assert_eq!(pool(&asked, &is), Some(3), "a surge node is there, and not asked for");
+    assert_eq!(pool(&json!(null), &is), Some(4), "the autoscaler decides");
+    assert_eq!(pool(&json!([]), &json!([])), None);
+    assert_eq!(pool(&sizes(&[json!(2), json!(null)]), &json!(null)), None, "one of the sizes is not known");
+    assert_eq!(pool(&sizes(&[json!(i64::MAX), json!(1)]), &json!(null)), None);
+    assert_eq!(
+        AgentPool::read(&json!({"properties": {"count": 5, "virtualMachineNodesStatus": is}})).count,
+        Some(5)
+    );
+}
+
+#[test]
 fn a_window_in_each_of_its_four_forms() {
     let table = [
         (json!({"daily": {"intervalDays": 3}}), Some(Schedule::Daily { interval_days: Some(3) })),

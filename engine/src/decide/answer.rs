@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::View;
 use crate::{
     failure::{Failure, FailureClass},
-    ledger::{Ledger, Operation, Phase, StepState},
+    ledger::{Hold, Ledger, Operation, Phase, StepState},
+    observation::HeldBack,
 };
 
 /// A blocked step is tried again at this pace even if nothing seems to have changed:
@@ -21,6 +22,8 @@ const PREEMPTIONS: i32 = 5;
 pub(super) const ABORTED: &str = "OperationCanceled";
 /// Code of a step that Azure calls done and the nodes do not show, sent again by `retry`.
 const NOT_SHOWN: &str = "NodesNotUpdated";
+/// How much of a limit's name is kept, in characters.
+const LONGEST_WHY: usize = 256;
 /// First and largest pause after a failure that passes by itself.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
@@ -45,6 +48,7 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
     };
     operation.phase = Phase::Intent;
     operation.failure = failure;
+    operation.hold = None;
     operation.held = false;
     operation.attempt = 1;
     operation.resubmissions = 0;
@@ -66,6 +70,7 @@ pub(super) fn is_repair(operation: &Operation) -> bool {
 pub fn accepted(ledger: &Ledger, async_operation: Option<String>, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
     if let Some(operation) = &mut ledger.operation {
+        end_hold(operation, view.now);
         operation.phase = Phase::Submitted;
         operation.submitted_at = Some(view.now);
         operation.deadline = deadline_of_accepted(operation, view);
@@ -76,6 +81,29 @@ pub fn accepted(ledger: &Ledger, async_operation: Option<String>, view: &View<'_
     }
     set_state(&mut ledger, StepState::Running);
     ledger
+}
+
+/// The record after the step in flight was not sent: our share of one of Azure's limits is used up.
+///
+/// Nothing was tried, so that all else stays as it was: what failed before, and how often. It is tried
+/// again for as long as it takes.
+#[must_use]
+pub fn not_sent(ledger: &Ledger, held: &HeldBack, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    if let Some(operation) = &mut ledger.operation {
+        let since = operation.hold.as_ref().map_or(view.now, |hold| hold.since);
+        operation.hold = Some(Hold { why: held.why.chars().take(LONGEST_WHY).collect(), since });
+        operation.not_before = Some(held.until);
+    }
+    ledger
+}
+
+/// The time in which the step was not sent does not count against it.
+pub(super) fn end_hold(operation: &mut Operation, now: Timestamp) {
+    if let Some(hold) = operation.hold.take() {
+        let lost = now.duration_since(hold.since).max(SignedDuration::ZERO);
+        operation.deadline = operation.deadline.saturating_add(lost).unwrap_or(Timestamp::MAX);
+    }
 }
 
 /// The time before Azure accepted a step (a busy cluster, a blocked drain) does not count against
@@ -99,6 +127,7 @@ fn class_of_last(operation: &Operation) -> Option<FailureClass> {
 pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>, view: &View<'_>) -> Ledger {
     let (mut ledger, now, policy) = (ledger.clone(), view.now, &view.request.policy);
     let Some(operation) = &mut ledger.operation else { return ledger };
+    end_hold(operation, now);
     let was_transient = class_of_last(operation).map(|class| class == FailureClass::Transient);
     if operation.phase == Phase::Intent && !was_transient.unwrap_or(operation.resubmissions > 0) {
         operation.deadline = now + policy.step_timeout;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{
-    Decision, EXTERNAL_ADVICE, View,
-    answer::{ABORTED, backoff, deadline_of_accepted, is_repair, refused, set_state},
+    Decision, EXTERNAL_ADVICE, Request, View,
+    answer::{ABORTED, backoff, deadline_of_accepted, end_hold, is_repair, refused, set_state},
     gate, record,
 };
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
     failure::{Failure, FailureClass},
     gates::{Verdict, judge_nodes},
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
-    observation::Reading,
+    observation::{HeldBack, Reading, ServerVersion, Unreadable},
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
@@ -28,7 +30,7 @@ pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecor
     }
     let cluster = match &view.seen.cluster {
         Ok(cluster) => cluster,
-        Err(why) => return Decision::Wait(WaitingOn::AzureUnreadable(why.to_string())),
+        Err(why) => return Decision::Wait(WaitingOn::unreadable(why)),
     };
     let Some(resource) = Resource::of(cluster, &current.step) else {
         return changed(view, &format!("{} no longer exists", current.step.subject()));
@@ -154,6 +156,11 @@ fn goes_on_regardless(operation: &Operation) -> bool {
 /// What forbids sending the step (again) right now.
 fn holds_back(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Option<WaitingOn> {
     let step = current.step.clone();
+    // With suspend set it is not sent either when there is room.
+    let held = waits_for_limit(operation, &step, view.request, view.now).filter(|_| !view.request.suspend);
+    if held.is_some() {
+        return held;
+    }
     if let Some(failure) = operation.failure.clone() {
         if operation.held {
             return Some(WaitingOn::OperationFailed { step, failure });
@@ -173,6 +180,19 @@ fn holds_back(view: &View<'_>, operation: &Operation, current: &StepRecord) -> O
         }
     }
     view.request.suspend.then_some(WaitingOn::Suspended)
+}
+
+/// What the step waits on while our share of one of Azure's limits is used up.
+pub(crate) fn waits_for_limit(
+    operation: &Operation,
+    step: &Step,
+    request: &Request,
+    now: Timestamp,
+) -> Option<WaitingOn> {
+    let (hold, until) = (operation.hold.as_ref()?, operation.not_before.filter(|at| now < *at)?);
+    let held = HeldBack { why: hold.why.clone(), until };
+    let overdue = now >= hold.since + request.policy.step_timeout;
+    Some(WaitingOn::HeldBack { step: Some(step.clone()), held, overdue })
 }
 
 fn blocked(step: Step, failure: Failure) -> WaitingOn {
@@ -239,6 +259,13 @@ fn verifying(
         // Somebody moved it again after it was done; what runs now is read like a fresh intent.
         return move_on(view, Phase::Intent);
     }
+    let unread = match resource.pool {
+        Some(_) => view.seen.nodes.as_ref().err(),
+        None => view.seen.server.as_ref().err(),
+    };
+    if let Some(why @ Unreadable::HeldBack(_)) = unread {
+        return Decision::Wait(WaitingOn::inconclusive(why));
+    }
     let verdict = match (resource.pool, &view.seen.nodes) {
         (Some(pool), Ok(nodes)) => judge_nodes(step, &pool.node_image, pool.count, nodes),
         (Some(_), Err(why)) => Verdict::Inconclusive(why.to_string()),
@@ -256,8 +283,12 @@ fn verifying(
 fn server_shows(step: &Step, view: &View<'_>) -> Verdict {
     let wanted = step.to.parse::<crate::KubernetesVersion>().map(|version| version.minor());
     match (&view.seen.server, wanted) {
-        (Ok(shown), Ok(wanted)) if *shown == wanted => Verdict::Pass,
-        (Ok(shown), _) => Verdict::Fail(vec![format!("the API server says it is {shown}")]),
+        // A patch shows in the build only. Any other than the old one will do: what is served counts.
+        (Ok(ServerVersion { build: Some(build), .. }), _) if build.to_string() == step.from => {
+            Verdict::Fail(vec![format!("the API server says it is still {build}")])
+        }
+        (Ok(shown), Ok(wanted)) if shown.minor == wanted => Verdict::Pass,
+        (Ok(shown), _) => Verdict::Fail(vec![format!("the API server says it is {}", shown.minor)]),
         (Err(why), _) => Verdict::Inconclusive(why.to_string()),
     }
 }
@@ -269,7 +300,7 @@ fn gating(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decis
     }
     let soak = match pool_soak(view, &current.step) {
         Ok(soak) => soak,
-        Err(why) => return Decision::Wait(WaitingOn::AzureUnreadable(why.to_string())),
+        Err(why) => return Decision::Wait(WaitingOn::unreadable(&why)),
     };
     match operation.phase {
         Phase::Gating if !soak.is_zero() => move_on(view, Phase::Soaking),
@@ -298,6 +329,7 @@ fn pool_soak(view: &View<'_>, step: &Step) -> Reading<Duration> {
 fn move_on(view: &View<'_>, phase: Phase) -> Decision {
     let mut ledger = view.ledger.clone();
     if let Some(operation) = &mut ledger.operation {
+        end_hold(operation, view.now);
         operation.phase = phase;
         operation.since = view.now;
         operation.held = false;

@@ -12,6 +12,7 @@ mod changes;
 mod crashes;
 mod failures;
 mod gates;
+mod limits;
 mod reads;
 mod size;
 mod storms;

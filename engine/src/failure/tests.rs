@@ -91,11 +91,42 @@ fn classes_by_code_message_and_status() {
     for (failure, class) in table {
         assert_eq!(failure.class(), class, "{failure:?}");
     }
-    let finer =
-        Failure::new(Some(400), Some("ValidationError"), Some("UpgradeBlockedOnDeprecatedAPIUsage"), "no");
-    assert_eq!(finer.class(), Blocked);
-    let failed = Failure::new(None, Some("UpgradeFailed"), Some("InternalError"), "a node did not come up");
-    assert_eq!(failed.class(), Failed);
+}
+
+#[test]
+fn of_two_codes_the_finer_one_counts_unless_the_coarse_one_says_that_it_was_tried() {
+    let drain = "evicting pod p failed with Too Many Requests error";
+    let policy = "Details: [{code: RequestDisallowedByPolicy}]";
+    let table = [
+        (400, "ValidationError", "UpgradeBlockedOnDeprecatedAPIUsage", "no", Blocked),
+        (0, "UpgradeFailed", "InternalError", "a node did not come up", Failed),
+        (0, "UpgradeFailed", "QuotaExceeded", "a node did not come up", Blocked),
+        (0, "UpgradeFailed", "AllocationFailed", drain, Blocked),
+        (400, "SubnetIsFull", "InternalError", "no", Blocked),
+        (400, "K8sVersionNotSupported", "InternalError", "no", Bug),
+        // A code for anything says nothing against a finer one that passes by itself.
+        (400, "BadRequest", "AllocationFailed", "no", Transient),
+        (400, "badrequest", "allocationfailed", "no", Transient),
+        (400, "ErrCode_InvalidParameter", "ErrCode_ServerTimeout", "no", Transient),
+        (400, "InvalidRequestContent", "AKSCapacityHeavyUsage", "no", Transient),
+        (412, "PreconditionFailed", "VirtualNetworkNotInSucceededState", "no", Transient),
+        // Nor against one of another kind.
+        (400, "BadRequest", "QuotaExceeded", "no", Blocked),
+        (400, "BadRequest", "NotLatestOperation", "no", Busy),
+        (412, "PreconditionFailed", "K8sVersionNotSupported", "no", Bug),
+        // What it wraps is in the message, and counts more than a finer code that passes by itself.
+        (400, "BadRequest", "InternalError", policy, Blocked),
+        (400, "InvalidParameter", "InternalError", "Another operation is in progress", Busy),
+        // Two codes for anything, or a finer one that nobody knows, are still a code for anything.
+        (400, "BadRequest", "InvalidParameter", "no", Bug),
+        (400, "PreconditionFailed", "Teapot", "no", Busy),
+        (400, "BadRequest", "", "no", Bug),
+        (429, "BadRequest", "K8sVersionNotSupported", "no", Transient),
+    ];
+    for (status, code, subcode, message, class) in table {
+        let failure = Failure::new((status > 0).then_some(status), Some(code), Some(subcode), message);
+        assert_eq!(failure.class(), class, "{failure:?}");
+    }
 }
 
 #[test]

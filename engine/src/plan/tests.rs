@@ -228,6 +228,20 @@ fn pools_whose_nodes_azure_makes_get_no_step() {
 }
 
 #[test]
+fn a_pool_of_which_azure_says_no_count_is_refused_unless_it_is_left_alone() {
+    let mut cluster = cluster("1.33.0");
+    cluster.pools[0].count = None;
+    for target in [target(Scope::Full, Some("1.36.2")), target(Scope::NodeImage, None)] {
+        let refusals = planned(&cluster, &target, &Policy::default()).unwrap_err();
+        let unknown = Refusal::CountUnknown { pool: "linux1".to_owned() };
+        assert_eq!(refusals, [unknown], "once, however many steps the pool has");
+        assert!(!refusals[0].is_invalid_spec());
+    }
+    cluster.pools[0].mode = "Machines".to_owned();
+    assert!(planned(&cluster, &target(Scope::Full, Some("1.34.4")), &Policy::default()).is_ok());
+}
+
+#[test]
 fn a_newer_patch_of_the_same_minor_counts_as_reached() {
     let none = Policy::default();
     let mut ahead = cluster("1.34.4");

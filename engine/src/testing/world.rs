@@ -2,6 +2,9 @@
 //! remembers every write, and a clock that moves when it is told to. A call of a port can be
 //! the last thing that its caller does.
 
+mod azure;
+mod ports;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     future::pending,
@@ -13,11 +16,12 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{NEW_LINUX, NEW_WINDOWS, cluster, offers, version};
+use ports::Store;
+
+use super::{NEW_LINUX, NEW_WINDOWS, cluster};
 use crate::{
-    Blocker, Clock, Cluster, Failure, Fleet, Glance, Journal, Ledger, Minor, Node, Offers, OffersNeeded,
-    OperationReport, Progress, ProvisioningState, Reading, Rejection, Request, Step, StepKind, Unreadable,
-    WaitingOn, Workload, Workloads, advance, allowed_skew,
+    Cluster, Failure, KubernetesVersion, Ledger, Node, OffersNeeded, Progress, Reading, Request, Step,
+    Unreadable, WaitingOn, Workload, advance,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -34,6 +38,8 @@ pub(crate) enum Answer {
     LostBefore,
     /// Refuses it.
     Refuse(Failure, Option<Duration>),
+    /// It is not sent: our share of a limit is used up for so long.
+    HoldBack(Duration),
     /// Accepts it; it fails later.
     FailLater(Failure),
     /// Accepts it; somebody else's operation takes its place and ends well.
@@ -65,7 +71,7 @@ pub(crate) struct State {
     pub(crate) may_act: bool,
     pub(crate) cluster: Cluster,
     pub(crate) images: BTreeMap<String, String>,
-    pub(crate) server: Minor,
+    pub(crate) server: KubernetesVersion,
     pub(crate) nodes: BTreeMap<String, Vec<Node>>,
     /// How long the nodes lag behind Azure's word.
     pub(crate) lag: Duration,
@@ -122,7 +128,7 @@ pub(crate) fn workload(name: &str, problem: Option<&str>) -> Workload {
 
 fn nodes_of(cluster: &Cluster, pool: &str) -> Vec<Node> {
     let pool = cluster.pool(pool).unwrap();
-    (0..pool.count)
+    (0..pool.count.unwrap())
         .map(|number| Node {
             name: format!("aks-{}-{number}", pool.name),
             kubelet: Some(pool.version.clone()),
@@ -148,7 +154,7 @@ impl World {
             takes: OPERATION,
             may_act: true,
             images: cluster.pools.iter().map(|pool| (pool.name.clone(), image(&pool.os_type))).collect(),
-            server: cluster.version.minor(),
+            server: cluster.version.clone(),
             nodes: nodes.collect(),
             lag: Duration::ZERO,
             workloads: Ok(vec![workload("checkout", None)]),
@@ -275,250 +281,4 @@ fn check_words(waiting: &WaitingOn) {
     let words = waiting.to_string();
     assert!(!words.is_empty() && !waiting.reason().is_empty());
     assert!(!words.contains("2026-11-2"), "a clock in: {words}");
-}
-
-impl State {
-    fn go_on(&mut self) {
-        if let Some(running) = self.running.take_if(|running| running.ends <= self.now) {
-            self.end(running);
-        }
-        let (due, later) = self.lagging.drain(..).partition(|(at, _)| *at <= self.now);
-        self.lagging = later;
-        for (_, step) in due {
-            self.show(&step);
-        }
-    }
-
-    fn end(&mut self, running: Running) {
-        let Running { step, answer, address, ends } = running;
-        let (state, failure) = match answer {
-            Answer::FailLater(failure) => (ProvisioningState::Failed, Some(failure)),
-            Answer::Abort => (ProvisioningState::Canceled, None),
-            Answer::Preempt => {
-                self.set_version(&step, &step.from);
-                (ProvisioningState::Succeeded, None)
-            }
-            Answer::Pretend => (ProvisioningState::Succeeded, None),
-            Answer::Accept | Answer::LostAfterEffect => {
-                self.done.push(step.id());
-                if let (StepKind::NodePoolVersion | StepKind::NodePoolImage, Some(name)) =
-                    (step.kind, &step.pool)
-                {
-                    let image = self.images[name].clone();
-                    self.pool(name).node_image = image;
-                }
-                self.lagging.push((ends + self.lag, step.clone()));
-                (ProvisioningState::Succeeded, None)
-            }
-            Answer::LostBefore | Answer::Refuse(..) => unreachable!("never ran"),
-        };
-        self.failures.insert(address, failure);
-        self.set_provisioning(&step, state);
-    }
-
-    /// What the nodes, or the API server, show from now on.
-    fn show(&mut self, step: &Step) {
-        match &step.pool {
-            None => self.server = version(&step.to).minor(),
-            Some(name) => {
-                let nodes = nodes_of(&self.cluster, name);
-                self.nodes.insert(name.clone(), nodes);
-            }
-        }
-    }
-
-    pub(crate) fn pool(&mut self, name: &str) -> &mut crate::NodePool {
-        self.cluster.pools.iter_mut().find(|pool| pool.name == name).unwrap()
-    }
-
-    pub(crate) fn assert_nothing_twice(&self) {
-        assert_eq!(self.sent, self.done);
-    }
-
-    fn read(&mut self) -> Reading<Cluster> {
-        self.reads += 1;
-        self.azure.clone().map(|()| self.cluster.clone())
-    }
-
-    fn set_provisioning(&mut self, step: &Step, state: ProvisioningState) {
-        match &step.pool {
-            None => self.cluster.provisioning_state = state,
-            Some(name) => self.pool(name).provisioning_state = state,
-        }
-    }
-
-    fn set_version(&mut self, step: &Step, to: &str) {
-        match (step.kind, &step.pool) {
-            (StepKind::ControlPlane, _) => self.cluster.version = version(to),
-            (StepKind::NodePoolVersion, Some(name)) => self.pool(name).version = version(to),
-            (StepKind::NodePoolImage | StepKind::NodePoolVersion, _) => {}
-        }
-    }
-
-    fn submit(&mut self, step: &Step) -> Result<Option<String>, Rejection> {
-        self.check_submission(step);
-        self.sent.push(step.id());
-        let lost = || Failure::new(None, None, None, "connection reset");
-        let answer = self.answers.pop_front().unwrap_or(Answer::Accept);
-        match answer {
-            Answer::LostBefore => return Err(Rejection { failure: lost(), retry_after: None }),
-            Answer::Refuse(failure, retry_after) => return Err(Rejection { failure, retry_after }),
-            Answer::Accept
-            | Answer::LostAfterEffect
-            | Answer::FailLater(_)
-            | Answer::Preempt
-            | Answer::Abort
-            | Answer::Pretend => {}
-        }
-        self.set_version(step, &step.to);
-        let word =
-            if step.kind == StepKind::NodePoolImage { "UpgradingNodeImageVersion" } else { "Upgrading" };
-        self.set_provisioning(step, ProvisioningState::Busy(word.to_owned()));
-        // As long as Azure's: they carry a signature.
-        let address =
-            format!("https://management.azure.com/operations/{}?s={}", self.calls, "x".repeat(3500));
-        let is_lost = matches!(answer, Answer::LostAfterEffect);
-        let running =
-            Running { step: step.clone(), ends: self.now + self.takes, answer, address: address.clone() };
-        self.running = Some(running);
-        if is_lost { Err(Rejection { failure: lost(), retry_after: None }) } else { Ok(Some(address)) }
-    }
-
-    /// The invariants that hold whenever anything is sent.
-    fn check_submission(&self, step: &Step) {
-        assert_eq!(self.cluster.busy_with(), None, "one mutation in flight per cluster: {step:?}");
-        let (operation, record) = self.stored.current().expect("its intent is recorded");
-        assert_eq!(
-            (&record.step, operation.phase),
-            (step, crate::Phase::Intent),
-            "the intent is this step's"
-        );
-        assert!(self.may_act, "only a leader sends");
-        let minor = |text: &str| version(text).minor();
-        match (step.kind, &step.pool) {
-            (StepKind::ControlPlane, _) => {
-                assert!(minor(&step.to).ahead_of(self.cluster.version.minor()) <= 1, "{step:?}");
-                for pool in &self.cluster.pools {
-                    let behind = minor(&step.to).ahead_of(pool.version.minor());
-                    assert!(behind <= allowed_skew(minor(&step.to)), "{step:?} {pool:?}");
-                }
-            }
-            (StepKind::NodePoolVersion, _) => assert!(version(&step.to) <= self.cluster.version, "{step:?}"),
-            (StepKind::NodePoolImage, _) => {}
-        }
-    }
-}
-
-impl Fleet for World {
-    async fn glance(&self, since: Option<Timestamp>) -> Glance {
-        self.port("glance", |state| match &state.listing {
-            _ if state.azure.is_err() => Glance::Unavailable,
-            None => Glance::Unavailable,
-            Some((made, _)) if since.is_some_and(|since| *made <= since) => Glance::Pending,
-            Some((_, cluster)) => Glance::Seen(Box::new(cluster.clone())),
-        })
-        .await
-    }
-
-    async fn cluster(&self) -> Reading<Cluster> {
-        self.port("cluster", State::read).await
-    }
-
-    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
-        self.port("recheck", |state| {
-            let live = state.read()?;
-            let Some(name) = step.pool.as_ref().filter(|_| step.kind == StepKind::NodePoolVersion) else {
-                return Ok(live);
-            };
-            let pool = live.pool(name).cloned().ok_or_else(|| Unreadable(format!("no pool {name}")))?;
-            let mut known = known.clone();
-            known.pools.retain(|other| other.name != pool.name);
-            known.pools.push(pool);
-            Ok(known)
-        })
-        .await
-    }
-
-    async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
-        let from = cluster.version.to_string();
-        self.port("offers", |state| {
-            state.asked.push(needed.clone());
-            let mut all = Offers { images: state.images.clone(), ..offers(&from) };
-            all.images.retain(|pool, _| needed.images.contains(pool));
-            all.control_plane.retain(|_| needed.control_plane);
-            Ok(all)
-        })
-        .await
-    }
-
-    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
-        self.port("submit", |state| state.submit(step)).await
-    }
-
-    async fn operation(&self, address: &str) -> Reading<OperationReport> {
-        self.port("operation", |state| match state.failures.get(address) {
-            Some(failure) => Ok(OperationReport { running: false, failure: failure.clone() }),
-            None => Err(Unreadable("the operation still runs".to_owned())),
-        })
-        .await
-    }
-}
-
-impl Workloads for World {
-    async fn server(&self) -> Reading<Minor> {
-        self.port("server", |state| Ok(state.server)).await
-    }
-
-    async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
-        self.port("nodes", |state| Ok(state.nodes[pool].clone())).await
-    }
-
-    async fn workloads(&self) -> Reading<Vec<Workload>> {
-        self.port("workloads", |state| state.workloads.clone()).await
-    }
-
-    async fn budgets_allow(&self, _: &[Blocker]) -> Option<bool> {
-        self.port("budgets", |state| state.budgets_allow).await
-    }
-}
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        self.state().now
-    }
-
-    fn may_act(&self) -> bool {
-        self.state().may_act
-    }
-}
-
-struct Store<'a>(&'a World);
-
-#[derive(Debug)]
-struct Conflict;
-
-impl Journal for Store<'_> {
-    type Error = Conflict;
-
-    async fn save(&mut self, ledger: &Ledger, waiting: Option<&WaitingOn>) -> Result<(), Conflict> {
-        self.0
-            .port("save", |state| {
-                let standing = waiting.map(|waiting| (waiting.reason().to_owned(), waiting.to_string()));
-                if state.stored == *ledger && state.standing == standing {
-                    return Ok(());
-                }
-                if state.conflicts > 0 {
-                    state.conflicts -= 1;
-                    return Err(Conflict);
-                }
-                state.standing.clone_from(&standing);
-                state.stored = ledger.clone();
-                state.writes.push((ledger.clone(), standing.map(|(reason, _)| reason)));
-                if let Some(others) = state.after_write {
-                    others(state);
-                }
-                Ok(())
-            })
-            .await
-    }
 }

@@ -44,19 +44,23 @@ const fn forms(kind: CallKind) -> &'static [&'static str] {
 
 #[test]
 fn the_role_grants_what_the_operator_asks_for_and_nothing_else() {
-    let source = source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let source = sources();
     let made = CallKind::ALL.into_iter().filter(|kind| forms(*kind).iter().any(|form| source.contains(form)));
     let needed: BTreeSet<_> = made.map(CallKind::action).collect();
     let early: Vec<_> = SOON.into_iter().filter(|action| needed.contains(action)).collect();
     assert!(early.is_empty(), "asked for by now, so no longer in SOON, nor said to be unused: {early:?}");
 
     let wanted: BTreeSet<String> = needed.into_iter().chain(SOON).map(str::to_owned).collect();
-    assert_eq!(granted(), wanted, "docs/azure-role.json (left) and the calls in operator/src (right)");
+    assert_eq!(
+        granted(),
+        wanted,
+        "docs/azure-role.json (left) and the calls in operator and azure_fleet (right)"
+    );
 }
 
 #[test]
 fn each_call_is_made_in_a_form_that_is_looked_for() {
-    let source = source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let source = sources();
     let all: Vec<_> = CallKind::ALL.into_iter().flat_map(forms).collect();
     for accessor in all.iter().filter_map(|form| form.split_once('.')).map(|(accessor, _)| accessor) {
         for (at, _) in source.match_indices(&format!(".{accessor}")) {
@@ -95,7 +99,13 @@ fn docs() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
 }
 
-/// The operator's source without line breaks and indentation, so that a call is found however it is laid out.
+/// Everything that the operator is made of that calls Azure.
+fn sources() -> String {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    ["src", "../azure_fleet/src"].into_iter().map(|folder| source(&here.join(folder))).collect()
+}
+
+/// The source in a folder without line breaks and indentation, so that a call is found however it is laid out.
 fn source(folder: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -157,6 +157,9 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "NodesNotUpdated" => {
             "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
         }
+        "WaitingForAzureLimit" => {
+            "nothing: it goes on when there is room; if that lasts, find out what else calls Azure in this subscription"
+        }
         "Suspended" => "set spec.suspend to false, on the plan if there is one",
         _ => return Vec::new(),
     };

@@ -14,6 +14,11 @@ pub(super) fn since() -> Timestamp {
     "2026-11-20T08:00:00Z".parse().unwrap()
 }
 
+/// When Azure showed the clusters.
+pub(super) fn seen_at() -> Timestamp {
+    "2026-11-22T20:50:00Z".parse().unwrap()
+}
+
 /// When what Azure offers was read.
 pub(super) fn read_at() -> Timestamp {
     "2026-11-22T20:30:00Z".parse().unwrap()
@@ -88,6 +93,7 @@ fn status(version: &str, pools: &[Value], offered: &[&str]) -> Value {
             "az": "AKSAzureLinux-V3gen2-202611.10.0",
             "system": "AKSUbuntu-2204gen2containerd-202611.10.0",
             "win1": "AKSWindows-2022-containerd-20348.4405.261112"}},
+        "clusterReadAt": seen_at(),
         "offersReadAt": read_at(),
         "conditions": [condition("True", "Observed", "Azure and the cluster's API can be read")],
     })

@@ -17,6 +17,8 @@ pub(super) struct Standing {
     pub(super) name: String,
     /// The condition Ready; `None` before the first look.
     pub(super) ready: Option<Ready>,
+    /// When Azure showed what is shown of it.
+    cluster_read_at: Option<Timestamp>,
     /// When what Azure offers it was read. After an upgrade since, the region's versions tell where its
     /// control plane may go, until it is read again.
     offers_read_at: Option<Timestamp>,
@@ -42,7 +44,14 @@ impl Standing {
             Ok(cluster) => cluster,
             Err(error) => {
                 let error = Some(format!("the AKSCluster cannot be read: {error}"));
-                return Self { namespace, name, ready: None, offers_read_at: None, error };
+                return Self {
+                    namespace,
+                    name,
+                    ready: None,
+                    cluster_read_at: None,
+                    offers_read_at: None,
+                    error,
+                };
             }
         };
         let ready = ready(cluster);
@@ -51,8 +60,10 @@ impl Standing {
             Some(ready) => format!("{}: {}", ready.reason, ready.message),
             None => "not looked at yet: see whether the operator runs".to_owned(),
         });
-        let offers_read_at = cluster.status.as_ref().and_then(|status| status.offers_read_at);
-        Self { namespace, name, ready, offers_read_at, error }
+        let status = cluster.status.as_ref();
+        let cluster_read_at = status.and_then(|status| status.cluster_read_at);
+        let offers_read_at = status.and_then(|status| status.offers_read_at);
+        Self { namespace, name, ready, cluster_read_at, offers_read_at, error }
     }
 
     /// Whether Azure and the cluster can be read now.
@@ -84,6 +95,16 @@ impl Standing {
             }
             None => "Unknown".to_owned(),
         }
+    }
+
+    /// When Azure showed what is shown of it: in a table.
+    pub(super) fn seen(&self) -> String {
+        self.cluster_read_at.map_or("–".to_owned(), local)
+    }
+
+    /// The same in a sentence.
+    pub(super) fn cluster_read(&self) -> Option<String> {
+        self.cluster_read_at.map(|at| format!("seen in Azure {}", local_in_zone(at)))
     }
 
     /// When what Azure offers was read.

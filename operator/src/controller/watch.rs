@@ -140,7 +140,7 @@ pub(crate) async fn drive<K, F, Fut, E>(
                 }
                 Err(error) => {
                     metrics.reconcile(name, false);
-                    let (conflict, error) = (is_conflict(&error), crate::azure::with_causes(&error));
+                    let (conflict, error) = (is_conflict(&error), azure_fleet::with_causes(&error));
                     if conflict {
                         tracing::debug!(controller = name, error, "somebody else wrote first: decided anew");
                     } else {

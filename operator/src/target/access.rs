@@ -81,12 +81,6 @@ impl TargetError {
             Self::Credential(_) | Self::Token(_) | Self::Secret { .. } | Self::Client(_) => false,
         }
     }
-
-    /// Whether nobody was asked yet, because our share of Azure's limits is used up.
-    #[must_use]
-    pub(crate) fn is_held_back(&self) -> bool {
-        matches!(self, Self::Credential(AzureError::HeldBack(_)))
-    }
 }
 
 /// Makes clients for target clusters, and keeps each until its credential is about to expire.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use engine::{Blocker, Minor, Node, Reading, Unreadable, Workload, Workloads};
+use engine::{Blocker, Node, Reading, ServerVersion, Unreadable, Workload, Workloads};
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
@@ -28,7 +28,8 @@ const EXPLAINED: usize = 5;
 /// What `/version` tells.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ServerVersion {
+struct VersionInfo {
+    git_version: String,
     major: String,
     minor: String,
     emulation_minor: Option<String>,
@@ -65,16 +66,17 @@ impl TargetCluster {
 }
 
 impl Workloads for TargetCluster {
-    async fn server(&self) -> Reading<Minor> {
+    async fn server(&self) -> Reading<ServerVersion> {
         // Read raw: the typed answer has no emulated version.
-        let request =
-            http::Request::get("/version").body(Vec::new()).map_err(|error| Unreadable(error.to_string()))?;
-        let shown: ServerVersion = self.client()?.request(request).await.map_err(unreadable)?;
+        let request = http::Request::get("/version")
+            .body(Vec::new())
+            .map_err(|error| Unreadable::Failed(error.to_string()))?;
+        let shown: VersionInfo = self.client()?.request(request).await.map_err(unreadable)?;
         // An API server that emulates an older version serves that version's API.
         let minor = shown.emulation_minor.filter(|minor| !minor.is_empty()).unwrap_or(shown.minor);
-        format!("{}.{}", shown.major, minor.trim_end_matches('+'))
-            .parse()
-            .map_err(|error| Unreadable(format!("{error}")))
+        let minor = format!("{}.{}", shown.major, minor.trim_end_matches('+')).parse();
+        let minor = minor.map_err(|error| Unreadable::Failed(format!("{error}")))?;
+        Ok(ServerVersion { minor, build: shown.git_version.trim_start_matches('v').parse().ok() })
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
@@ -236,9 +238,9 @@ async fn list<K: Resource + Clone + Debug + DeserializeOwned>(
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unreadable(error: kube::Error) -> Unreadable {
     if let kube::Error::Api(status) = &error {
-        return Unreadable(format!("the cluster's API answers {}: {}", status.code, status.message));
+        return Unreadable::Failed(format!("the cluster's API answers {}: {}", status.code, status.message));
     }
-    Unreadable(format!("the cluster's API cannot be reached: {}", crate::azure::with_causes(&error)))
+    Unreadable::Failed(format!("the cluster's API cannot be reached: {}", azure_fleet::with_causes(&error)))
 }
 
 #[cfg(test)]
@@ -309,9 +311,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_read_is_neither_healthy_nor_allowed() {
-        let away = TargetCluster::new(Err(Unreadable("away".to_owned())));
-        assert_eq!(away.workloads().await, Err(Unreadable("away".to_owned())));
-        assert_eq!(away.readable().await, Err(Unreadable("away".to_owned())));
+        let away = TargetCluster::new(Err(Unreadable::failed("away")));
+        assert_eq!(away.workloads().await, Err(Unreadable::failed("away")));
+        assert_eq!(away.readable().await, Err(Unreadable::failed("away")));
         let budget = |namespace: &str| Blocker::DisruptionBudget {
             namespace: namespace.to_owned(),
             name: "b".to_owned(),

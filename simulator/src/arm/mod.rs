@@ -7,6 +7,7 @@
 mod address;
 mod api_version;
 mod authorize;
+mod check_version;
 mod headers;
 mod manager;
 mod metadata;
@@ -14,7 +15,6 @@ mod path;
 mod request;
 mod respond;
 mod sign;
-mod versions;
 
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ use crate::{
 };
 
 pub(crate) use headers::RequestIds;
+pub(crate) use path::parse as call_of;
+pub(crate) use respond::next_link;
 pub(crate) use sign::Signer;
 
 /// What a request comes to: the answer, and what the log says about it.
@@ -160,7 +162,7 @@ fn understand_call(
     let Incoming { method, path, query, .. } = incoming;
     // HEAD is GET without the body.
     let method = if *method == Method::HEAD { &Method::GET } else { method };
-    let version = path::parameter(query, "api-version").ok_or_else(versions::missing)?;
+    let version = path::parameter(query, "api-version").ok_or_else(check_version::missing)?;
     let Some(address) = Address::parse(method, path) else {
         let message = "The request did not have a subscription or a valid tenant level resource provider.";
         let refusal = Refusal::arm(404, "MissingSubscription", message);
@@ -169,7 +171,7 @@ fn understand_call(
     let call = path::parse(method, path, query, Value::Null, None);
     let signed = check_signature(shared, incoming, call.as_ref())?;
     if !signed {
-        if let Err(refusal) = versions::check(&address, &version, call.is_some()) {
+        if let Err(refusal) = check_version::check(&address, &version, call.is_some()) {
             return Err(unknown(incoming, &address, refusal));
         }
         caller.check(&address)?;
@@ -181,7 +183,7 @@ fn understand_call(
     };
     let Some(call) = call else {
         let what = format!("{method} {}", address.kind());
-        return Err(missing(incoming, versions::no_method(method), what));
+        return Err(missing(incoming, check_version::no_method(method), what));
     };
     Ok(Understood { call, address, caller })
 }

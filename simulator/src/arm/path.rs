@@ -23,7 +23,7 @@ struct Sent {
 }
 
 /// The call, or nothing when it is not modelled.
-pub(super) fn parse(
+pub(crate) fn parse(
     method: &Method,
     path: &str,
     query: &str,

@@ -39,7 +39,7 @@ fn cut() -> Response<Body> {
 fn build(shared: &Shared, incoming: &Incoming, answer: Answer) -> Response<Body> {
     let Answer { status, mut body, started, next, retry_after, remaining, delivery } = answer;
     if let Some(next) = next {
-        body["nextLink"] = Value::from(next_link(shared, incoming, next));
+        body["nextLink"] = Value::from(next_link(&shared.endpoint, (&incoming.path, &incoming.query), next));
     }
     let (kind, content) = match delivery.html {
         Some(html) => (Some("text/html"), Body::from(html)),
@@ -98,12 +98,12 @@ fn speaks_itself(incoming: &Incoming, body: &Value) -> bool {
 }
 
 /// The same list from another place on; filters stay.
-fn next_link(shared: &Shared, incoming: &Incoming, next: usize) -> String {
-    let pairs = url::form_urlencoded::parse(incoming.query.as_bytes());
+pub(crate) fn next_link(endpoint: &str, (path, query): (&str, &str), next: usize) -> String {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
     let pairs = pairs.filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    let query = query.extend_pairs(pairs).append_pair("$skipToken", &next.to_string()).finish();
-    format!("{}{}?{query}", shared.endpoint, incoming.path)
+    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
+    let query = serializer.extend_pairs(pairs).append_pair("$skipToken", &next.to_string()).finish();
+    format!("{endpoint}{path}?{query}")
 }
 
 fn operation_url(shared: &Shared, incoming: &Incoming, started: &Started, kind: &str) -> String {

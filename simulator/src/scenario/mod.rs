@@ -209,7 +209,6 @@ impl Scenario {
             return Err(invalid("clock.rate", format!("{} is not a number of at least 1", clock.rate)));
         }
         check_durations("durations", &self.durations)?;
-        self.operations.check()?;
         for (index, quota) in self.quotas.iter().enumerate() {
             quota.check(&format!("quotas[{index}]"))?;
         }
@@ -348,6 +347,8 @@ mod tests {
         assert!(refusal(&cluster("pools: []")).contains("clusters[0].pools"));
         let windows = cluster("pools: [{ name: windows1, osType: Windows, osSku: Windows2022 }]");
         assert!(refusal(&windows).contains("clusters[0].pools[0].name") && refusal(&windows).contains("6"));
+        let twice = refusal(&cluster("pools: [{ name: a, extra: { enableAutoScaling: true } }]"));
+        assert!(twice.contains("pools[0].extra.enableAutoScaling") && twice.contains("autoscale"), "{twice}");
         let minor = cluster("pools: [{ name: a, kubernetesVersion: '1.34' }]");
         assert!(refusal(&minor).contains("pools[0].kubernetesVersion"), "{}", refusal(&minor));
         assert!(refusal("pageSize: 0").contains("pageSize"));

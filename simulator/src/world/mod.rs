@@ -4,79 +4,56 @@
 //! which to be asked again come out. The same inputs give the same outputs, always. A
 //! cluster with a driver has its effects carried out outside; without one the model
 //! answers them itself.
+//!
+//! [`call`] is the vocabulary: what can be asked, and how it is answered. [`handlers`] carry the calls out
+//! by the [`rules`] of AKS; [`manager`] does so for Azure Resource Manager's own calls. [`resources`] and
+//! [`maintenance`] are clusters and pools as data, [`region`] is what there is to have. [`operations`] are
+//! what goes on in a cluster, [`actors`] what begins by itself. [`throttle`] and [`quirks`] stand in front.
 
-mod abort;
-mod automation;
-mod autoscaler;
-mod calendar;
+mod actors;
 mod call;
-mod catalog;
-mod cluster;
-mod cluster_defaults;
-mod control_plane;
-mod create;
-mod credentials;
-mod document;
-mod failure;
+mod handlers;
 mod ids;
-mod job;
-mod lifecycle;
-mod machines;
 pub(crate) mod maintenance;
 mod manager;
-mod oddities;
-mod operation;
+mod operations;
 mod outbox;
-mod place;
-mod pool;
-mod pool_defaults;
-mod progress;
-mod provisioner;
-mod put_cluster;
-mod put_pool;
 mod quirks;
-mod reads;
-mod releases;
-mod rollout;
+mod region;
+mod resources;
 mod rules;
-mod side_jobs;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod truth;
 mod view;
-mod window;
-mod work;
-mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub use autoscaler::NotScaled;
+pub use actors::NotScaled;
 pub use call::{Answer, Call, PoolKey, Remaining, Started};
-pub use cluster::Endpoint;
 pub use manager::{GroupKey, ManagerCall, ResourceFilter, Scope};
-pub use operation::OperationView;
-pub use pool::WorldNode;
+pub use operations::operation::OperationView;
 pub use quirks::{Delivery, QuirkView};
+pub use resources::{cluster::Endpoint, pool::WorldNode};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
 pub(crate) use call::Refusal;
 pub(crate) use manager::{Known, Namespace, ResourceType};
 
-use automation::Automation;
-use autoscaler::Autoscaler;
-use catalog::Catalog;
-use cluster::Cluster;
-use credentials::Role;
+use actors::{
+    auto_upgrade::AutoUpgrade, autoscaler::Autoscaler, provisioner::Provisioner, side_jobs::SideJobs,
+};
+use handlers::credentials::Role;
 use ids::Ids;
 use manager::Manager;
-use operation::Operations;
+use operations::operation::Operations;
 use outbox::{Driver, Outbox};
-use provisioner::Provisioner;
 use quirks::Quirks;
-use releases::Upcoming;
-use side_jobs::SideJobs;
+use region::{catalog::Catalog, releases::Upcoming};
+use resources::cluster::Cluster;
 use throttle::Throttle;
 
 use crate::{
@@ -93,7 +70,7 @@ pub struct World {
     catalogs: BTreeMap<String, Catalog>,
     /// What regions are still to release, by name.
     releases: BTreeMap<String, Upcoming>,
-    automation: Automation,
+    auto_upgrade: AutoUpgrade,
     autoscalers: BTreeMap<ClusterKey, Autoscaler>,
     provisioners: BTreeMap<ClusterKey, Provisioner>,
     /// Nodes that come and go beside the operations.
@@ -133,12 +110,12 @@ impl World {
             clusters,
             busy: BTreeSet::new(),
             catalogs,
-            releases: releases::upcoming(scenario),
-            automation: Automation::new(scenario.seed),
-            autoscalers: autoscaler::autoscalers(scenario),
-            provisioners: provisioner::provisioners(scenario),
+            releases: region::releases::upcoming(scenario),
+            auto_upgrade: AutoUpgrade::new(scenario.seed),
+            autoscalers: actors::autoscaler::autoscalers(scenario),
+            provisioners: actors::provisioner::provisioners(scenario),
             side_jobs: BTreeMap::new(),
-            operations: Operations::new(&scenario.operations),
+            operations: Operations::new(scenario.operations),
             quotas: scenario.quotas.clone(),
             outbox: Outbox::default(),
             ids,
@@ -208,7 +185,7 @@ impl World {
         let busy = self.busy.iter().filter_map(|key| self.clusters.get(key));
         let works = busy.filter_map(|cluster| cluster.work.as_ref()?.deadline());
         let by_itself =
-            [self.next_release(), self.automation.next_at(), self.next_scaling(), self.next_drift()];
+            [self.next_release(), self.auto_upgrade.next_at(), self.next_scaling(), self.next_drift()];
         let by_itself = by_itself.into_iter().flatten();
         works.chain(self.outbox.next_answer()).chain(by_itself).min()
     }
@@ -335,19 +312,19 @@ impl World {
     }
 
     fn progress(&mut self, now: Timestamp) {
-        let Self { clusters, busy, outbox, operations, ids, quirks, automation, manager, .. } = self;
+        let Self { clusters, busy, outbox, operations, ids, quirks, auto_upgrade, manager, .. } = self;
         let mut any_gone = false;
         busy.retain(|key| {
             let Some(cluster) = clusters.get_mut(key) else {
                 return false;
             };
-            let stuck = cluster.work.as_mut().is_some_and(|work| work.is_stuck(now, quirks, key));
+            let stuck = cluster.work.as_mut().is_some_and(|work| work.quirks.is_stuck(now, quirks, key));
             if !stuck {
                 cluster.progress(now, outbox, operations, ids);
                 any_gone |= cluster.gone;
             }
             if cluster.work.is_none() {
-                automation.touch(key);
+                auto_upgrade.touch(key);
             }
             cluster.work.is_some()
         });
@@ -361,13 +338,13 @@ impl World {
         if let (Some(key), Some((action, kind))) = (call.cluster(), call.child())
             && !self.clusters.contains_key(key)
         {
-            return Err(reads::no_parent(key, action, kind));
+            return Err(handlers::reads::no_parent(key, action, kind));
         }
         if let Some(key) = call.cluster().filter(|_| call.is_mutation()) {
-            self.automation.touch(key);
+            self.auto_upgrade.touch(key);
         }
         if let Some(cluster) = call.cluster().and_then(|key| self.clusters.get(key)) {
-            rules::check_outside(cluster, &call)?;
+            rules::check_policies(cluster, &call)?;
         }
         match call {
             Call::ListClusters { subscription, resource_group, skip } => {
@@ -426,6 +403,6 @@ impl World {
     }
 
     fn cluster(&self, key: &ClusterKey) -> Result<&Cluster, Refusal> {
-        self.clusters.get(key).ok_or_else(|| reads::no_cluster(key))
+        self.clusters.get(key).ok_or_else(|| handlers::reads::no_cluster(key))
     }
 }

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
 
-use super::{cluster::Cluster, outbox::Driver, pool::WorldNode};
+use super::{
+    outbox::Driver,
+    resources::{cluster::Cluster, pool::WorldNode},
+};
 use crate::effects::Node;
 
 /// A cluster as it really is.

@@ -58,6 +58,14 @@ impl Stage {
         self.ask(Method::POST, cluster, below).await.map(drop)
     }
 
+    /// Somebody deletes the cluster.
+    ///
+    /// # Errors
+    /// When Azure refuses.
+    pub async fn arm_delete(&self, cluster: &str) -> Result<()> {
+        self.ask(Method::DELETE, cluster, "").await.map(drop)
+    }
+
     async fn ask(&self, method: Method, cluster: &str, below: &str) -> Result<Response> {
         ask(self.simulator.ready(), method, self.resource_id(cluster), below).await
     }

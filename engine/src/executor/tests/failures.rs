@@ -231,7 +231,7 @@ fn azure_out_of_reach_is_neither_failure_nor_progress() {
     let world = World::at("1.34.2");
     let request = full("1.34.4");
     world.until(&request, is_operation);
-    world.state().azure = Err(crate::Unreadable("503: try later".to_owned()));
+    world.state().azure = Err(crate::Unreadable::failed("503: try later"));
     let before = world.state().stored.clone();
     for _ in 0..5 {
         world.pass(10 * MINUTE);

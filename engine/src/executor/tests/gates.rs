@@ -12,7 +12,7 @@ fn breaks(world: &World, problem: Option<&str>) {
 
 #[test]
 fn a_gate_without_data_is_never_a_pass() {
-    let denied = || Err(Unreadable("deployments.apps is forbidden".to_owned()));
+    let denied = || Err(Unreadable::failed("deployments.apps is forbidden"));
     let world = World::at("1.34.2");
     let request = full("1.34.4");
     world.state().workloads = denied();
@@ -118,7 +118,7 @@ fn a_soak_is_not_cut_short_when_azure_cannot_be_read() {
     let mut request = full("1.34.4");
     request.policy.order = pool_soak("linux1", 30 * MINUTE);
     world.until_reason(&request, "Soaking");
-    world.state().azure = Err(Unreadable("503".to_owned()));
+    world.state().azure = Err(Unreadable::failed("503"));
     assert_eq!(world.advance(&request).unwrap().waiting.unwrap().reason(), "AzureUnreachable");
     assert_eq!(state_of(&world, "pool-linux1-1.34.4"), StepState::Running);
     world.state().azure = Ok(());

@@ -18,6 +18,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => Just(Answer::LostBefore),
         1 => Just(Answer::Refuse(throttled, Some(2 * MINUTE))),
         1 => Just(Answer::Refuse(busy, None)),
+        1 => Just(Answer::HoldBack(2 * MINUTE)),
         1 => Just(Answer::Refuse(quota, None)),
         1 => Just(Answer::FailLater(timed_out())),
         1 => Just(Answer::FailLater(drain_blocked())),

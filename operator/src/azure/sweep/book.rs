@@ -20,6 +20,9 @@ const CLUSTERS_PER_CALL: usize = 100;
 /// How long a look at a cluster keeps its subscription listed: longer than the longest pause between
 /// two looks at a cluster in flight.
 const WATCHED: Duration = Duration::from_secs(150);
+/// How long a look for the inventory counts: longer than three pauses between two looks. An object that is
+/// deleted, or stands for another cluster now, looks no more.
+const REGISTERED: Duration = Duration::from_secs(20 * 60);
 
 /// A namespace and a name.
 pub(crate) type ObjectName = (String, String);
@@ -58,8 +61,8 @@ pub(super) struct Book {
     /// Between the beginnings of two listings, whatever else.
     shortest: Duration,
     subscriptions: BTreeMap<String, Subscription>,
-    /// The objects that stand for a cluster in the inventory, by its id.
-    registered: BTreeMap<String, BTreeSet<ObjectName>>,
+    /// The objects that stand for a cluster in the inventory, and until when, by its id.
+    registered: Lookers,
     /// Clusters that no listing shows, as last read by themselves, by id.
     single: BTreeMap<String, (Timestamp, Cluster)>,
 }
@@ -69,7 +72,7 @@ struct Subscription {
     last: Option<Arc<Listing>>,
     is_listing: bool,
     /// The upgrades that watch a cluster, and until when, by the cluster's id.
-    watched: BTreeMap<String, BTreeMap<ObjectName, Timestamp>>,
+    watched: Lookers,
     /// Somebody waits for a listing, whoever is watched.
     is_wanted: bool,
     /// Our share of Azure's limits is used up until then.
@@ -103,13 +106,13 @@ impl Book {
     }
 
     /// Notes which object stands for a cluster in the inventory.
-    pub(super) fn register(&mut self, key: &str, object: ObjectName) {
-        self.registered.entry(key.to_owned()).or_default().insert(object);
+    pub(super) fn register(&mut self, key: &str, object: ObjectName, now: Timestamp) {
+        self.registered.entry(key.to_owned()).or_default().insert(object, now + REGISTERED);
     }
 
-    /// A cluster that no listing shows, if it was read by itself at `oldest` or later.
-    pub(super) fn read_by_itself(&self, key: &str, oldest: Timestamp) -> Option<Cluster> {
-        self.single.get(key).filter(|(at, _)| *at >= oldest).map(|(_, cluster)| cluster.clone())
+    /// A cluster that no listing shows, if it was read by itself at `oldest` or later, and when.
+    pub(super) fn read_by_itself(&self, key: &str, oldest: Timestamp) -> Option<(Timestamp, Cluster)> {
+        self.single.get(key).filter(|(at, _)| *at >= oldest).cloned()
     }
 
     /// Keeps a cluster that was read by itself.
@@ -122,6 +125,11 @@ impl Book {
         self.subscriptions.get(subscription)?.last.clone()
     }
 
+    /// Until when no listing of a subscription is made, because our share of Azure's limits is used up.
+    pub(super) fn postponed_until(&self, subscription: &str) -> Option<Timestamp> {
+        self.subscriptions.get(subscription)?.not_before
+    }
+
     /// Asks for a listing as soon as one is allowed.
     pub(super) fn want(&mut self, subscription: &str) {
         self.subscriptions.entry(subscription.to_owned()).or_default().is_wanted = true;
@@ -129,6 +137,8 @@ impl Book {
 
     /// The subscriptions to list now, and the instant at which to ask again.
     pub(super) fn due(&mut self, now: Timestamp) -> (Vec<String>, Option<Timestamp>) {
+        forget(&mut self.registered, now);
+        self.single.retain(|key, _| self.registered.contains_key(key));
         let (mut due, mut next) = (Vec::new(), None::<Timestamp>);
         let shortest = self.shortest;
         for (name, subscription) in &mut self.subscriptions {
@@ -165,21 +175,47 @@ impl Book {
             if before.cluster(key) == Some(now) {
                 continue;
             }
-            let upgrades = entry.watched.get(key).into_iter().flat_map(BTreeMap::keys);
-            changes.upgrades.extend(upgrades.cloned());
-            changes.clusters.extend(registered.get(key).into_iter().flatten().cloned());
+            changes.add(key, &entry.watched, registered);
+        }
+        if listing.clusters.is_ok() {
+            let of_this = format!("/subscriptions/{subscription}/");
+            // After a gap nobody knows what was there before: all that are missing look.
+            let is_gone = |key: &&String| match &before.clusters {
+                Ok(before) => before.contains_key(*key),
+                Err(_) => key.starts_with(&of_this),
+            };
+            let missing = |key: &&String| listing.cluster(key).is_none();
+            for key in registered.keys().chain(entry.watched.keys()).filter(missing).filter(is_gone) {
+                changes.add(key, &entry.watched, registered);
+            }
         }
         changes
+    }
+}
+
+/// Objects by the id of their cluster, and until when each counts.
+type Lookers = BTreeMap<String, BTreeMap<ObjectName, Timestamp>>;
+
+fn forget(lookers: &mut Lookers, now: Timestamp) {
+    lookers.retain(|_, objects| {
+        objects.retain(|_, until| now < *until);
+        !objects.is_empty()
+    });
+}
+
+impl Changes {
+    fn add(&mut self, key: &str, watched: &Lookers, registered: &Lookers) {
+        let of = |lookers: &Lookers| lookers.get(key).into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        let (upgrades, clusters): (Vec<_>, Vec<_>) = (of(watched), of(registered));
+        self.upgrades.extend(upgrades);
+        self.clusters.extend(clusters);
     }
 }
 
 impl Subscription {
     /// `None` when there is nothing to list for, or a listing is on its way.
     fn due_at(&mut self, now: Timestamp, shortest: Duration) -> Option<Timestamp> {
-        self.watched.retain(|_, upgrades| {
-            upgrades.retain(|_, until| now < *until);
-            !upgrades.is_empty()
-        });
+        forget(&mut self.watched, now);
         if self.is_listing || (self.watched.is_empty() && !self.is_wanted) {
             return None;
         }
@@ -191,108 +227,4 @@ impl Subscription {
 }
 
 #[cfg(test)]
-mod tests {
-    use engine::Unreadable;
-
-    use super::*;
-
-    const KEY: &str = "/subscriptions/s/c";
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn listing(began: i64, words: &[(&str, &str)]) -> Listing {
-        let clusters =
-            words.iter().map(|(key, word)| ((*key).to_owned(), Err(Unreadable((*word).to_owned()))));
-        Listing { began: at(began), clusters: Ok(clusters.collect()) }
-    }
-
-    fn named(name: &str) -> ObjectName {
-        ("fleet".to_owned(), name.to_owned())
-    }
-
-    #[test]
-    fn nothing_is_listed_when_nobody_looks() {
-        let mut book = Book::new(Duration::ZERO);
-        assert_eq!(book.due(at(0)), (vec![], None));
-        book.register(KEY, named("weu"));
-        assert_eq!(book.due(at(0)), (vec![], None), "an inventory alone asks for nothing");
-        book.watch("s", KEY, named("weu-1"), at(0));
-        assert_eq!(book.due(at(0)), (vec!["s".to_owned()], None));
-        assert_eq!(book.due(at(1)), (vec![], None), "one listing at a time");
-        book.take("s", listing(0, &[(KEY, "a")]));
-        assert_eq!(book.due(at(1)), (vec![], Some(at(15))));
-        assert_eq!(book.due(at(15)).0, ["s"]);
-        book.take("s", listing(15, &[(KEY, "a")]));
-        assert_eq!(
-            book.due(at(150)),
-            (vec![], None),
-            "not looked at for longer than any pause: not in flight"
-        );
-    }
-
-    #[test]
-    fn who_cannot_wait_gets_one_early_but_not_faster_than_that() {
-        let mut book = Book::new(Duration::ZERO);
-        book.want("s");
-        assert_eq!(book.due(at(0)).0, ["s"]);
-        book.take("s", listing(0, &[]));
-        assert_eq!(book.due(at(100)), (vec![], None), "once is enough");
-        book.want("s");
-        assert_eq!(book.due(at(10)), (vec![], Some(at(15))));
-        assert_eq!(book.due(at(15)).0, ["s"]);
-    }
-
-    #[test]
-    fn what_is_held_back_is_listed_later_and_the_last_listing_stays() {
-        let mut book = Book::new(Duration::ZERO);
-        book.watch("s", KEY, named("weu-1"), at(0));
-        book.due(at(0));
-        book.take("s", listing(0, &[(KEY, "a")]));
-        assert_eq!(book.due(at(15)).0, ["s"]);
-        book.postpone("s", at(75));
-        assert_eq!(book.due(at(20)), (vec![], Some(at(75))));
-        assert_eq!(book.last("s").unwrap().began, at(0));
-        assert_eq!(book.due(at(75)).0, ["s"]);
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_stops_nothing() {
-        let mut book = Book::new(Duration::ZERO);
-        book.watch("s", KEY, named("weu-1"), at(1000));
-        book.due(at(1000));
-        book.take("s", listing(1000, &[(KEY, "a")]));
-        assert!(!book.last("s").unwrap().is_recent(at(100)));
-        assert_eq!(book.due(at(100)), (vec![], Some(at(115))));
-    }
-
-    #[test]
-    fn large_subscriptions_are_listed_less_often() {
-        let names: Vec<String> = (0..1000).map(|number| format!("/subscriptions/s/{number}")).collect();
-        let of = |count: usize| {
-            let words: Vec<(&str, &str)> = names[..count].iter().map(|name| (name.as_str(), "a")).collect();
-            listing(0, &words).interval().as_secs()
-        };
-        assert_eq!([of(0), of(100), of(101), of(350), of(1000)], [15, 15, 30, 60, 120]);
-        assert!(listing(0, &[]).is_recent(at(29)) && !listing(0, &[]).is_recent(at(30)));
-    }
-
-    #[test]
-    fn changes_wake_those_whom_they_concern() {
-        let mut book = Book::new(Duration::ZERO);
-        let other = "/subscriptions/s/d";
-        book.watch("s", KEY, named("upgrade"), at(0));
-        book.register(KEY, named("weu"));
-        book.register(other, named("neu"));
-        let first = book.take("s", listing(0, &[(KEY, "a"), (other, "a")]));
-        assert_eq!(first, Changes::default(), "who is new has just looked");
-        let second = book.take("s", listing(15, &[(KEY, "b"), (other, "a")]));
-        assert_eq!(second.upgrades, BTreeSet::from([named("upgrade")]));
-        assert_eq!(second.clusters, BTreeSet::from([named("weu")]));
-        let failed = Listing { began: at(30), clusters: Err("503".to_owned()) };
-        assert_eq!(book.take("s", failed), Changes::default());
-        let third = book.take("s", listing(45, &[(KEY, "b"), (other, "a")]));
-        assert_eq!(third.clusters, BTreeSet::from([named("weu"), named("neu")]), "after a gap all look");
-    }
-}
+mod tests;

@@ -12,14 +12,14 @@ use std::{
     time::Duration,
 };
 
+use azure_fleet::steady;
 use azure_mgmt_containerservice::{Client, ClusterId, Error, HeldBack};
-use engine::{Cluster, Glance, Reading, Unreadable};
+use engine::{Cluster, Glance, Reading};
 use futures::{FutureExt as _, Stream, StreamExt as _, stream, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{convert, steady};
 use crate::clock::WallClock;
 use book::{Book, Changes, Listing};
 
@@ -44,7 +44,7 @@ struct Shared {
     book: Mutex<Book>,
     /// Something new is wanted.
     wanted: Notify,
-    /// Counts the listings that came in.
+    /// Counts the listings that came in, or were put off.
     arrived: watch::Sender<u64>,
     upgrades: mpsc::Sender<ObjectName>,
     clusters: mpsc::Sender<ObjectName>,
@@ -110,39 +110,45 @@ impl Sweeper {
         }
     }
 
-    /// The cluster as the inventory shows it: from a listing begun at `oldest` or later, or by itself
-    /// where no listing shows it. Changes wake `object` from now on.
+    /// The cluster as the inventory shows it, and when that was: from a listing begun at `oldest` or later, or
+    /// by itself where no listing shows it. Changes wake `object` from now on.
     pub(crate) async fn inventory(
         &self,
         id: &ClusterId,
         object: ObjectName,
         oldest: Timestamp,
         read: impl Future<Output = Reading<Cluster>>,
-    ) -> Reading<Cluster> {
+    ) -> Reading<(Timestamp, Cluster)> {
         let (subscription, key) = keys(id);
-        self.book().register(&key, object);
+        self.book().register(&key, object, self.shared.clock.now());
         let listing = self.recent(&subscription, |listing| listing.began >= oldest).await;
-        if let Some(Glance::Seen(cluster)) = listing.map(|listing| shown(&listing, &key)) {
-            return Ok(*cluster);
+        if let Some(listing) = listing
+            && let Glance::Seen(cluster) = shown(&listing, &key)
+        {
+            return Ok((listing.began, *cluster));
         }
-        if let Some(cluster) = self.book().read_by_itself(&key, oldest) {
-            return Ok(cluster);
+        if let Some(known) = self.book().read_by_itself(&key, oldest) {
+            return Ok(known);
         }
         let now = self.shared.clock.now();
         let cluster = read.await?;
         self.book().keep(&key, now, cluster.clone());
-        Ok(cluster)
+        Ok((now, cluster))
     }
 
-    /// The last listing if it is `good`, else the next one that was begun after this call.
+    /// The last listing if it is `good`, else the next one that was begun after this call; `None` when that
+    /// takes too long, as it does while our share of Azure's limits is used up.
     async fn recent(&self, subscription: &str, good: impl Fn(&Listing) -> bool) -> Option<Arc<Listing>> {
-        let called = self.shared.clock.now();
+        let (called, patience) = (self.shared.clock.now(), self.shared.clock.scaled_duration(PATIENCE));
         let mut arrived = self.shared.arrived.subscribe();
         let look = async {
             loop {
                 let last = self.book().last(subscription);
                 if let Some(last) = last.filter(|last| last.began >= called || good(last)) {
-                    return last;
+                    return Some(last);
+                }
+                if self.book().postponed_until(subscription).is_some_and(|until| until > called + patience) {
+                    return None;
                 }
                 self.book().want(subscription);
                 self.shared.wanted.notify_one();
@@ -150,7 +156,7 @@ impl Sweeper {
                 drop(arrived.changed().await);
             }
         };
-        tokio::time::timeout(PATIENCE, look).await.ok()
+        tokio::time::timeout(PATIENCE, look).await.ok().flatten()
     }
 
     async fn list(&self, subscription: String) {
@@ -162,15 +168,17 @@ impl Sweeper {
                 .iter()
                 .filter_map(|document| {
                     let view = document.view();
-                    Some((view.id.as_ref()?.to_lowercase(), convert::cluster(view)))
+                    Some((view.id.as_ref()?.to_lowercase(), azure_fleet::cluster(view)))
                 })
                 .collect::<BTreeMap<String, Reading<Cluster>>>()),
             Err(Error::HeldBack(HeldBack { retry_after, .. })) => {
                 self.book().postpone(&subscription, clock.now() + retry_after);
+                // So that nobody waits for it.
+                arrived.send_modify(|looks| *looks = looks.wrapping_add(1));
                 return;
             }
             Err(error) => {
-                let why = steady(&convert::failure(&error).message);
+                let why = steady(&azure_fleet::failure(&error).message);
                 tracing::warn!(subscription, why, "clusters cannot be listed: each is read by itself");
                 Err(why)
             }
@@ -199,6 +207,18 @@ impl Sweeper {
     }
 }
 
+/// The shared listings as one upgrade looks at them: changes wake it.
+pub(crate) struct Watch {
+    pub(crate) sweeper: Sweeper,
+    pub(crate) upgrade: ObjectName,
+}
+
+impl azure_fleet::Listing for Watch {
+    async fn glance(&self, cluster: &ClusterId, since: Option<Timestamp>) -> Glance {
+        self.sweeper.glance(cluster, &self.upgrade, since).await
+    }
+}
+
 /// The subscription and the cluster, in lower case: ids differ in case between calls.
 fn keys(id: &ClusterId) -> (String, String) {
     (id.subscription().to_lowercase(), id.as_str().to_lowercase())
@@ -208,7 +228,7 @@ fn shown(listing: &Listing, key: &str) -> Glance {
     let reading = listing.clusters.as_ref().ok().and_then(|clusters| clusters.get(key));
     match reading {
         Some(Ok(cluster)) => Glance::Seen(Box::new(cluster.clone())),
-        Some(Err(Unreadable(_))) | None => Glance::Unavailable,
+        Some(Err(_)) | None => Glance::Unavailable,
     }
 }
 
@@ -223,3 +243,6 @@ async fn after(pause: Option<Duration>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

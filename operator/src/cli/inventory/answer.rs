@@ -39,7 +39,8 @@ pub(super) struct Observed {
     pub(super) node_os_upgrade_channel: Option<String>,
     pub(super) power: Power,
     pub(super) provisioning_state: ProvisioningState,
-    pub(super) nodes: i64,
+    /// `None` when Azure does not say it of each pool.
+    pub(super) nodes: Option<i64>,
     pub(super) pools_up_to_date: usize,
     pub(super) pools_total: usize,
     pub(super) oldest_image: Option<OldestImage>,
@@ -67,7 +68,7 @@ pub(super) struct PoolAnswer {
     /// The last Kubernetes minor on which the OS SKU runs, where that is known.
     pub(super) os_sku_last_minor: Option<String>,
     pub(super) version: KubernetesVersion,
-    pub(super) nodes: i32,
+    pub(super) nodes: Option<i32>,
     pub(super) power: Power,
     pub(super) provisioning_state: ProvisioningState,
     pub(super) image: Option<ImageAnswer>,
@@ -109,7 +110,7 @@ fn observed(cluster: &AKSCluster, now: Timestamp) -> Option<Observed> {
         node_os_upgrade_channel: seen.node_os_upgrade_channel.clone(),
         power: seen.power,
         provisioning_state: seen.provisioning_state.clone(),
-        nodes: seen.pools.iter().map(|pool| i64::from(pool.count)).sum(),
+        nodes: seen.pools.iter().map(|pool| pool.count.map(i64::from)).sum(),
         pools_up_to_date: pools.iter().filter(|pool| pool.up_to_date == Some(true)).count(),
         pools_total: pools.len(),
         oldest_image: oldest(&pools),

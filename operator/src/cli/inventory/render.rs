@@ -16,14 +16,15 @@ const SHOWN_WARNINGS: usize = 10;
 /// A line each cluster.
 pub(super) fn table(answers: &[ClusterAnswer], title: impl Fn(&ClusterAnswer) -> String) -> String {
     let rows = answers.iter().map(|answer| row(answer, title(answer))).collect();
-    let header = ["CLUSTER", "REGION", "VERSION", "SUPPORT", "POOLS", "OLDEST IMAGE", "NODES", "STATE"];
+    let header =
+        ["CLUSTER", "REGION", "VERSION", "SUPPORT", "POOLS", "OLDEST IMAGE", "NODES", "SEEN", "STATE"];
     columns(&header, rows)
 }
 
 fn row(answer: &ClusterAnswer, title: String) -> Vec<String> {
     let Some(seen) = &answer.observed else {
         let error = answer.standing.error.clone().unwrap_or_default();
-        let unknown = (0..6).map(|_| "–".to_owned());
+        let unknown = (0..7).map(|_| "–".to_owned());
         return std::iter::once(title).chain(unknown).chain([brief(&error)]).collect();
     };
     vec![
@@ -37,9 +38,14 @@ fn row(answer: &ClusterAnswer, title: String) -> Vec<String> {
         } else {
             age(seen.oldest_image.as_ref().map(|oldest| oldest.age_days))
         },
-        seen.nodes.to_string(),
+        number(seen.nodes),
+        answer.standing.seen(),
         state(answer, seen),
     ]
+}
+
+fn number(nodes: Option<impl ToString>) -> String {
+    nodes.map_or("unknown".to_owned(), |nodes| nodes.to_string())
 }
 
 /// How the AKSCluster stands, and what is unusual of the cluster in Azure.
@@ -94,7 +100,7 @@ fn block(answer: &ClusterAnswer) -> String {
     }
     let known = standing.error.clone().unwrap_or_else(|| standing.sentence());
     text.push_str(&format!("\n  {known}\n"));
-    if let Some(read) = standing.offers_read() {
+    for read in [standing.cluster_read(), standing.offers_read()].into_iter().flatten() {
         text.push_str(&format!("  {read}\n"));
     }
     if let Some(id) = &answer.resource_id {
@@ -142,7 +148,7 @@ fn pool(pool: &PoolAnswer) -> Vec<String> {
         pool.mode.clone(),
         os(&pool.os_type, &pool.os_sku),
         pool.version.to_string(),
-        pool.nodes.to_string(),
+        number(pool.nodes),
         image(|image| image.name.clone()),
         image(|image| age(image.age_days)),
         image(ImageAnswer::newest_long),

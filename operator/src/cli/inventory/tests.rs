@@ -21,17 +21,20 @@ fn lines(table: &str) -> Vec<String> {
 
 #[test]
 fn a_line_for_each_cluster_and_errors_in_their_place() {
+    let seen = local(fixtures::seen_at());
     let unreachable = format!("AzureUnreachable since {}", local(fixtures::since()));
     assert_eq!(
         lines(&render::table(&answers(), name)),
         [
-            "CLUSTER REGION VERSION SUPPORT POOLS OLDEST IMAGE NODES STATE",
-            "lts-1 westeurope 1.33.100 LTS until Jul 2027 0/1 up to date age unknown 3 Ready",
-            &format!("neu-1 westeurope 1.37.1 until Oct 2027 1/1 up to date 12 days 3 {unreachable}"),
-            "new-1 – – – – – – AzureUnreachable: 404 ResourceNotFound: no such cluster",
-            "odd-1 – – – – – – the AKSCluster cannot be read: invalid type: string \"none\", expected a sequence",
-            "sto-1 westeurope 1.36.2 until Jun 2027 0/0 up to date – 0 Ready, stopped",
-            "weu-1 westeurope 1.34.4 until Nov 2026 0/2 up to date 52 days 6 Ready",
+            "CLUSTER REGION VERSION SUPPORT POOLS OLDEST IMAGE NODES SEEN STATE",
+            &format!(
+                "lts-1 westeurope 1.33.100 LTS until Jul 2027 0/1 up to date age unknown 3 {seen} Ready"
+            ),
+            &format!("neu-1 westeurope 1.37.1 until Oct 2027 1/1 up to date 12 days 3 {seen} {unreachable}"),
+            "new-1 – – – – – – – AzureUnreachable: 404 ResourceNotFound: no such cluster",
+            "odd-1 – – – – – – – the AKSCluster cannot be read: invalid type: string \"none\", expected a sequence",
+            &format!("sto-1 westeurope 1.36.2 until Jun 2027 0/0 up to date – 0 {seen} Ready, stopped"),
+            &format!("weu-1 westeurope 1.34.4 until Nov 2026 0/2 up to date 52 days 6 {seen} Ready"),
         ]
     );
 }
@@ -47,6 +50,7 @@ fn wide_has_ids_plans_pools_and_warnings() {
         [
             "fleet/weu-1 westeurope 1.34.4 until Nov 2026",
             &format!("Ready since {since}: Azure and the cluster's API can be read"),
+            &format!("seen in Azure {}", local_in_zone(fixtures::seen_at())),
             &format!("what Azure offers was read {}", local_in_zone(fixtures::read_at())),
             "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/weu-1",
             "subscription 20000000-0000-4000-8000-000000000001, resource group shop",
@@ -64,7 +68,7 @@ fn wide_has_ids_plans_pools_and_warnings() {
     );
     assert!(blocks[2][1].starts_with("AzureUnreachable: 404") && blocks[2].len() == 4, "{:?}", blocks[2]);
     assert_eq!(blocks[3].len(), 2, "nothing is known of it but why: {:?}", blocks[3]);
-    assert!(blocks[4][0].ends_with("stopped") && blocks[4].len() == 6, "{:?}", blocks[4]);
+    assert!(blocks[4][0].ends_with("stopped") && blocks[4].len() == 7, "{:?}", blocks[4]);
 }
 
 #[test]
@@ -82,6 +86,7 @@ fn programs_get_exact_values_under_stable_names() {
     );
     assert_eq!(weu["support"], json!({"level": "Supported", "until": "2026-11", "passed": false}));
     assert_eq!(weu["ready"]["since"], "2026-11-20T08:00:00Z");
+    assert_eq!(weu["clusterReadAt"], "2026-11-22T20:50:00Z");
     assert_eq!(weu["offersReadAt"], "2026-11-22T20:30:00Z");
     assert_eq!((&weu["resourceGroup"], &weu["labels"]), (&json!("shop"), &json!({"ring": "canary"})));
     assert_eq!(weu["oldestImage"], json!({"pool": "system", "ageDays": 52}));
@@ -120,6 +125,20 @@ fn many_warnings_are_counted() {
     let lines = render::warnings(&many);
     assert_eq!(lines.len(), 11);
     assert_eq!(lines[10], "warning: and 2 more: tidegate inventory -o wide shows them");
+}
+
+#[test]
+fn a_number_of_nodes_that_azure_does_not_say_is_unknown_and_not_zero() {
+    let mut found = fixtures::fleet().remove(5);
+    let status = found.cluster.as_mut().unwrap().status.as_mut().unwrap();
+    status.cluster.as_mut().unwrap().pools[0].count = None;
+    let answers = [ClusterAnswer::of(&found, fixtures::now())];
+    assert!(lines(&render::table(&answers, name))[1].contains("52 days unknown "));
+    let json = serde_json::to_value(&answers[0]).unwrap();
+    assert_eq!(
+        (&json["nodes"], &json["pools"][0]["nodes"], &json["pools"][1]["nodes"]),
+        (&Value::Null, &Value::Null, &json!(3))
+    );
 }
 
 #[test]

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use azure_fleet::{held_back, steady, with_causes};
 use azure_mgmt_containerservice::{ClusterId, Error as AzureError};
 use crds::{AKSCluster, AKSClusterStatus};
-use engine::{Clock as _, Cluster, Fleet as _, OffersNeeded};
+use engine::{Clock as _, Cluster, Fleet as _, HeldBack, OffersNeeded, Unreadable};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::{
-    azure::{steady, with_causes},
     context::Context,
-    target::TargetCluster,
+    target::{TargetCluster, TargetError},
 };
 
 /// How old what is shown of Azure may become when nothing happens: with one listing for a whole
@@ -19,6 +19,8 @@ use crate::{
 const LISTING_AGE: Duration = Duration::from_secs(3600);
 /// How old it may be for a cluster that is new here: long enough for many that are registered at once.
 const FIRST_LISTING_AGE: Duration = Duration::from_secs(60);
+/// How old the noted time of a listing may become while newer ones show the same.
+const NOTED_AGE: Duration = Duration::from_secs(15 * 60);
 /// How old what Azure offers may become: images come out weekly, patches monthly, and each cluster and
 /// pool must be asked about by itself.
 const OFFERS_AGE: Duration = Duration::from_secs(6 * 3600);
@@ -29,8 +31,8 @@ pub(super) enum Look {
     Seen,
     /// Something could not be: the reason in one word, and in more.
     No(&'static str, String),
-    /// Our share of Azure's limits is used up, says this: nothing new is known.
-    HeldBack(String),
+    /// Our share of Azure's limits is used up: nothing new is known.
+    HeldBack(HeldBack),
 }
 
 impl Look {
@@ -38,13 +40,20 @@ impl Look {
         Self::No(reason, why)
     }
 
-    fn of_azure(error: &AzureError) -> Self {
-        let why = steady(&with_causes(error));
-        if matches!(error, AzureError::HeldBack(_)) {
-            Self::HeldBack(why)
-        } else {
-            Self::No("AzureUnreachable", why)
+    fn unreadable(why: Unreadable) -> Self {
+        match why {
+            Unreadable::HeldBack(held) => Self::HeldBack(held),
+            why @ (Unreadable::NotAsked | Unreadable::Failed(_)) => {
+                Self::No("AzureUnreachable", why.to_string())
+            }
         }
+    }
+
+    fn of_azure(error: &AzureError, now: Timestamp) -> Self {
+        if let AzureError::HeldBack(held) = error {
+            return Self::HeldBack(held_back(held, now));
+        }
+        Self::No("AzureUnreachable", steady(&with_causes(error)))
     }
 }
 
@@ -61,26 +70,37 @@ pub(super) async fn take(
     let age = if is_new { FIRST_LISTING_AGE } else { LISTING_AGE };
     let object = (cluster.namespace().unwrap_or_default(), cluster.name_any());
     let seen = context.sweeper.inventory(id, object, context.now() - age, fleet.cluster()).await;
-    let seen = match seen {
+    let (read_at, seen) = match seen {
         Ok(seen) => seen,
-        Err(why) => return Look::no("AzureUnreachable", why.to_string()),
+        Err(why) => return Look::unreadable(why),
     };
     let stale = offers_are_stale(next, &seen, context.now());
-    next.cluster = Some(seen.clone());
+    note(next, &seen, read_at);
     if stale {
         match fleet.read_offers(&seen, &OffersNeeded::all(&seen)).await {
             Ok(offers) => (next.offers, next.offers_read_at) = (Some(offers), Some(context.now())),
-            Err(error) => return Look::of_azure(&error),
+            Err(error) => return Look::of_azure(&error, context.now()),
         }
     }
     reach(context, cluster, id).await
+}
+
+/// Notes what was seen, and when. That alone is no change worth a write, unless what was noted has grown old.
+fn note(next: &mut AKSClusterStatus, seen: &Cluster, read_at: Timestamp) {
+    let grown_old = next.cluster_read_at.is_none_or(|noted| read_at >= noted + NOTED_AGE || read_at < noted);
+    if grown_old || next.cluster.as_ref() != Some(seen) {
+        next.cluster_read_at = Some(read_at);
+    }
+    next.cluster = Some(seen.clone());
 }
 
 /// Whether the cluster's own API can be read.
 async fn reach(context: &Context, cluster: &AKSCluster, id: &ClusterId) -> Look {
     match context.access.client(&context.inventory, cluster, id).await {
         Err(error) if error.is_invalid_spec() => Look::no("InvalidSpec", error.to_string()),
-        Err(error) if error.is_held_back() => Look::HeldBack(with_causes(&error)),
+        Err(TargetError::Credential(AzureError::HeldBack(held))) => {
+            Look::HeldBack(held_back(&held, context.now()))
+        }
         Err(error) => Look::no("ClusterUnreachable", steady(&with_causes(&error))),
         Ok(client) => match TargetCluster::new(Ok(client)).readable().await {
             Ok(()) => Look::Seen,
@@ -107,6 +127,7 @@ fn offers_are_stale(status: &mut AKSClusterStatus, seen: &Cluster, now: Timestam
 
 #[cfg(test)]
 mod tests {
+    use azure_mgmt_containerservice::HeldBack as NotSent;
     use engine::{Offers, RegionVersion};
 
     use super::*;
@@ -133,6 +154,7 @@ mod tests {
         let region = vec![region("1.34.4", &["1.35.3"]), region("1.35.3", &["1.36.2"])];
         AKSClusterStatus {
             cluster: Some(cluster("1.34.4", "Succeeded")),
+            cluster_read_at: Some(at("2026-12-05T22:00:00Z")),
             offers: Some(Offers { region, ..Offers::default() }.after(&"1.34.4".parse().unwrap())),
             offers_read_at: Some(at("2026-12-05T22:00:00Z")),
             ..AKSClusterStatus::default()
@@ -147,6 +169,41 @@ mod tests {
         assert!(!offers_are_stale(&mut status, &idle, at("2026-12-06T03:59:59Z")));
         assert!(offers_are_stale(&mut status, &idle, at("2026-12-06T04:00:00Z")));
         assert!(!offers_are_stale(&mut status, &moving, at("2026-12-07T04:00:00Z")));
+    }
+
+    #[test]
+    fn the_time_of_the_listing_is_noted_when_it_shows_something_new_or_the_noted_one_is_old() {
+        let (same, other) = (cluster("1.34.4", "Succeeded"), cluster("1.34.4", "Upgrading"));
+        let noted = |seen: &Cluster, read_at: &str| {
+            let mut status = status();
+            note(&mut status, seen, at(read_at));
+            assert_eq!(status.cluster.as_ref(), Some(seen));
+            status.cluster_read_at.unwrap().to_string()
+        };
+        assert_eq!(noted(&other, "2026-12-05T22:00:15Z"), "2026-12-05T22:00:15Z");
+        assert_eq!(
+            noted(&same, "2026-12-05T22:14:59Z"),
+            "2026-12-05T22:00:00Z",
+            "a look alone writes nothing"
+        );
+        assert_eq!(noted(&same, "2026-12-05T22:15:00Z"), "2026-12-05T22:15:00Z");
+        assert_eq!(noted(&same, "2026-12-05T21:00:00Z"), "2026-12-05T21:00:00Z", "the clock was set back");
+        let mut first = AKSClusterStatus::default();
+        note(&mut first, &same, at("2026-12-05T22:00:00Z"));
+        assert_eq!(first.cluster_read_at, Some(at("2026-12-05T22:00:00Z")));
+    }
+
+    #[test]
+    fn held_back_is_not_unreachable() {
+        let (now, until) = (at("2026-12-05T22:00:00Z"), at("2026-12-05T22:01:26Z"));
+        let why = "the share of Azure's limit for reads of one cluster is used up";
+        let held = HeldBack { why: why.to_owned(), until };
+        let expected = |look: Look| matches!(look, Look::HeldBack(found) if found == held);
+        assert!(expected(Look::unreadable(Unreadable::HeldBack(held.clone()))), "a listing's fallback");
+        let limit = "for reads of one cluster".to_owned();
+        let error = NotSent { limit, retry_after: Duration::from_millis(85_100) };
+        assert!(expected(Look::of_azure(&error.into(), now)), "offers");
+        assert!(matches!(Look::unreadable(Unreadable::failed("503")), Look::No("AzureUnreachable", _)));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use azure_mgmt_containerservice::ClusterId;
 use crds::{AKSCluster, AKSClusterStatus, condition};
-use engine::Clock as _;
+use engine::{Clock as _, HeldBack};
+use jiff::Timestamp;
 use kube::{
     Api, Resource, ResourceExt,
     api::PostParams,
@@ -27,7 +28,7 @@ use crate::{
 const PERIOD: Duration = Duration::from_secs(300);
 /// When something could not be read: a look can fail at each of its calls, and most failures pass.
 const FAILED_PAUSE: Duration = Duration::from_secs(60);
-/// When our share of Azure's limits is used up: long enough for others to be served.
+/// When our share of Azure's limits is used up, at least: long enough for others to be served.
 const HELD_BACK_PAUSE: Duration = Duration::from_secs(60);
 const CONCURRENCY: u16 = 16;
 const CONTROLLED: Controlled = Controlled { name: "akscluster", kind: "AKSCluster" };
@@ -84,11 +85,14 @@ async fn observe(
     };
     let (ready, reason, message, pause) = match (look, before.conditions.first()) {
         // Nothing new is known: what was known still is.
-        (Look::HeldBack(_), Some(known)) => {
+        (Look::HeldBack(held), Some(known)) => {
             next.observed_generation = before.observed_generation;
-            return (next, known.reason.clone(), HELD_BACK_PAUSE);
+            return (next, known.reason.clone(), room(&held, context.now()));
         }
-        (Look::HeldBack(why), None) => ("Unknown", "Initializing", why, HELD_BACK_PAUSE),
+        (Look::HeldBack(held), None) => {
+            let pause = room(&held, context.now());
+            ("Unknown", "Initializing", held.why, pause)
+        }
         (Look::Seen, _) => ("True", "Observed", "Azure and the cluster's API can be read".to_owned(), PERIOD),
         (Look::No(reason, why), _) => ("False", reason, why, FAILED_PAUSE),
     };
@@ -96,6 +100,11 @@ async fn observe(
     let ready = condition(&before.conditions, "Ready", ready, reason, &message, generation, context.now());
     next.conditions = vec![ready];
     (next, reason.to_owned(), pause)
+}
+
+/// After how long there is room for another call.
+fn room(held: &HeldBack, now: Timestamp) -> Duration {
+    Duration::try_from(held.until.duration_since(now)).unwrap_or_default().max(HELD_BACK_PAUSE)
 }
 
 async fn write(

@@ -69,7 +69,7 @@ impl Observed {
     ) -> Result<TargetCluster, TargetError> {
         match &self.cluster {
             Some(Ok(cluster)) if request.waits_for_wave.is_none() => context.target(cluster, id).await,
-            Some(_) | None => Ok(TargetCluster::new(Err(Unreadable::not_asked()))),
+            Some(_) | None => Ok(TargetCluster::new(Err(Unreadable::NotAsked))),
         }
     }
 }

@@ -30,7 +30,7 @@ use subscriptions::Subscription;
 use super::{
     Call, World,
     call::{Answer, Refusal},
-    cluster::Cluster,
+    resources::cluster::Cluster,
 };
 use crate::{effects::ClusterKey, scenario::Scenario};
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::subject::Subject;
 use crate::{
     effects::ClusterKey,
-    world::{Answer, Call, World, cluster::Cluster},
+    world::{Answer, Call, World, resources::cluster::Cluster},
 };
 
 impl World {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Quirks, subject::Subject};
-use crate::{effects::ClusterKey, scenario::QuirkName, world::cluster::Cluster};
+use crate::{effects::ClusterKey, scenario::QuirkName, world::resources::cluster::Cluster};
 
 /// How old answers are when the rule does not say.
 const AGE_SECONDS: u32 = 60;
@@ -61,6 +61,7 @@ impl Quirks {
         let rules = self.rules.iter();
         let rules =
             rules.filter(|rule| rule.rule.quirk == QuirkName::StaleReads && rule.is_about(Some(cluster)));
+        let rules = rules.filter(|rule| rule.rule.until.is_none_or(|until| now < until));
         rules.map(|rule| before(now, rule.rule.seconds)).min()
     }
 }

@@ -1,8 +1,8 @@
 //! The quirks of the moment: which rules there are, and when each of them strikes.
 //!
 //! [`Quirks`] is asked at each occasion: before a call is carried out ([`refusals`]), while it is
-//! ([`lists`], [`history`]), and when its answer leaves ([`documents`], [`delivery`]). What the world does
-//! differently by itself (preempted, slow, stuck operations) asks with [`Quirks::strikes`]. Draws come from
+//! ([`lists`], [`history`]), and when its answer leaves ([`documents`], [`delivery`]). What an
+//! operation does differently ([`operations`]) asks with [`Quirks::strikes`]. Draws come from
 //! the scenario's seed, one generator for each rule: the same inputs strike the same way, whatever other
 //! rules there are.
 
@@ -13,6 +13,7 @@ mod documents;
 mod fields;
 mod history;
 mod lists;
+pub(in crate::world) mod operations;
 mod refusals;
 mod rule;
 mod subject;

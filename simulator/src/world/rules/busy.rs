@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     scenario::WhenBusy,
-    world::{call::Refusal, cluster::Cluster, work::Work},
+    world::{call::Refusal, operations::work::Work, resources::cluster::Cluster},
 };
 
 /// What a write finds.

@@ -4,7 +4,10 @@ use semver::Version;
 use serde_json::Value;
 
 use super::invalid_parameter;
-use crate::world::{call::Refusal, cluster::Cluster, pool::Pool};
+use crate::world::{
+    call::Refusal,
+    resources::{cluster::Cluster, pool::Pool},
+};
 
 /// Nodes that a scale set holds, surge nodes included ("Configure rolling upgrades").
 const NODES_IN_POOL: usize = 1000;

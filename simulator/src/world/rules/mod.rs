@@ -5,19 +5,19 @@
 
 mod busy;
 mod limits;
-mod outside;
+mod policies;
 mod settings;
 mod versions;
 
 use jiff::Timestamp;
 
-use super::{call::Refusal, catalog::Catalog, cluster::Cluster};
+use super::{call::Refusal, region::catalog::Catalog, resources::cluster::Cluster};
 
 pub(crate) use busy::{Busy, DELETE, check_idle};
 pub(crate) use limits::{
     QuotaLeft, check_node_count, check_planned, check_pool_number, surge_within_quota, vcpus,
 };
-pub(crate) use outside::check_outside;
+pub(crate) use policies::check_policies;
 pub(crate) use settings::{check_inline_fields, check_sku, check_upgrade_settings};
 pub(crate) use versions::{
     Plan, check_control_plane, check_deprecated_apis, check_plan, check_pool, check_skew, is_forced,
@@ -60,7 +60,7 @@ pub(crate) fn check_running(cluster: &Cluster) -> Result<(), Refusal> {
 }
 
 /// Stopped pools have no nodes to upgrade; they follow when they are started.
-pub(crate) fn check_pool_running(pool: &super::pool::Pool) -> Result<(), Refusal> {
+pub(crate) fn check_pool_running(pool: &super::resources::pool::Pool) -> Result<(), Refusal> {
     let power = pool.properties.get("powerState").and_then(|state| state.get("code"));
     if power.and_then(serde_json::Value::as_str) != Some("Stopped") {
         return Ok(());

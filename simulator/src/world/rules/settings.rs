@@ -4,7 +4,7 @@ use semver::Version;
 use serde_json::{Map, Value};
 
 use super::invalid_parameter;
-use crate::world::{call::Refusal, catalog, document};
+use crate::world::{call::Refusal, region::catalog, resources::document};
 
 /// Minutes that a drain may be given ("Configure rolling upgrades").
 const DRAIN_TIMEOUT: (i64, i64) = (5, 24 * 60);

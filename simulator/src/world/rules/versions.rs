@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 use super::{Context, check_sku};
 use crate::world::{
     call::Refusal,
-    catalog::{FIRST_LTS_PATCH, Support},
-    cluster::Cluster,
-    pool::Pool,
+    region::catalog::{FIRST_LTS_PATCH, Support},
+    resources::{cluster::Cluster, pool::Pool},
 };
 
 /// How many minors a pool may be behind its control plane (from 1.28).

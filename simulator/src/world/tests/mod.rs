@@ -1,16 +1,16 @@
 //! The world as a script: calls, the passing of time, and what is to be seen then.
 
 mod aborts;
-mod actors;
-mod automation;
+mod auto_upgrade;
 mod autoscaler;
 mod busy;
+mod constraints;
 mod force;
 mod lifecycle;
-mod oddities;
 mod operations;
-mod outside;
 mod pools;
+mod provisioner;
+mod quirks;
 mod refusals;
 mod releases;
 mod resources;

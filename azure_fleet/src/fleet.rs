@@ -1,0 +1,253 @@
+//! One cluster in Azure, through the management client.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use azure_mgmt_containerservice::{
+    Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationUrl, writes,
+};
+use engine::{
+    Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
+    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable, published,
+};
+use jiff::Timestamp;
+
+use crate::{Listing, OfferCache, convert, steady};
+
+/// Tells the present, in whole seconds.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// One cluster in Azure.
+pub struct AzureFleet<L> {
+    client: Client,
+    id: ClusterId,
+    offers: Arc<OfferCache>,
+    now: Now,
+    listing: L,
+    /// A step, and the document of what it changes, as read right before it is sent.
+    held: Mutex<Option<(Step, Held)>>,
+}
+
+/// A document to be written back with one thing changed.
+enum Held {
+    Cluster(Document<ManagedCluster>),
+    Pool(String, Document<AgentPool>),
+}
+
+impl<L: Listing> AzureFleet<L> {
+    /// The cluster of that id, glanced at in `listing`.
+    #[must_use]
+    pub fn new(client: Client, id: ClusterId, offers: Arc<OfferCache>, now: Now, listing: L) -> Self {
+        Self { client, id, offers, now, listing, held: Mutex::default() }
+    }
+
+    /// What Azure offers, as far as it is needed; what is known already is not asked for again.
+    ///
+    /// # Errors
+    /// The client's, when something is not known and cannot be read.
+    pub async fn read_offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Result<Offers, Error> {
+        let control_plane =
+            if needed.control_plane { self.control_plane(cluster).await? } else { Vec::new() };
+        let region = self.region(&cluster.location).await?;
+        let mut images = BTreeMap::new();
+        // One after the other: the first of a family answers for the rest.
+        for pool in cluster.pools.iter().filter(|pool| needed.images.contains(&pool.name)) {
+            if let Some(image) = self.latest_image(&cluster.location, pool).await? {
+                images.insert(pool.name.clone(), image);
+            }
+        }
+        Ok(Offers { control_plane, region, images })
+    }
+
+    async fn region(&self, location: &str) -> Result<Vec<RegionVersion>, Error> {
+        let (key, now) = (format!("{}/{location}", self.id.subscription().to_lowercase()), (self.now)());
+        if let Some(versions) = self.offers.regions.get(&key, now) {
+            return Ok(versions);
+        }
+        let answer = self.client.locations().kubernetes_versions(self.id.subscription(), location).await;
+        let versions = convert::region(&answer?);
+        self.offers.regions.put(key, now, versions.clone());
+        Ok(versions)
+    }
+
+    async fn control_plane(&self, cluster: &Cluster) -> Result<Vec<OfferedVersion>, Error> {
+        let (key, now) = (format!("{}@{}", self.key(), cluster.version), (self.now)());
+        if let Some(offered) = self.offers.control_planes.get(&key, now) {
+            return Ok(offered);
+        }
+        let answer = self.client.managed_clusters().upgrade_profile(&self.id).await;
+        let offered = convert::offered(answer?.view());
+        self.offers.control_planes.put(key, now, offered.clone());
+        Ok(offered)
+    }
+
+    /// The newest image of a pool, if Azure names one.
+    ///
+    /// Azure releases images by region and family: pools that run the same version on the same family
+    /// have the same newest one, so one of them is asked for all. One whose image is not older than that,
+    /// and yet another, is asked for itself: what is known is out of date.
+    async fn latest_image(&self, location: &str, pool: &NodePool) -> Result<Option<String>, Error> {
+        let NodePool { name, version, node_image, os_sku, .. } = pool;
+        let now = (self.now)();
+        let family = node_image.rsplit_once('-').map(|(family, _)| family);
+        let shared = family.map(|family| {
+            format!("{}/{location}/{os_sku}/{family}@{version}", self.id.subscription().to_lowercase())
+        });
+        let known = shared.as_ref().and_then(|key| self.offers.images.get(key, now));
+        if let Some(image) = known.filter(|image| image == node_image || is_newer(image, node_image)) {
+            return Ok(Some(image));
+        }
+        let own = format!("{}/{name}@{version}@{node_image}", self.key());
+        if let Some(image) = self.offers.pool_images.get(&own, now) {
+            return Ok(image);
+        }
+        let profile = self.client.agent_pools().upgrade_profile(&self.id, name).await?;
+        let image = profile.view().latest_node_image_version.clone();
+        self.offers.pool_images.put(own, now, image.clone());
+        if let (Some(key), Some(image)) = (shared, &image) {
+            self.offers.images.put(key, now, image.clone());
+        }
+        Ok(image)
+    }
+
+    /// ARM ids differ in case between calls.
+    fn key(&self) -> String {
+        self.id.as_str().to_lowercase()
+    }
+
+    /// Reads what a step changes.
+    async fn read(&self, step: &Step) -> Result<Held, Error> {
+        match (step.kind, &step.pool) {
+            // An image step has no document to write.
+            (StepKind::ControlPlane | StepKind::NodePoolImage, _) | (_, None) => {
+                self.client.managed_clusters().get(&self.id).await.map(Held::Cluster)
+            }
+            (StepKind::NodePoolVersion, Some(pool)) => {
+                let read = self.client.agent_pools().get(&self.id, pool).await?;
+                Ok(Held::Pool(pool.clone(), read))
+            }
+        }
+    }
+
+    /// Writes the document back with the version of the step.
+    async fn write(&self, step: &Step, held: Held) -> Result<Accepted, Error> {
+        match held {
+            Held::Pool(pool, read) => {
+                let body = writes::agent_pool_upgrade(read.value(), &step.to);
+                self.client.agent_pools().put(&self.id, &pool, &body, read.etag()).await
+            }
+            Held::Cluster(read) => {
+                let body = writes::control_plane_upgrade(read.value(), &step.to);
+                self.client.managed_clusters().put(&self.id, &body, read.etag()).await
+            }
+        }
+    }
+
+    /// The document that was read for this very step; one that was read for another is thrown away.
+    fn take_held(&self, step: &Step) -> Option<Held> {
+        let (of, held) = self.held().take()?;
+        (of == *step).then_some(held)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<(Step, Held)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreadable(&self, error: &Error) -> Unreadable {
+        if let Error::HeldBack(held) = error {
+            return Unreadable::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        Unreadable::Failed(steady(&describe(error)))
+    }
+
+    fn rejection(&self, error: &Error) -> Rejection {
+        if let Error::HeldBack(held) = error {
+            return Rejection::HeldBack(convert::held_back(held, (self.now)()));
+        }
+        Rejection::Refused { failure: convert::failure(error), retry_after: error.retry_after() }
+    }
+}
+
+fn describe(error: &Error) -> String {
+    let failure = convert::failure(error);
+    match (failure.status, &failure.code) {
+        (Some(status), Some(code)) => format!("{status} {code}: {}", failure.message),
+        (Some(status), None) => format!("{status}: {}", failure.message),
+        (None, _) => failure.message,
+    }
+}
+
+/// Whether an image was published after another.
+fn is_newer(image: &str, than: &str) -> bool {
+    published(image).zip(published(than)).is_some_and(|(image, than)| image > than)
+}
+
+impl<L: Listing> Fleet for AzureFleet<L> {
+    async fn glance(&self, since: Option<Timestamp>) -> Glance {
+        self.listing.glance(&self.id, since).await
+    }
+
+    async fn cluster(&self) -> Reading<Cluster> {
+        let answer = self.client.managed_clusters().get(&self.id).await;
+        convert::cluster(answer.map_err(|error| self.unreadable(&error))?.view())
+    }
+
+    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
+        let held = self.read(step).await.map_err(|error| self.unreadable(&error))?;
+        let cluster = match &held {
+            Held::Cluster(read) => convert::cluster(read.view())?,
+            Held::Pool(_, read) => {
+                let pool = convert::pool(read.view())?;
+                let mut cluster = known.clone();
+                let same = cluster.pools.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&pool.name));
+                match same {
+                    Some(known) => *known = pool,
+                    None => cluster.pools.push(pool),
+                }
+                cluster
+            }
+        };
+        *self.held() = Some((step.clone(), held));
+        Ok(cluster)
+    }
+
+    async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
+        self.read_offers(cluster, needed).await.map_err(|error| self.unreadable(&error))
+    }
+
+    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
+        let answer = match (step.kind, &step.pool, self.take_held(step)) {
+            // It has no document to write.
+            (StepKind::NodePoolImage, Some(pool), _) => {
+                self.client.agent_pools().upgrade_node_image(&self.id, pool).await
+            }
+            (_, _, Some(held)) => self.write(step, held).await,
+            (_, subject, None) => {
+                let subject =
+                    subject.as_deref().map_or("the cluster".to_owned(), |pool| format!("pool {pool}"));
+                let message =
+                    format!("{subject} was not read right before it was to be written: nothing was sent");
+                let failure = Failure::new(None, None, None, &message);
+                return Err(Rejection::Refused { failure, retry_after: None });
+            }
+        };
+        match answer {
+            Ok(accepted) => Ok(accepted.async_operation.map(|url| url.expose().to_owned())),
+            Err(error) => Err(self.rejection(&error)),
+        }
+    }
+
+    async fn operation(&self, address: &str) -> Reading<OperationReport> {
+        let answer = self.client.operations().status(&OperationUrl::new(address)).await;
+        match answer {
+            // Azure forgets operations after some time; the resource itself tells the rest.
+            Err(error) if error.is_not_found() => Ok(OperationReport { running: false, failure: None }),
+            answer => Ok(convert::report(&answer.map_err(|error| self.unreadable(&error))?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

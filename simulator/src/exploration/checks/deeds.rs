@@ -1,0 +1,238 @@
+//! Rules about what the operator does in Azure.
+
+use std::time::Duration;
+
+use engine::{KubernetesVersion, Step, StepKind, allowed_skew};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Checks, is_really_done};
+use crate::{
+    effects::ClusterKey,
+    exploration::sim::State,
+    world::{Answer, Call},
+};
+
+/// How old may be what the operator knew of workloads when it acted: reads of Azure and writes of records
+/// lie in between, each of which may be slow.
+const KNOWLEDGE: Duration = Duration::from_secs(300);
+
+/// What was so when the operator asked for a change.
+pub(in crate::exploration) struct Before {
+    cluster: ClusterKey,
+    upgrade: usize,
+    document: Value,
+    done: bool,
+    step: Option<Step>,
+}
+
+/// A call, in words.
+pub(in crate::exploration) fn describe(call: &Call) -> String {
+    let version = |body: &Value, field: &str| body["properties"][field].as_str().unwrap_or("?").to_owned();
+    match call {
+        Call::PutCluster { body, cluster, .. } => {
+            format!("{} control plane to {}", name(cluster), version(body, "kubernetesVersion"))
+        }
+        Call::PutPool { pool, body, .. } => {
+            format!("{} pool {} to {}", name(&pool.cluster), pool.name, version(body, "orchestratorVersion"))
+        }
+        Call::UpgradeNodeImage { pool } => {
+            format!("{} pool {} to the newest image", name(&pool.cluster), pool.name)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn name(cluster: &ClusterKey) -> &str {
+    cluster.0.rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether a call is what a step asks for.
+fn is_for(call: &Call, step: &Step) -> bool {
+    match (call, step.kind, &step.pool) {
+        (Call::PutCluster { body, .. }, StepKind::ControlPlane, None) => {
+            body["properties"]["kubernetesVersion"] == *step.to
+        }
+        (Call::PutPool { pool, body, .. }, StepKind::NodePoolVersion, Some(name)) => {
+            pool.name == *name && body["properties"]["orchestratorVersion"] == *step.to
+        }
+        (Call::UpgradeNodeImage { pool }, StepKind::NodePoolImage, Some(name)) => pool.name == *name,
+        _ => false,
+    }
+}
+
+impl Checks {
+    /// The operator asks for a change, which is about to be answered.
+    pub(in crate::exploration) fn before_mutation(state: &mut State, call: &Call) -> Option<Before> {
+        state.checks.mutations += 1;
+        let cluster = call.cluster()?.clone();
+        let upgrade = *state.checks.clusters.get(&cluster)?;
+        let document = state.world.document(&cluster)?;
+        let record = &state.hub.upgrades[upgrade].record;
+        let step = record.ledger.current().map(|(_, record)| record.step.clone());
+        let step = step.filter(|step| is_for(call, step));
+        let done = step.as_ref().is_some_and(|step| is_really_done(state, &cluster, step));
+        Some(Before { cluster, upgrade, document, done, step })
+    }
+
+    /// Azure has answered.
+    pub(in crate::exploration) fn after_mutation(
+        state: &mut State,
+        call: &Call,
+        answer: &Answer,
+        (sent_at, before): (Timestamp, Option<Before>),
+    ) {
+        let Some(before) = before else {
+            Self::violated(state, "2 intent first", format!("{} is nobody's step", describe(call)));
+            return;
+        };
+        Self::is_recorded(state, call, &before);
+        if !answer.is_success() {
+            return;
+        }
+        Self::is_alone(state, call, answer, &before);
+        Self::is_needed(state, call, &before);
+        Self::keeps_fields(state, call, &before);
+        Self::keeps_skew(state, call, &before);
+        Self::passed_its_gate(state, call, sent_at, &before);
+    }
+
+    /// 2: a claim is recorded for every submission, before it.
+    fn is_recorded(state: &mut State, call: &Call, before: &Before) {
+        let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
+        let id = match &before.step {
+            Some(step) => step.id(),
+            // Its record has moved on while the call was on its way.
+            None => match state.checks.watched[before.upgrade].claimed.keys().find(|id| is_named(call, id)) {
+                Some(id) => id.clone(),
+                None => {
+                    let recorded = ledger.current().map(|(_, record)| record.id.clone());
+                    let what = format!("{}; recorded is {recorded:?}", describe(call));
+                    return Self::violated(state, "2 intent first", what);
+                }
+            },
+        };
+        let watched = &mut state.checks.watched[before.upgrade];
+        let sent = watched.sent.entry(id.clone()).or_default();
+        *sent += 1;
+        let (sent, claimed) = (*sent, watched.claimed.get(&id).copied().unwrap_or_default());
+        if sent > claimed {
+            let what = format!("{} was sent {sent} times on {claimed} claims", describe(call));
+            Self::violated(state, "2 intent first", what);
+        }
+    }
+
+    /// 1: one mutation in flight per cluster.
+    fn is_alone(state: &mut State, call: &Call, answer: &Answer, before: &Before) {
+        let last = state.checks.watched[before.upgrade].operation.clone();
+        if let Some(last) = last.filter(|last| state.world.is_running(last)) {
+            let what = format!("{} while operation {last} runs", describe(call));
+            Self::violated(state, "1 one operation per cluster", what);
+        }
+        if let Some(started) = &answer.started {
+            let watched = &mut state.checks.watched[before.upgrade];
+            (watched.operation, watched.is_running) = (Some(started.id.clone()), true);
+        }
+    }
+
+    /// 9: nothing is done twice.
+    fn is_needed(state: &mut State, call: &Call, before: &Before) {
+        if before.done {
+            Self::violated(state, "9 nothing twice", format!("{} although it was done", describe(call)));
+        }
+    }
+
+    /// 5: fields that are not ours come back as they were.
+    fn keeps_fields(state: &mut State, call: &Call, before: &Before) {
+        let Some(after) = state.world.document(&before.cluster) else { return };
+        let mut changed = Vec::new();
+        differences(&before.document, &after, "", &mut changed);
+        changed.retain(|path| !is_ours(path));
+        if !changed.is_empty() {
+            let what = format!("{} changed {}", describe(call), changed.join(", "));
+            Self::violated(state, "5 fields that are not ours", what);
+        }
+    }
+
+    /// 4: a pool is never newer than its control plane, nor further behind than Azure allows.
+    fn keeps_skew(state: &mut State, call: &Call, before: &Before) {
+        let Some(document) = state.world.document(&before.cluster) else { return };
+        let version = |value: &Value| value.as_str().and_then(|text| text.parse::<KubernetesVersion>().ok());
+        let Some(control_plane) = version(&document["properties"]["kubernetesVersion"]) else { return };
+        let pools = document["properties"]["agentPoolProfiles"].as_array().cloned().unwrap_or_default();
+        for pool in &pools {
+            let Some(at) = version(&pool["orchestratorVersion"]) else { continue };
+            let behind = control_plane.minor().ahead_of(at.minor());
+            if at > control_plane || behind > allowed_skew(control_plane.minor()) {
+                let what =
+                    format!("{} leaves {} at {at} below {control_plane}", describe(call), pool["name"]);
+                Self::violated(state, "4 version skew", what);
+            }
+        }
+    }
+
+    /// 7: nothing starts past a failing gate, or one without data.
+    fn passed_its_gate(state: &mut State, call: &Call, sent_at: Timestamp, before: &Before) {
+        let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
+        let Some(baseline) = &ledger.baseline else { return };
+        // What was half done when it failed is what the workloads wait for.
+        if ledger.operation.as_ref().is_none_or(|operation| operation.failure.is_some()) {
+            return;
+        }
+        let known = (sent_at - KNOWLEDGE, sent_at);
+        if !state.workloads.could_pass(&before.cluster, baseline.taken_at, known) {
+            let what = format!("{} although the gate cannot have passed", describe(call));
+            Self::violated(state, "7 gates", what);
+        }
+    }
+}
+
+fn is_named(call: &Call, id: &str) -> bool {
+    match call {
+        Call::PutCluster { body, .. } => {
+            id == format!("cp-{}", body["properties"]["kubernetesVersion"].as_str().unwrap_or_default())
+        }
+        Call::PutPool { pool, body, .. } => {
+            let version = body["properties"]["orchestratorVersion"].as_str().unwrap_or_default();
+            id == format!("pool-{}-{version}", pool.name)
+        }
+        Call::UpgradeNodeImage { pool } => id == format!("image-{}", pool.name),
+        _ => false,
+    }
+}
+
+/// Fields that an upgrade changes by itself.
+fn is_ours(path: &str) -> bool {
+    const OURS: [&str; 10] = [
+        "provisioningState",
+        "eTag",
+        "etag",
+        "kubernetesVersion",
+        "currentKubernetesVersion",
+        "orchestratorVersion",
+        "currentOrchestratorVersion",
+        "nodeImageVersion",
+        "powerState",
+        "recentlyUsedVersions",
+    ];
+    path.split('.').any(|part| OURS.contains(&part))
+}
+
+/// The paths at which two documents differ.
+fn differences(before: &Value, after: &Value, path: &str, found: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => {
+            for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
+                let (old, new) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
+                differences(old, new, &format!("{path}.{key}"), found);
+            }
+        }
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+            for (index, (old, new)) in old.iter().zip(new).enumerate() {
+                differences(old, new, &format!("{path}.{index}"), found);
+            }
+        }
+        (old, new) if old == new => {}
+        _ => found.push(path.to_owned()),
+    }
+}

@@ -1,0 +1,44 @@
+//! Rules about how it all ends: everything wanted is so, and nothing is done any more.
+
+use super::Checks;
+use crate::exploration::{
+    case::{Case, UpgradeCase},
+    sim::State,
+};
+
+impl Checks {
+    /// The time is over.
+    pub(in crate::exploration) fn at_the_end(state: &mut State, case: &Case) {
+        for (index, upgrade) in case.upgrades.iter().enumerate() {
+            Self::has_arrived(state, index, upgrade);
+        }
+        let written = state.written();
+        if let Some((_, by_then)) = state.checks.done.filter(|(_, by_then)| *by_then != written) {
+            let what = format!("{} writes after everything was done", written - by_then);
+            Self::violated(state, "nothing is written once all is done", what);
+        }
+    }
+
+    fn has_arrived(state: &mut State, index: usize, wanted: &UpgradeCase) {
+        let name = &wanted.name;
+        let upgrade = &state.hub.upgrades[index];
+        if upgrade.record.ledger.finished_at.is_none() {
+            let (reason, words) = upgrade.record.standing.clone().unwrap_or_default();
+            let what = format!("{name} is not done; it waits on {reason}: {words}");
+            return Self::violated(state, "9 it comes to its end", what);
+        }
+        let Some(view) = state.world.cluster_view(&wanted.key) else { return };
+        let Some(target) = &wanted.target else { return };
+        if view.kubernetes_version != *target {
+            let what = format!("{name} is done, and its control plane is at {}", view.kubernetes_version);
+            return Self::violated(state, "9 it comes to its end", what);
+        }
+        for pool in &view.pools {
+            if let Some(node) = pool.nodes.iter().find(|node| node.kubernetes_version != *target) {
+                let what =
+                    format!("{name} is done, and node {} is at {}", node.name, node.kubernetes_version);
+                return Self::violated(state, "9 it comes to its end", what);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The hub: where the records of upgrades are kept, each guarded by its version.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use engine::{Journal, Ledger, Request, WaitingOn};
+
+use super::{
+    case::Case,
+    checks::Checks,
+    sim::{Here, TaskId},
+};
+
+/// Older versions that a stale read may show.
+const REMEMBERED: usize = 4;
+
+/// All ClusterUpgrades.
+#[derive(Debug)]
+pub(super) struct Hub {
+    pub(super) upgrades: Vec<Upgrade>,
+    watchers: BTreeMap<usize, BTreeSet<TaskId>>,
+}
+
+/// One ClusterUpgrade, as stored.
+#[derive(Clone, Debug)]
+pub(super) struct Upgrade {
+    pub(super) name: String,
+    /// What its specification and annotations say.
+    pub(super) request: Request,
+    /// Its resourceVersion.
+    pub(super) version: u64,
+    pub(super) record: Record,
+    /// Versions before this one, newest last.
+    past: Vec<(u64, Record)>,
+    /// How often its status was written.
+    pub(super) writes: u64,
+}
+
+/// The status of a ClusterUpgrade.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Record {
+    pub(super) ledger: Ledger,
+    /// How it stands: reason and words.
+    pub(super) standing: Option<(String, String)>,
+    /// Whether a person has to do something.
+    pub(super) stopped: bool,
+}
+
+/// A write that did not happen, or of which it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotSaved {
+    /// Somebody else wrote first.
+    Conflict,
+    /// The hub did not answer.
+    NoAnswer,
+}
+
+impl Hub {
+    pub(super) fn new(case: &Case) -> Self {
+        let upgrades = case.upgrades.iter().map(|upgrade| Upgrade {
+            name: upgrade.name.clone(),
+            request: upgrade.request.clone(),
+            version: 1,
+            record: Record::default(),
+            past: Vec::new(),
+            writes: 0,
+        });
+        Self { upgrades: upgrades.collect(), watchers: BTreeMap::new() }
+    }
+
+    /// A task wants to know of changes of an upgrade's specification.
+    pub(super) fn watch(&mut self, upgrade: usize, task: TaskId) {
+        self.watchers.entry(upgrade).or_default().insert(task);
+    }
+
+    /// A task is gone.
+    pub(super) fn forget(&mut self, task: TaskId) {
+        for tasks in self.watchers.values_mut() {
+            tasks.remove(&task);
+        }
+    }
+
+    /// Changes a specification; gives the tasks to wake.
+    pub(super) fn edit(&mut self, upgrade: usize, edit: impl FnOnce(&mut Request)) -> Vec<TaskId> {
+        if let Some(upgrade) = self.upgrades.get_mut(upgrade) {
+            edit(&mut upgrade.request);
+            upgrade.version += 1;
+        }
+        self.watchers.get(&upgrade).into_iter().flatten().copied().collect()
+    }
+}
+
+impl Upgrade {
+    fn put(&mut self, record: Record) {
+        let before = (self.version, std::mem::replace(&mut self.record, record));
+        self.past.push(before);
+        if self.past.len() > REMEMBERED {
+            self.past.remove(0);
+        }
+        self.version += 1;
+        self.writes += 1;
+    }
+}
+
+/// What a reconciliation has read of an upgrade.
+pub(super) struct Read {
+    pub(super) request: Request,
+    pub(super) ledger: Ledger,
+    pub(super) journal: StatusJournal,
+}
+
+/// Reads an upgrade; `None` when the hub does not answer.
+pub(super) async fn read(here: &Here, index: usize) -> Option<Read> {
+    here.latency(2, 40).await;
+    let (request, version, record) = {
+        let mut state = here.state();
+        if state.lease.health(here.replica) == super::lease::Health::CutOff || state.mishap(0.01) {
+            return None;
+        }
+        let stale = state.mishap(0.05);
+        let back = state.dice.usize(0..REMEMBERED);
+        let upgrade = state.hub.upgrades.get(index)?;
+        // A specification is read with its status: an older one is shown as a whole only when nobody has
+        // edited it since, which is what a reader cannot tell anyway.
+        let past = upgrade.past.iter().rev().nth(back).filter(|_| stale);
+        let (version, record) = past.cloned().unwrap_or_else(|| (upgrade.version, upgrade.record.clone()));
+        (upgrade.request.clone(), version, record)
+    };
+    here.latency(2, 40).await;
+    // As from the API server: what is stored is all that is known.
+    let ledger = serde_json::to_value(&record.ledger).and_then(serde_json::from_value).ok()?;
+    let journal = StatusJournal { here: here.clone(), index, version, stored: record };
+    Some(Read { request, ledger, journal })
+}
+
+/// Keeps the ledger of one upgrade.
+pub(super) struct StatusJournal {
+    here: Here,
+    index: usize,
+    version: u64,
+    stored: Record,
+}
+
+impl Journal for StatusJournal {
+    type Error = NotSaved;
+
+    async fn save(&mut self, ledger: &Ledger, waiting: Option<&WaitingOn>) -> Result<(), NotSaved> {
+        let standing = waiting.map(|waiting| (waiting.reason().to_owned(), waiting.to_string()));
+        let stopped = waiting.is_some_and(|waiting| waiting.stance() == engine::Stance::Stopped);
+        let record = Record { ledger: ledger.clone(), standing, stopped };
+        if record == self.stored {
+            return Ok(());
+        }
+        self.here.latency(2, 40).await;
+        let answered = {
+            let mut state = self.here.state();
+            let cut_off = state.lease.health(self.here.replica) == super::lease::Health::CutOff;
+            if cut_off || state.mishap(0.005) {
+                return Err(NotSaved::NoAnswer);
+            }
+            let Some(upgrade) = state.hub.upgrades.get_mut(self.index) else {
+                return Err(NotSaved::Conflict);
+            };
+            if upgrade.version != self.version {
+                return Err(NotSaved::Conflict);
+            }
+            let before = upgrade.record.clone();
+            upgrade.put(record.clone());
+            self.version = upgrade.version;
+            Checks::after_save(&mut state, self.index, &before, &record);
+            !state.mishap(0.005)
+        };
+        self.stored = record;
+        self.here.latency(2, 40).await;
+        if answered { Ok(()) } else { Err(NotSaved::NoAnswer) }
+    }
+}
+
+/// How long a reconciliation waits after the hub has failed it, for the `failures`-th time in a row.
+pub(super) fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.min(6))
+}

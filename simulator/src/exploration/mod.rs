@@ -1,0 +1,181 @@
+//! Random fleets under random misfortune, in virtual time: does what must hold always hold?
+//!
+//! The engine, its executor and the client for Azure run as they do in the operator; the world is the
+//! model of AKS; hub, lease, API servers and people are played here. One thread, one clock, and draws
+//! from one seed: the same seed gives the same run, to the letter.
+
+mod azure;
+mod case;
+mod checks;
+mod happening;
+mod hub;
+mod lease;
+mod people;
+mod replica;
+mod sim;
+mod timeline;
+mod workloads;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use azure_mgmt_containerservice::ClusterId;
+
+pub use checks::Violation;
+
+use case::Case;
+use checks::Checks;
+use people::People;
+use replica::Task;
+use sim::{Event, Here, Sim, State, TaskId};
+
+use crate::effects::ClusterKey;
+
+/// What came of a seed.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The seed.
+    pub seed: u64,
+    /// What must not have happened.
+    pub violation: Option<Violation>,
+    /// The lines, if they were to be kept.
+    pub timeline: Vec<String>,
+    /// Tells two runs apart.
+    pub hash: String,
+    /// How much time has passed in it.
+    pub simulated: std::time::Duration,
+    /// How many events there were.
+    pub events: u64,
+    /// Changes that were asked of Azure.
+    pub mutations: u64,
+}
+
+/// Runs a seed to its end or its first violation.
+///
+/// # Panics
+/// When no timer can be made: the machine is out of everything.
+#[must_use]
+pub fn run(seed: u64, keep_timeline: bool) -> Run {
+    let case = Case::draw(seed);
+    // Nothing ever waits on it: the client for Azure wants to be able to set timeouts.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("timers");
+    let _guard = runtime.enter();
+    let mut stage = Stage::new(&case, keep_timeline);
+    let events = stage.play(&case);
+    let Stage { sim, tasks, .. } = stage;
+    drop(tasks);
+    let state = sim.into_state().expect("nobody is left who holds on to it");
+    let State { now, checks, timeline, .. } = state;
+    let (timeline, hash) = timeline.finish();
+    let simulated = std::time::Duration::try_from(now.duration_since(case.start)).unwrap_or_default();
+    Run { seed, violation: checks.violation, timeline, hash, simulated, events, mutations: checks.mutations }
+}
+
+/// The processes, and what they are at.
+struct Stage {
+    sim: Arc<Sim>,
+    clusters: Vec<(ClusterKey, ClusterId)>,
+    tasks: BTreeMap<TaskId, (usize, Task)>,
+}
+
+impl Stage {
+    fn new(case: &Case, kept: bool) -> Self {
+        let clusters =
+            case.upgrades.iter().map(|upgrade| (upgrade.key.clone(), upgrade.id.clone())).collect();
+        Self { sim: Sim::new(State::new(case, kept)), clusters, tasks: BTreeMap::new() }
+    }
+
+    /// Lets everything happen; gives the number of events.
+    fn play(&mut self, case: &Case) -> u64 {
+        let mut events = 0;
+        loop {
+            let event = {
+                let mut state = self.sim.state();
+                if state.checks.violation.is_some() {
+                    return events;
+                }
+                state.next_event(case.end)
+            };
+            let Some(event) = event else { break };
+            events += 1;
+            match event {
+                Event::Wake(task) => self.go_on(task),
+                Event::Happens(happening) => {
+                    let effects = happening.happen(&mut self.sim.state());
+                    if let Some(replica) = effects.ends {
+                        self.end(replica);
+                    }
+                    for replica in [effects.leads, effects.deluded].into_iter().flatten() {
+                        self.lead(replica);
+                    }
+                }
+                Event::PersonLooks => People::look(&mut self.sim.state()),
+            }
+            self.exit_without_lease();
+            if Checks::is_over(&mut self.sim.state()) {
+                break;
+            }
+        }
+        Checks::at_the_end(&mut self.sim.state(), case);
+        events
+    }
+
+    fn go_on(&mut self, task: TaskId) {
+        let Some((replica, future)) = self.tasks.get_mut(&task) else { return };
+        {
+            let mut state = self.sim.state();
+            if state.lease.health(*replica) == lease::Health::Paused {
+                // It goes on where it was when its process does.
+                state.schedule_in(std::time::Duration::from_secs(1), Event::Wake(task));
+                return;
+            }
+            state.set_running(task);
+        }
+        let ended = future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        if ended {
+            self.tasks.remove(&task);
+        }
+    }
+
+    /// A replica's process ends.
+    fn end(&mut self, replica: usize) {
+        let gone: Vec<_> =
+            self.tasks.iter().filter(|(_, (of, _))| *of == replica).map(|(id, _)| *id).collect();
+        for task in gone {
+            self.tasks.remove(&task);
+            self.sim.state().hub.forget(task);
+        }
+    }
+
+    /// A replica begins to lead.
+    fn lead(&mut self, replica: usize) {
+        if self.tasks.values().any(|(of, _)| *of == replica) {
+            return;
+        }
+        self.sim.state().tell(&happening::name(replica), "leads");
+        let here = Here { sim: self.sim.clone(), replica };
+        for (id, task) in replica::tasks(&here, &self.clusters) {
+            self.tasks.insert(id, (replica, task));
+            self.go_on(id);
+        }
+    }
+
+    /// A replica that knows that it leads no more exits.
+    fn exit_without_lease(&mut self) {
+        let leaders: Vec<usize> = self.tasks.values().map(|(replica, _)| *replica).collect();
+        for replica in leaders {
+            let lost = {
+                let state = self.sim.state();
+                let paused = state.lease.health(replica) == lease::Health::Paused;
+                !paused && !state.lease.believes(state.now, replica)
+            };
+            if lost && self.tasks.values().any(|(of, _)| *of == replica) {
+                self.sim.state().tell(&happening::name(replica), "has lost the lease and exits");
+                self.end(replica);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The people around the operator: they look at what has stopped, mend it, and ask for another try.
+
+use std::time::Duration;
+
+use super::{
+    case::Case,
+    sim::{Event, State},
+};
+
+/// How often somebody looks.
+const ROUND: Duration = Duration::from_secs(3600);
+/// More tries than this and nobody believes in it any more.
+const PATIENCE: u32 = 24;
+
+/// How often each upgrade was asked to try again.
+#[derive(Debug)]
+pub(super) struct People {
+    asked: Vec<u32>,
+}
+
+impl People {
+    pub(super) fn new(case: &Case) -> Self {
+        Self { asked: vec![0; case.upgrades.len()] }
+    }
+
+    /// Somebody goes through the upgrades: those that were suspended go on, those that have stopped are
+    /// tried again.
+    pub(super) fn look(state: &mut State) {
+        for index in 0..state.hub.upgrades.len() {
+            let upgrade = &state.hub.upgrades[index];
+            if upgrade.record.ledger.finished_at.is_some() {
+                continue;
+            }
+            if upgrade.request.suspend {
+                Self::resume(state, index);
+            } else if upgrade.record.stopped {
+                Self::retry(state, index);
+            }
+        }
+        state.schedule_in(ROUND, Event::PersonLooks);
+    }
+
+    /// Asks for another try.
+    pub(super) fn retry(state: &mut State, index: usize) {
+        let Some(asked) = state.people.asked.get_mut(index).filter(|asked| **asked < PATIENCE) else {
+            return;
+        };
+        *asked += 1;
+        let token = format!("retry-{asked}");
+        let name = state.hub.upgrades[index].name.clone();
+        state.tell("person", &format!("sets tidegate.dev/retry={token} on {name}"));
+        let tasks = state.hub.edit(index, |request| request.retry = Some(token));
+        tasks.into_iter().for_each(|task| state.wake(task));
+    }
+
+    /// Suspends an upgrade.
+    pub(super) fn suspend(state: &mut State, index: usize) {
+        Self::set_suspend(state, index, true);
+    }
+
+    fn resume(state: &mut State, index: usize) {
+        Self::set_suspend(state, index, false);
+    }
+
+    fn set_suspend(state: &mut State, index: usize, suspend: bool) {
+        let Some(upgrade) = state.hub.upgrades.get(index) else { return };
+        let words = format!("sets spec.suspend={suspend} on {}", upgrade.name);
+        state.tell("person", &words);
+        let tasks = state.hub.edit(index, |request| request.suspend = suspend);
+        tasks.into_iter().for_each(|task| state.wake(task));
+    }
+}

@@ -1,0 +1,48 @@
+//! What happened in a run, in lines that a person can read, and a hash that tells two runs apart.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+/// Lines kept of a run. One that writes more is as wrong as one that never ends.
+const KEPT: usize = 200_000;
+
+/// The lines of a run, in order.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    start: Timestamp,
+    hash: Sha256,
+    /// Absent when nobody is to read them: the hash is enough.
+    lines: Option<Vec<String>>,
+}
+
+impl Timeline {
+    /// An empty one; `kept` when it is to be read.
+    pub(super) fn new(start: Timestamp, kept: bool) -> Self {
+        Self { start, hash: Sha256::new(), lines: kept.then(Vec::new) }
+    }
+
+    /// Adds what somebody did at an instant.
+    pub(super) fn add(&mut self, now: Timestamp, who: &str, what: &str) {
+        let past = now.duration_since(self.start).as_millis();
+        let mut line = String::with_capacity(what.len() + 40);
+        let (days, rest) = (past / 86_400_000, past % 86_400_000);
+        let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
+        let (seconds, millis) = (rest / 1000 % 60, rest % 1000);
+        let written =
+            write!(line, "day {days} {hours:02}:{minutes:02}:{seconds:02}.{millis:03}  {who:<12} {what}");
+        debug_assert!(written.is_ok(), "a string takes everything");
+        self.hash.update(line.as_bytes());
+        self.hash.update(b"\n");
+        if let Some(lines) = self.lines.as_mut().filter(|lines| lines.len() < KEPT) {
+            lines.push(line);
+        }
+    }
+
+    /// The lines, and the hash of all of them.
+    pub(super) fn finish(self) -> (Vec<String>, String) {
+        let hash = self.hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        (self.lines.unwrap_or_default(), hash)
+    }
+}
