@@ -181,7 +181,7 @@ fn r3_a_leader_cut_off_from_the_hub_changes_nothing_more_in_azure() -> Result<()
 }
 
 #[test]
-fn a_leader_that_is_asked_to_end_hands_over_at_once() -> Result<()> {
+fn r13_a_leader_that_is_asked_to_end_hands_over_at_once() -> Result<()> {
     case("asked", &format!("lost {FIRST}"), async |pair| {
         pair.first.wire.release();
         let from = clock::now();
