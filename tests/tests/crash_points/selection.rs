@@ -1,4 +1,4 @@
-//! Which points are tried: one, all, or one moment of each change. Pure, but for the environment.
+//! Which points are tried: one moment of each change, all, or one. Pure, but for the environment.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tests::proxy::{Moment, Point};
@@ -7,8 +7,8 @@ use super::story::{STORIES, Story};
 
 /// One point, for example `versions lost 3 hub PUT upgradeplans/main/status`.
 pub(crate) const ONE: &str = "TIDEGATE_CRASH_POINT";
-/// `all`, as without it; or a number: each change is struck at one of its three moments, which of them the
-/// number says. 0, 1 and 2 together are all.
+/// `all`, or a number: each change is struck at one of its three moments, which of them the number says. 0, 1
+/// and 2 together are all; without it, 0.
 const MANY: &str = "TIDEGATE_CRASH_POINTS";
 
 /// Which points are tried.
@@ -38,7 +38,8 @@ impl Selection {
             return Ok(Self::One(story.name, point.parse().context(ONE)?));
         }
         match many {
-            None | Some("all") => Ok(Self::All),
+            Some("all") => Ok(Self::All),
+            None => Ok(Self::Every(0)),
             Some(number) => {
                 let number = number.parse();
                 Ok(Self::Every(number.with_context(|| format!("{MANY} is neither \"all\" nor a number"))?))
