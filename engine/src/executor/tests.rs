@@ -14,6 +14,7 @@ mod crashes;
 mod failures;
 mod gates;
 mod limits;
+mod plans;
 mod reads;
 mod size;
 mod storms;
