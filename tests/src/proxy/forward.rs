@@ -86,11 +86,14 @@ pub(super) async fn pass(
     request: Request,
 ) -> Result<Response<Body>, Infallible> {
     let peer = upstream.peer;
-    let then = wire.arrives(peer, request.method().as_str(), request.uri().path()).await;
+    let (then, change) = wire.arrives(peer, request.method().as_str(), request.uri().path()).await;
     let answer = match upstream.send(request).await {
         Ok(answer) => answer,
         Err(error) => return Ok(bad_gateway(&error)),
     };
+    if let Some(change) = change.filter(|_| answer.status().is_success()) {
+        wire.accept(change);
+    }
     let mut response = upstream.head(&answer);
     if then == Then::Deliver {
         wire.answered(peer, then).await;

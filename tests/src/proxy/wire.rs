@@ -16,8 +16,8 @@ pub struct Wire {
 
 #[derive(Default)]
 struct State {
-    /// Every change so far.
-    changes: Vec<String>,
+    /// Every change so far, and whether its peer has accepted it.
+    changes: Vec<(String, bool)>,
     point: Option<Point>,
     traffic: Traffic,
     cut: BTreeSet<Peer>,
@@ -94,15 +94,27 @@ impl Wire {
         });
     }
 
+    /// Returns when the operator has made a change.
+    pub async fn until_change(&self) {
+        self.until(|state| !state.changes.is_empty()).await;
+    }
+
     /// Every change so far, in order.
     #[must_use]
     pub fn changes(&self) -> Vec<String> {
-        self.state.borrow().changes.clone()
+        self.state.borrow().changes.iter().map(|(change, _)| change.clone()).collect()
     }
 
-    /// A call has come. Returns when it is to be passed on, if ever.
-    pub(super) async fn arrives(&self, peer: Peer, method: &str, path: &str) -> Then {
-        let mut held = None;
+    /// Those of them that were accepted.
+    #[must_use]
+    pub fn accepted(&self) -> Vec<String> {
+        let state = self.state.borrow();
+        state.changes.iter().filter(|(_, accepted)| *accepted).map(|(change, _)| change.clone()).collect()
+    }
+
+    /// A call has come. Returns when it is to be passed on, if ever, with the number of the change that it is.
+    pub(super) async fn arrives(&self, peer: Peer, method: &str, path: &str) -> (Then, Option<usize>) {
+        let (mut held, mut number) = (None, None);
         let mut then = Then::Deliver;
         self.state.send_modify(|state| {
             if state.cut.contains(&peer) {
@@ -114,6 +126,7 @@ impl Wire {
                 Traffic::StopsNext => held = Some(state.stop()),
                 Traffic::Flows => {
                     if let Some(change) = call::change(peer, method, path) {
+                        number = Some(state.changes.len());
                         (held, then) = state.note(change);
                     }
                 }
@@ -122,7 +135,16 @@ impl Wire {
         if let Some(stop) = held {
             self.held(stop).await;
         }
-        then
+        (then, number)
+    }
+
+    /// The peer has accepted the change of that number.
+    pub(super) fn accept(&self, number: usize) {
+        self.state.send_modify(|state| {
+            if let Some((_, accepted)) = state.changes.get_mut(number) {
+                *accepted = true;
+            }
+        });
     }
 
     /// The answer of a call is there. Returns when it is to be delivered, if ever.
@@ -169,10 +191,10 @@ impl State {
 
     /// Notes a change; tells whether it is held here, and what happens after it.
     fn note(&mut self, change: String) -> (Option<u32>, Then) {
-        self.changes.push(change);
+        let same = self.changes.iter().filter(|(before, _)| *before == change).count() + 1;
+        self.changes.push((change.clone(), false));
         let Some(point) = &self.point else { return (None, Then::Deliver) };
-        let same = self.changes.iter().filter(|change| **change == point.change).count();
-        if self.changes.last() != Some(&point.change) || same != point.ordinal {
+        if change != point.change || same != point.ordinal {
             return (None, Then::Deliver);
         }
         match point.moment {
