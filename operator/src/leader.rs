@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_holder_is_dead_only_after_its_lease_has_passed_unchanged_before_our_eyes() {
+    async fn r13_another_holder_is_dead_only_after_its_lease_has_passed_unchanged_before_our_eyes() {
         let mut elector = elector();
         // Its clock is an hour behind: that says nothing.
         let other = held_by("other", real_now().as_second() - 3600);
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn leadership_ends_by_itself() {
+    fn r3_leadership_ends_by_itself() {
         let leadership = Leadership::none();
         assert!(!leadership.held());
         leadership.set(Some(Term::Until(monotonic() + Duration::from_secs(60))));

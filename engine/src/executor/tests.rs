@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod changes;
+mod clock;
 mod crashes;
 mod failures;
 mod gates;

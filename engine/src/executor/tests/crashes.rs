@@ -45,7 +45,7 @@ fn same_outcome_wherever_it_dies(story: &Request, world: impl Fn() -> World) {
 }
 
 #[test]
-fn restarting_at_any_point_leads_to_the_same_outcome() {
+fn r1_restarting_at_any_point_leads_to_the_same_outcome() {
     same_outcome_wherever_it_dies(&full("1.35"), || {
         let world = World::at("1.33.8");
         world.state().lag = Duration::from_secs(20);
@@ -54,7 +54,7 @@ fn restarting_at_any_point_leads_to_the_same_outcome() {
 }
 
 #[test]
-fn restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
+fn r1_restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
     let mut story = request(Scope::NodeImage, None);
     story.policy.soak = MINUTE;
     story.policy.order = pool_soak("linux2", 3 * MINUTE);
@@ -62,7 +62,7 @@ fn restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
 }
 
 #[test]
-fn restarting_at_any_point_after_lost_answers_leads_to_the_same_outcome() {
+fn r1_r20_restarting_at_any_point_after_lost_answers_leads_to_the_same_outcome() {
     same_outcome_wherever_it_dies(&full("1.34.4"), || {
         World::at("1.34.2").answers([
             Answer::LostBefore,
@@ -77,7 +77,7 @@ fn restarting_at_any_point_after_lost_answers_leads_to_the_same_outcome() {
 }
 
 #[test]
-fn a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
+fn r20_a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
     let world = World::at("1.34.2").answers([Answer::LostAfterEffect, Answer::LostAfterEffect]);
     let request = full("1.34.4");
     let waiting = world.advance(&request).unwrap().waiting.unwrap();
@@ -98,7 +98,7 @@ fn a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
 }
 
 #[test]
-fn a_step_that_ended_while_nobody_looked_is_adopted() {
+fn r20_a_step_that_ended_while_nobody_looked_is_adopted() {
     let world = World::at("1.34.4").answers([Answer::LostAfterEffect]);
     let request = request(Scope::NodeImage, None);
     world.state().crash = Some(Crash { at: usize::MAX, after_effect: true });
