@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use serde::Serialize;
 
 use super::{
+    hold::{self, Hold},
     hub::HubArgs,
     output::{Format, local, print, without_wide},
     status::members,
@@ -32,6 +33,8 @@ struct Answer {
     phase: String,
     reason: String,
     message: String,
+    /// What holds it up besides.
+    besides: Vec<String>,
     since: Option<jiff::Timestamp>,
     step: Option<String>,
     azure_said: Option<engine::Failure>,
@@ -46,7 +49,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let answers = match plans.iter().find(|plan| plan.name_any() == args.name) {
         Some(plan) => explain_plan(plan, &upgrades),
         None => match newest(&upgrades, &args.name) {
-            Some(upgrade) => vec![explain_upgrade(upgrade)],
+            Some(upgrade) => {
+                vec![explain_upgrade(upgrade).with(hold::of_upgrade(upgrade, &plans, &upgrades))]
+            }
             None => anyhow::bail!(
                 "namespace {} has no UpgradePlan {name}, and no upgrade of an AKSCluster {name}: see tidegate status",
                 hub.namespace,
@@ -60,6 +65,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let stopped = answers.iter().any(|answer| answer.phase == "Stopped");
     Ok(if stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+impl Answer {
+    fn with(mut self, hold: Hold) -> Self {
+        self.besides.extend(hold.besides);
+        self.what_you_can_do.extend(hold.advice);
+        self
+    }
 }
 
 /// The upgrade of a cluster that matters now: one that is not finished, else the newest.
@@ -83,6 +96,7 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade]) -> Vec<Answer> 
         phase: words(|summary| &summary.phase),
         reason: words(|summary| &summary.reason),
         message: words(|summary| &summary.message),
+        besides: Vec::new(),
         since: None,
         step: None,
         azure_said: None,
@@ -94,7 +108,9 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade]) -> Vec<Answer> 
         },
     };
     let stopped = members(plan, upgrades).into_iter().map(|upgrade| explain_upgrade(&upgrade));
-    std::iter::once(own).chain(stopped.filter(|answer| answer.phase == "Stopped")).collect()
+    std::iter::once(own.with(hold::of_plan(plan)))
+        .chain(stopped.filter(|answer| answer.phase == "Stopped"))
+        .collect()
 }
 
 fn explain_upgrade(upgrade: &ClusterUpgrade) -> Answer {
@@ -108,6 +124,7 @@ fn explain_upgrade(upgrade: &ClusterUpgrade) -> Answer {
         subject: format!("{} (ClusterUpgrade {})", upgrade.spec.cluster_ref.name, upgrade.name_any()),
         phase: summary.map_or("Working", |summary| &summary.phase).to_owned(),
         message: summary.map(|summary| summary.message.clone()).unwrap_or_default(),
+        besides: Vec::new(),
         since: summary.map(|summary| summary.since),
         step: current.map(|(_, record)| {
             let position = status.ledger.steps.iter().position(|step| step.id == record.id).unwrap_or(0) + 1;
@@ -184,6 +201,9 @@ fn render(answer: &Answer) -> String {
         text.push_str(&format!(", since {}", local(since)));
     }
     text.push_str(&format!(": {}\n  {}\n", answer.reason, answer.message));
+    for besides in &answer.besides {
+        text.push_str(&format!("  {besides}\n"));
+    }
     for blocker in &answer.blockers {
         text.push_str(&format!("    {blocker}\n"));
     }

@@ -1,20 +1,19 @@
 //! `tidegate plan`: every step that would run, in order, with the reason. Changes nothing.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use crds::{AKSCluster, UpgradePlan};
 use engine::{Plan, StepKind, Target};
 use jiff::Timestamp;
-use kube::{
-    Api, ResourceExt,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, ResourceExt};
 use serde::Serialize;
 
 use super::{
+    hold::stopped_note,
     hub::{Hub, HubArgs},
-    output::{Format, print, without_wide},
+    output::{Format, complain, print, without_wide},
+    plan_file::PlanFile,
 };
 use crate::{
     clock::real_now,
@@ -73,8 +72,12 @@ struct StepAnswer {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let hub = args.hub.connect().await?;
-    let plan = read(&hub, &args.plan).await?;
+    let file = PlanFile::find(&args.plan)?;
+    let hub = args.hub.connect_for(file.as_ref().and_then(PlanFile::namespace)).await?;
+    let plan = match file {
+        Some(file) => file.checked(&hub).await?,
+        None => named(&hub, &args.plan).await?,
+    };
     let clusters = hub.clusters().await?;
     let valid = match validate(&plan, &clusters, true) {
         Ok(valid) => valid,
@@ -104,39 +107,19 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(text) => print(&text),
         None => print(&render(&answer)),
     }
+    if let Some(note) = stopped_note(&plan) {
+        complain(&format!("tidegate: {note}"));
+    }
     Ok(if stuck { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The plan of that name, or the one in the file, checked by the API server without being stored.
-async fn read(hub: &Hub, plan: &str) -> anyhow::Result<UpgradePlan> {
+/// The plan of that name.
+async fn named(hub: &Hub, name: &str) -> anyhow::Result<UpgradePlan> {
     let api: Api<UpgradePlan> = hub.api();
-    if !Path::new(plan).exists() {
-        let found = api.get_opt(plan).await.context("the UpgradePlan cannot be read")?;
-        return found.with_context(|| {
-            format!("there is neither a file nor an UpgradePlan {plan} in namespace {}", hub.namespace)
-        });
-    }
-    let text = std::fs::read_to_string(plan).with_context(|| format!("{plan} cannot be read"))?;
-    let documents: Vec<serde_json::Value> =
-        serde_saphyr::from_multiple(&text).with_context(|| format!("{plan} is not YAML"))?;
-    let mut plans = documents.into_iter().filter(|document| document["kind"] == "UpgradePlan");
-    let mut document = plans.next().with_context(|| format!("{plan} has no UpgradePlan"))?;
-    anyhow::ensure!(plans.next().is_none(), "{plan} has more than one UpgradePlan: split the file");
-    let name = document["metadata"]["name"].as_str().context("metadata.name is missing")?.to_owned();
-    let namespace =
-        document["metadata"]["namespace"].as_str().map_or_else(|| hub.namespace.clone(), str::to_owned);
-    anyhow::ensure!(
-        namespace == hub.namespace,
-        "metadata.namespace is {namespace}: add --namespace {namespace}"
-    );
-    document["metadata"]["namespace"] = namespace.into();
-    let params = PatchParams {
-        dry_run: true,
-        force: true,
-        field_manager: Some("tidegate-plan".to_owned()),
-        field_validation: Some(kube::api::ValidationDirective::Strict),
-    };
-    api.patch(&name, &params, &Patch::Apply(&document)).await.with_context(|| format!("{plan} is refused"))
+    let found = api.get_opt(name).await.context("the UpgradePlan cannot be read")?;
+    found.with_context(|| {
+        format!("there is neither a file nor an UpgradePlan {name} in namespace {}", hub.namespace)
+    })
 }
 
 fn answer(
@@ -207,7 +190,13 @@ fn render_cluster(cluster: &ClusterAnswer) -> String {
         (false, _) => format!("{}   {}   cannot start\n", cluster.name, cluster.from),
         (true, 0) => format!("{}   {}   nothing to do\n", cluster.name, cluster.from),
         (true, steps) => {
-            format!("{}   {}   {steps} steps, {nodes} node replacements\n", cluster.name, cluster.from)
+            let counted = |number, what: &str| match number {
+                1 => format!("1 {what}"),
+                _ => format!("{number} {what}s"),
+            };
+            let steps = counted(i64::try_from(steps).unwrap_or(i64::MAX), "step");
+            let nodes = counted(i64::from(nodes), "node replacement");
+            format!("{}   {}   {steps}, {nodes}\n", cluster.name, cluster.from)
         }
     };
     for (index, step) in cluster.steps.iter().enumerate() {
