@@ -5,6 +5,8 @@ mod patterns;
 
 use std::error::Error;
 
+const NOT_INSTALLED: &str = "Tidegate is not installed on this cluster: is it the hub (--context chooses)? The chart installs it (docs/install.md); its definitions alone: tidegate crds | kubectl apply --server-side -f -";
+
 /// An error with its causes, each said once.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
     let mut said = Said::default();
@@ -26,7 +28,7 @@ pub(crate) fn words(error: &kube::Error) -> String {
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others speak for themselves")]
     match error {
         kube::Error::Api(status) if lacks_definitions(status) => {
-            return "Tidegate is not installed on this cluster, which does not know its resources: install the chart (docs/install.md), or the definitions alone with tidegate crds | kubectl apply --server-side -f -".to_owned();
+            return NOT_INSTALLED.to_owned();
         }
         kube::Error::Api(status) if status.message.is_empty() => {
             return format!("the API server answered {} {}", status.code, status.reason)

@@ -4,7 +4,7 @@
 const PATTERNS: [(&str, &str); 11] = [
     (
         r"^[1-9][0-9]*\.(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))?$",
-        "should be a minor such as 1.35 or a patch such as 1.35.3, in quotes",
+        "should be a minor such as \"1.35\" or a patch such as \"1.35.3\"",
     ),
     (
         "^([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$",
@@ -75,7 +75,7 @@ mod tests {
         let said = explained(
             r#"UpgradePlan "a" is invalid: [spec.target.kubernetes.version: Invalid value: "v1.35": spec.target.kubernetes.version in body should match '^[1-9][0-9]*\.(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))?$', spec.waves[0].soak: Invalid value: "banana": spec.waves[0].soak in body should match '^([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$']"#,
         );
-        assert!(said.contains(r#""v1.35": spec.target.kubernetes.version should be a minor such as 1.35"#));
+        assert!(said.contains(r#""v1.35": spec.target.kubernetes.version should be a minor such as "1.35""#));
         assert!(said.ends_with("spec.waves[0].soak should be a length of time such as 45m, 1h30m or 30d]"));
         assert_eq!(explained("is forbidden"), "is forbidden");
     }
