@@ -6,7 +6,7 @@ use std::{
 };
 
 use azure_mgmt_containerservice::{
-    Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationUrl, writes,
+    Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationId, writes,
 };
 use engine::{
     Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
@@ -234,16 +234,23 @@ impl<L: Listing> Fleet for AzureFleet<L> {
             }
         };
         match answer {
-            Ok(accepted) => Ok(accepted.async_operation.map(|url| url.expose().to_owned())),
+            // Not the address itself: it is signed, and what is given here is recorded.
+            Ok(accepted) => {
+                let operation = accepted.async_operation.and_then(|url| url.operation());
+                Ok(operation.map(|operation| operation.to_string()))
+            }
             Err(error) => Err(self.rejection(&error)),
         }
     }
 
-    async fn operation(&self, address: &str) -> Reading<OperationReport> {
-        let answer = self.client.operations().status(&OperationUrl::new(address)).await;
+    async fn operation(&self, name: &str) -> Reading<OperationReport> {
+        let unknown = OperationReport { running: false, failure: None };
+        let Ok(OperationId { location, id }) = name.parse() else { return Ok(unknown) };
+        let answer = self.client.operations().status_by_id(self.id.subscription(), &location, &id).await;
         match answer {
-            // Azure forgets operations after some time; the resource itself tells the rest.
-            Err(error) if error.is_not_found() => Ok(OperationReport { running: false, failure: None }),
+            // Azure forgets operations after some time; the resource itself tells the rest. So it does
+            // where reading operations was not granted.
+            Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(unknown),
             answer => Ok(convert::report(&answer.map_err(|error| self.unreadable(&error))?)),
         }
     }

@@ -1,9 +1,8 @@
 //! What Azure says when it accepts work that goes on after the answer.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use azure_core::http::headers::Headers;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{ETag, document, headers};
@@ -39,13 +38,12 @@ impl Accepted {
 /// The URL of a running operation: about 3.6 kB long, signed, with its own api-version.
 ///
 /// Whoever has it can read the operation, so it is never printed: `Debug` and `Display` say only
-/// that there is one. Serde keeps the text, to store it in a ledger.
-#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(transparent)]
+/// that there is one. What may be kept is [`OperationUrl::operation`].
+#[derive(Clone, PartialEq, Eq)]
 pub struct OperationUrl(String);
 
 impl OperationUrl {
-    /// An operation URL as it came in a header, or out of a ledger.
+    /// An operation URL as it came in a header.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
@@ -55,6 +53,60 @@ impl OperationUrl {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// What names the operation, if the URL is one of a region's operations: enough to ask for its
+    /// status with [`crate::Operations::status_by_id`].
+    #[must_use]
+    pub fn operation(&self) -> Option<OperationId> {
+        let path = self.0.split(['?', '#']).next()?;
+        let mut segments = path.rsplit('/');
+        let id = segments.next()?;
+        let is =
+            |segment: Option<&str>, word: &str| segment.is_some_and(|text| text.eq_ignore_ascii_case(word));
+        let named = is(segments.next(), "operations");
+        let location = segments.next()?;
+        let regional = is(segments.next(), "locations");
+        format!("{location}/{id}").parse().ok().filter(|_| named && regional)
+    }
+}
+
+/// Names an operation within a subscription. Holds no signature: asking by it needs the right to.
+///
+/// Written as `LOCATION/ID`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationId {
+    /// The region.
+    pub location: String,
+    /// The operation's id there.
+    pub id: String,
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.location, self.id)
+    }
+}
+
+/// A text that names no operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} names no operation: it must be LOCATION/ID, of letters, digits and dashes")]
+pub struct InvalidOperationId(String);
+
+impl FromStr for OperationId {
+    type Err = InvalidOperationId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOperationId> {
+        let plain = |part: &str| {
+            let allowed = part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            !part.is_empty() && part.len() <= 128 && allowed
+        };
+        match text.split_once('/') {
+            Some((location, id)) if plain(location) && plain(id) => {
+                Ok(Self { location: location.to_owned(), id: id.to_owned() })
+            }
+            Some(_) | None => Err(InvalidOperationId(text.chars().take(256).collect())),
+        }
     }
 }
 
@@ -75,10 +127,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operation_urls_are_stored_but_not_printed() {
+    fn operation_urls_are_not_printed() {
         let url = OperationUrl::new("https://management.azure.com/operations/1?s=secret");
         assert!(!format!("{url:?} {url}").contains("secret"));
-        let text = serde_json::to_string(&url).unwrap();
-        assert_eq!(serde_json::from_str::<OperationUrl>(&text).unwrap(), url);
+    }
+
+    #[test]
+    fn what_names_an_operation_is_kept_without_the_signature() {
+        let of = |path: &str| {
+            let url = format!("https://management.azure.com{path}?api-version=2025-03-01&t=1&c=MII&s=secret");
+            OperationUrl::new(url).operation().map(|operation| operation.to_string())
+        };
+        let region = "/subscriptions/s-1/providers/Microsoft.ContainerService/locations/westeurope";
+        assert_eq!(of(&format!("{region}/operations/0a-1")).as_deref(), Some("westeurope/0a-1"));
+        assert_eq!(
+            of(&format!("{}/operations/0a-1", region.to_uppercase())).as_deref(),
+            Some("WESTEUROPE/0a-1")
+        );
+        for path in
+            [format!("{region}/operationresults/0a-1"), format!("{region}/operations/a%2Fb"), "/1".to_owned()]
+        {
+            assert_eq!(of(&path), None, "{path}");
+        }
+        assert_eq!("westeurope/0a-1".parse::<OperationId>().unwrap().id, "0a-1");
+        for text in ["", "westeurope", "/1", "a/b/c", "a/b?s=x"] {
+            assert!(text.parse::<OperationId>().is_err(), "{text}");
+        }
     }
 }

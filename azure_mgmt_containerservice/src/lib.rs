@@ -34,7 +34,7 @@ mod transport;
 mod views;
 pub mod writes;
 
-pub use accepted::{Accepted, OperationUrl};
+pub use accepted::{Accepted, InvalidOperationId, OperationId, OperationUrl};
 pub use agent_pools::AgentPools;
 pub use api_error::{ApiError, PolicyViolation};
 pub use authorization::Authorization;

@@ -35,7 +35,7 @@ use crate::{ClusterReference, TargetSpec, UpgradePolicy};
     validation = Rule::new("self.clusterRef == oldSelf.clusterRef && self.target == oldSelf.target && self.policy == oldSelf.policy")
         .message("spec.clusterRef, target and policy are fixed once created: make another ClusterUpgrade"),
     validation = Rule::new("has(self.plan) == has(oldSelf.plan) && (!has(self.plan) || (self.plan.name == oldSelf.plan.name && self.plan.rollout == oldSelf.plan.rollout && self.plan.wave == oldSelf.plan.wave))")
-        .message("spec.plan is fixed once created, but for admitted and suspended"),
+        .message("spec.plan is fixed once created, but for admitted, suspended and claim"),
     validation = Rule::new("!has(oldSelf.plan) || !has(self.plan) || self.plan.admitted || !oldSelf.plan.admitted")
         .message("spec.plan.admitted cannot be taken back: use spec.suspend")
 )]
@@ -44,9 +44,11 @@ pub struct ClusterUpgradeSpec {
     /// The cluster.
     pub cluster_ref: ClusterReference,
     /// What is wanted.
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub target: TargetSpec,
     /// How it is done.
     #[serde(default)]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub policy: UpgradePolicy,
     /// Finish the step in flight, start nothing new.
     #[serde(default)]
@@ -74,6 +76,10 @@ pub struct PlanReference {
     /// Whether the plan is suspended, or the rollout over.
     #[serde(default)]
     pub suspended: bool,
+    /// `status.rollout.admissions` of the plan when it last wrote `admitted` and `suspended`.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub claim: i64,
     /// What was unhealthy before an earlier rollout began that did not come to its end here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
@@ -88,6 +94,7 @@ pub struct ClusterUpgradeStatus {
     pub observed_generation: Option<i64>,
     /// How it stands, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub summary: Option<Summary>,
     /// Everything that is needed to go on after a crash.
     #[serde(flatten)]

@@ -26,8 +26,8 @@ pub use common::{
 pub use convert::{InvalidField, kubernetes_request, policy_of, share_of};
 pub use duration::Duration;
 pub use upgrade_plan::{
-    ClusterCounts, ClusterSelection, PlanSummary, ResolvedTarget, Rollout, UpgradePlan, UpgradePlanSpec,
-    UpgradePlanStatus, WaveSpec, WaveStatus,
+    ClusterCounts, ClusterSelection, PlanSummary, UpgradePlan, UpgradePlanSpec, UpgradePlanStatus, WaveSpec,
+    WaveStatus,
 };
 
 use kube::CustomResourceExt;

@@ -1,6 +1,6 @@
 //! UpgradePlan: waves of clusters, and what is wanted of them.
 
-use jiff::Timestamp;
+use engine::Rollout;
 use k8s_openapi::apimachinery::pkg::{
     apis::meta::v1::{Condition, LabelSelector},
     util::intstr::IntOrString,
@@ -112,45 +112,6 @@ pub struct UpgradePlanStatus {
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-}
-
-/// One run of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Rollout {
-    /// Names the rollout: the plan's name and a number.
-    #[schemars(length(max = 63))]
-    pub id: String,
-    /// The number.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub number: i32,
-    /// Hash of the specification that it carries out.
-    #[schemars(length(max = 64))]
-    pub plan_hash: String,
-    /// What its target was resolved to.
-    pub target: ResolvedTarget,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// Whether every ClusterUpgrade has been made: membership is fixed from then on.
-    #[serde(default)]
-    pub members_recorded: bool,
-    /// How many clusters each wave has, in order, once they are recorded.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(range(min = 0, max = 100_000)))]
-    pub wave_sizes: Vec<i32>,
-    /// How often clusters were let start; each is claimed by counting here first.
-    #[serde(default)]
-    #[schemars(range(min = 0))]
-    pub admissions: i64,
-}
-
-/// What a target was resolved to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ResolvedTarget {
-    /// The version, unless each cluster has its own (channel Patch) or none is wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub kubernetes: Option<String>,
 }
 
 /// How a wave stands.

@@ -72,7 +72,7 @@ pub enum Decision {
     Record(Box<Ledger>),
     /// Send this step, whose intent is recorded, to Azure: the only action that disrupts.
     Submit(Step),
-    /// Read the operation's error, once; then decide again.
+    /// Read the error of the operation of that name, once; then decide again.
     ReadOperation(String),
     /// Nothing until then.
     Wait(WaitingOn),
@@ -285,7 +285,7 @@ fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> 
         claims: 0,
         submitted_at: None,
         deadline: view.now + view.request.policy.step_timeout,
-        async_operation: None,
+        azure_operation: None,
         not_before: None,
         resubmissions: 0,
         failure: None,

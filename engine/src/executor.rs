@@ -65,7 +65,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 let answer = fleet.submit(&step).await;
                 let view = run.view();
                 run.ledger = match answer {
-                    Ok(address) => accepted(view.ledger, address, &view),
+                    Ok(name) => accepted(view.ledger, name, &view),
                     Err(Rejection::Refused { failure, retry_after }) => {
                         refused(view.ledger, &failure, retry_after, &view)
                     }
@@ -75,7 +75,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 journal.save(&run.ledger, waiting.as_ref()).await?;
                 return Ok(Progress { ledger: run.ledger, waiting });
             }
-            Decision::ReadOperation(address) => match fleet.operation(&address).await {
+            Decision::ReadOperation(name) => match fleet.operation(&name).await {
                 Ok(report) => run.seen.operation = Some(report),
                 Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
             },

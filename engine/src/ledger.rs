@@ -2,6 +2,8 @@
 //!
 //! Everything needed to go on after a crash, and nothing that changes with a poll.
 
+mod written;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::{failure::Failure, step::Step, version::KubernetesVersion};
 
 /// The record of one cluster's upgrade.
+///
+/// Its parts are written by nobody else, so that they are atomic: one entry in the object's
+/// managedFields each, instead of one for each of their fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ledger {
@@ -24,17 +29,20 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// The steps: those that ran as they went, the others as they are planned now.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 400))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "written")]
+    #[schemars(with = "Vec<written::WrittenStep>", length(max = 400))]
     pub steps: Vec<StepRecord>,
     /// The step in flight; at most one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub operation: Option<Operation>,
     /// Which workloads were already unhealthy before the first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub baseline: Option<Baseline>,
     /// The versions that our own steps account for; anything else was somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub expected: Option<Expected>,
     /// Since when the gates have been failing without a break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,30 +57,21 @@ pub struct Ledger {
 }
 
 /// One step and how it went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepRecord {
-    /// Names the step within this upgrade.
-    #[schemars(length(max = 128))]
+    /// Names the step within this upgrade: [`Step::id`].
     pub id: String,
     /// What it changes.
-    #[serde(flatten)]
     pub step: Step,
     /// How far it is.
     pub state: StepState,
     /// When its intent was first recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When nodes and gates had shown that it is done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// How many attempts it took; retries after transient failures do not count.
-    #[serde(default)]
-    #[schemars(range(min = 0, max = 1000))]
     pub attempts: i32,
     /// How many nodes it replaces.
-    #[serde(default)]
-    #[schemars(range(min = 0, max = 5000))]
     pub nodes: i32,
 }
 
@@ -104,7 +103,7 @@ pub struct Operation {
     /// When the intent was recorded, before Azure was called.
     pub intent_at: Timestamp,
     /// How often it was claimed before Azure was called.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "written::is_zero")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub claims: i32,
     /// When Azure accepted it, or when it was found to be running already.
@@ -112,15 +111,16 @@ pub struct Operation {
     pub submitted_at: Option<Timestamp>,
     /// When it is reported as stalled.
     pub deadline: Timestamp,
-    /// Where Azure tells the operation's state; signed, so it is never logged or shown.
+    /// Azure's name of the operation, `LOCATION/ID`: enough to ask why it failed, with the operator's own
+    /// rights. The address that Azure gives holds a signature, which alone lets read, and has no place here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 8192))]
-    pub async_operation: Option<String>,
+    #[schemars(length(max = 256))]
+    pub azure_operation: Option<String>,
     /// No new attempt before this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// How often it was sent again after failures that do not count as attempts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "written::is_zero")]
     #[schemars(range(min = 0, max = 1000))]
     pub resubmissions: i32,
     /// What Azure said last when it went wrong.
@@ -130,7 +130,7 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// Set when no further attempt is made by itself.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
     /// Since when it has been in this phase.
     pub since: Timestamp,

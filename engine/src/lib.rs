@@ -20,6 +20,7 @@ mod plan;
 mod policy;
 mod ports;
 mod refusal;
+mod rollout;
 mod step;
 mod support;
 mod target;
@@ -48,8 +49,12 @@ pub use os_sku::last_minor;
 pub use path::control_plane_path;
 pub use plan::{LeftAlone, Plan, PlannedStep, plan};
 pub use policy::{OrderRule, Policy, PoolMatch};
-pub use ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads};
+pub use ports::{Clock, Fleet, Glance, Journal, Rejection, RolloutStore, Workloads};
 pub use refusal::Refusal;
+pub use rollout::{
+    Creation, MemberStanding, NewMember, Obstacle, Place, Proposal, ProposedWave, RequestedWave,
+    ResolvedTarget, Rollout, RolloutMember, RolloutProgress, RolloutRequest, advance_rollout,
+};
 pub use step::{Step, StepKind};
 pub use support::{End, Month, Over, Support, outlook, support};
 pub use target::{

@@ -12,6 +12,7 @@ use crate::{
     ledger::Ledger,
     observation::{HeldBack, Node, OperationReport, Reading, ServerVersion, Workload},
     offers::{Offers, OffersNeeded},
+    rollout::{Creation, NewMember, Place, Rollout, RolloutMember},
     step::Step,
     waiting::WaitingOn,
 };
@@ -32,10 +33,11 @@ pub trait Fleet: Sync {
         cluster: &Cluster,
         needed: &OffersNeeded,
     ) -> impl Future<Output = Reading<Offers>> + Send;
-    /// Sends a step. `Ok` carries the operation's address, when Azure gave one.
+    /// Sends a step. `Ok` carries Azure's name of the operation, `LOCATION/ID`, when it gave one. It is
+    /// recorded, so it must not let anybody do anything.
     fn submit(&self, step: &Step) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
-    /// What became of an operation.
-    fn operation(&self, address: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
+    /// What became of an operation, by that name.
+    fn operation(&self, name: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
 }
 
 /// What a shared listing says of one cluster.
@@ -87,6 +89,31 @@ pub trait Journal: Send {
         ledger: &Ledger,
         waiting: Option<&WaitingOn>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// A plan's record of its rollout, and the ClusterUpgrades that it made. Every change is guarded by the
+/// version that was read.
+pub trait RolloutStore: Send + Sync {
+    /// Why something could not be read or written.
+    type Error;
+    /// Writes the record if the plan, what it says and its status, is still as it was read or last saved.
+    fn save(&mut self, rollout: &Rollout) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Every ClusterUpgrade that this very plan has made and that is not about to go, read live.
+    fn list(&self) -> impl Future<Output = Result<Vec<RolloutMember>, Self::Error>> + Send;
+    /// Makes a ClusterUpgrade that does not start by itself, unless one of that name is there.
+    fn create(
+        &self,
+        rollout: &Rollout,
+        new: &NewMember,
+    ) -> impl Future<Output = Result<Creation, Self::Error>> + Send;
+    /// Writes what the plan says of a ClusterUpgrade if that is still as it was read. Gives it as it is then.
+    fn change(
+        &self,
+        member: &RolloutMember,
+        place: Place,
+    ) -> impl Future<Output = Result<RolloutMember, Self::Error>> + Send;
+    /// Deletes a ClusterUpgrade if it is still as it was read. One that is gone is as good as deleted.
+    fn delete(&self, member: &RolloutMember) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// Tells the time, and whether we may still act.

@@ -26,7 +26,7 @@ clusters:
   name: weu
   kubernetesVersion: 1.34.4
   pools:
-  - {name: system, mode: System, count: 2, taints: ['CriticalAddonsOnly=true:NoSchedule'], extra: {enableAutoScaling: true, minCount: 1, maxCount: 4}}
+  - {name: system, mode: System, count: 2, taints: ['CriticalAddonsOnly=true:NoSchedule'], autoscale: {min: 1, max: 4}}
   - {name: apps, count: 3, nodeImage: old, drainTimeoutInMinutes: 5, undrainableNodeBehavior: Cordon, maxBlockedNodes: '1'}
   faults: [{pool: apps, blockedBy: [{namespace: shop, pod: db-0, budget: db}]}]
 - subscription: 20000000-0000-4000-8000-000000000001

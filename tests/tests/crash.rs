@@ -103,3 +103,40 @@ async fn killed_before_azures_answer_arrived_it_asks_nothing_twice() -> Result<(
     })
     .await
 }
+
+/// The pool's first upgrade fails in Azure after a minute.
+const NO_QUOTA: &str = "
+durations: {surgeCreate: 1m, reimageLinux: 1m, delete: 30s}
+clusters:
+- subscription: 20000000-0000-4000-8000-000000000001
+  resourceGroup: shop
+  name: weu-1
+  kubernetesVersion: 1.35.3
+  pools:
+  - {name: system, mode: System, kubernetesVersion: 1.34.4}
+  - {name: apps, kubernetesVersion: 1.34.4}
+  faults:
+  - {pool: apps, error: {code: QuotaExceeded, message: Insufficient regional vcpu quota left for location westeurope.}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restarted_it_learns_why_an_operation_failed_of_which_only_the_name_was_kept() -> Result<()> {
+    Stage::run(Setup::new("crash-failed", NO_QUOTA), async |stage| {
+        begin(stage).await?;
+        let submitted = in_phase(stage, Phase::Submitted).await?;
+        let text = serde_json::to_string(&submitted.status)?;
+        assert!(!text.contains("https://") && !text.contains("api-version"), "an address in {text}");
+        let operation =
+            submitted.status.and_then(|status| status.ledger.operation).context("an operation")?;
+        let name = operation.azure_operation.context("the operation's name")?;
+        assert!(name.starts_with("westeurope/"), "{name}");
+        stage.operator.restart().await?;
+        let upgrade = stage.upgrade_reaches("fleet", "weu-1", "OperationBlocked").await?;
+        let operation = upgrade.status.and_then(|status| status.ledger.operation).context("an operation")?;
+        let failure = operation.failure.context("a failure")?;
+        assert_eq!(failure.code.as_deref(), Some("QuotaExceeded"), "{failure:?}");
+        assert!(failure.message.contains("regional vcpu quota"), "{failure:?}");
+        Ok(())
+    })
+    .await
+}

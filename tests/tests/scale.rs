@@ -30,8 +30,10 @@ const AT_ONCE: usize = 20;
 
 /// Reads beyond the shared LISTs that one step may cost.
 const READS_PER_STEP: f64 = 2.0;
-/// The slowest sweep: what was under way at the end has come to rest after it.
-const LAST_SWEEP: SignedDuration = SignedDuration::from_mins(2);
+/// What is looked at once stays listed for 150 s (`WATCHED` in `operator/src/azure/sweep/book.rs`): nobody's
+/// last look is later than the end, so the last listing begins by then. Half a minute more for its pages to
+/// arrive, which is half a second of this machine's time.
+const LAST_SWEEP: SignedDuration = SignedDuration::from_secs(150 + 30);
 const QUIET: SignedDuration = SignedDuration::from_mins(20);
 
 const OLD: &str = "1.34.4";

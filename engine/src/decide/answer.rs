@@ -54,7 +54,7 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
     operation.resubmissions = 0;
     operation.not_before = None;
     operation.submitted_at = None;
-    operation.async_operation = None;
+    operation.azure_operation = None;
     operation.deadline = view.now + view.request.policy.step_timeout;
     operation.since = view.now;
     set_state(&mut ledger, StepState::Running);
@@ -67,14 +67,14 @@ pub(super) fn is_repair(operation: &Operation) -> bool {
 
 /// The record after Azure has accepted the step in flight.
 #[must_use]
-pub fn accepted(ledger: &Ledger, async_operation: Option<String>, view: &View<'_>) -> Ledger {
+pub fn accepted(ledger: &Ledger, azure_operation: Option<String>, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
     if let Some(operation) = &mut ledger.operation {
         end_hold(operation, view.now);
         operation.phase = Phase::Submitted;
         operation.submitted_at = Some(view.now);
         operation.deadline = deadline_of_accepted(operation, view);
-        operation.async_operation = async_operation;
+        operation.azure_operation = azure_operation;
         operation.not_before = None;
         operation.failure = None;
         operation.since = view.now;
@@ -136,7 +136,7 @@ pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>
     operation.phase = Phase::Intent;
     operation.since = now;
     operation.submitted_at = None;
-    operation.async_operation = None;
+    operation.azure_operation = None;
     operation.failure = Some(failure.clone());
     operation.held = pause.is_none();
     operation.not_before = pause.map(|pause| now + pause);

@@ -22,6 +22,10 @@ use crate::{
 /// How long Azure's word may run ahead of the nodes before a person should look.
 const VERIFY_LIMIT: Duration = Duration::from_secs(30 * 60);
 
+/// Azure forgets operations, and tells nothing of them to who may not read them.
+const NO_REASON: &str = "the operation failed, and Azure gives no reason: it has forgotten it, or the \
+    identity lacks Microsoft.ContainerService/locations/operations/read on the subscription";
+
 /// Decides about the step in flight.
 pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decision {
     match operation.phase {
@@ -221,13 +225,13 @@ fn submitted(
     if *resource.state == ProvisioningState::Canceled {
         return record(refused(view.ledger, &unexplained(resource.state), None, view));
     }
-    match (&view.seen.operation, &operation.async_operation) {
+    match (&view.seen.operation, &operation.azure_operation) {
         (Some(report), _) if report.running => Decision::Wait(WaitingOn::Operation(current.step.clone())),
         (Some(report), _) => match &report.failure {
             Some(failure) => record(refused(view.ledger, failure, None, view)),
             None => record(refused(view.ledger, &unexplained(resource.state), None, view)),
         },
-        (None, Some(url)) => Decision::ReadOperation(url.clone()),
+        (None, Some(name)) => Decision::ReadOperation(name.clone()),
         (None, None) => record(refused(view.ledger, &unexplained(resource.state), None, view)),
     }
 }
@@ -240,9 +244,7 @@ fn unexplained(state: &ProvisioningState) -> Failure {
             ("OperationPreempted", "the operation ended without effect, probably preempted by another")
         }
         ProvisioningState::Canceled => (ABORTED, "the operation was aborted by somebody"),
-        ProvisioningState::Failed | ProvisioningState::Busy(_) => {
-            ("UpgradeFailed", "the operation failed, and Azure gives no reason any more")
-        }
+        ProvisioningState::Failed | ProvisioningState::Busy(_) => ("UpgradeFailed", NO_REASON),
     };
     Failure::new(None, Some(code), None, message)
 }
@@ -259,11 +261,15 @@ fn verifying(
         // Somebody moved it again after it was done; what runs now is read like a fresh intent.
         return move_on(view, Phase::Intent);
     }
+    let unread = match resource.pool {
+        Some(_) => view.seen.nodes.as_ref().err(),
+        None => view.seen.server.as_ref().err(),
+    };
+    if let Some(why @ Unreadable::HeldBack(_)) = unread {
+        return Decision::Wait(WaitingOn::inconclusive(why));
+    }
     let verdict = match (resource.pool, &view.seen.nodes) {
         (Some(pool), Ok(nodes)) => judge_nodes(step, &pool.node_image, pool.count, nodes),
-        (Some(_), Err(why @ Unreadable::HeldBack(_))) => {
-            return Decision::Wait(WaitingOn::inconclusive(why));
-        }
         (Some(_), Err(why)) => Verdict::Inconclusive(why.to_string()),
         (None, _) => server_shows(step, view),
     };
@@ -333,8 +339,8 @@ fn move_on(view: &View<'_>, phase: Phase) -> Decision {
             operation.submitted_at = operation.submitted_at.or(Some(view.now));
             operation.deadline = deadline_of_accepted(operation, view);
         } else {
-            // Long, and a capability: kept no longer than it is of use.
-            operation.async_operation = None;
+            // Kept no longer than it is of use.
+            operation.azure_operation = None;
         }
         operation.not_before = None;
         operation.failure = None;

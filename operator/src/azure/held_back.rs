@@ -14,11 +14,10 @@ use super::limits::{Limit, Wait};
 /// One step whose intent is recorded.
 fn ledger(now: Timestamp) -> Ledger {
     let step = serde_json::json!({
-        "id": "pool-apps", "kind": "NodePoolVersion", "pool": "apps", "from": "1.34.4", "to": "1.35.3",
-        "state": "Running", "attempts": 1,
+        "pool": "apps", "from": "1.34.4", "to": "1.35.3", "state": "Running", "startedAt": now,
     });
     let operation = serde_json::json!({
-        "stepId": "pool-apps", "phase": "Intent", "attempt": 1, "since": now, "intentAt": now,
+        "stepId": "pool-apps-1.35.3", "phase": "Intent", "attempt": 1, "since": now, "intentAt": now,
         "deadline": now + jiff::SignedDuration::from_hours(6),
     });
     serde_json::from_value(serde_json::json!({ "steps": [step], "operation": operation })).unwrap()

@@ -7,6 +7,11 @@ use engine::Stance;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use crate::context::bounded;
+
+/// How long a condition's message may be, in bytes.
+const MESSAGE_LIMIT: usize = 256;
+
 /// How an object stands, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -30,6 +35,9 @@ impl Standing {
 }
 
 /// The four conditions for a standing; transition times are kept where the status is the same.
+///
+/// `Ready` and what is True say why, as far as it is short, the others in one word: the summary says it
+/// in full, and the object is to stay small.
 pub(crate) fn conditions_of(
     previous: &[Condition],
     standing: &Standing,
@@ -44,7 +52,9 @@ pub(crate) fn conditions_of(
     };
     [("Ready", ready), ("Reconciling", reconciling), ("Stalled", stalled), ("UpToDate", up_to_date)]
         .map(|(type_, status)| {
-            condition(previous, type_, status, &standing.reason, &standing.message, generation, now)
+            let says_why = type_ == "Ready" || status == "True";
+            let message = if says_why { bounded(&standing.message, MESSAGE_LIMIT) } else { String::new() };
+            condition(previous, type_, status, &standing.reason, &message, generation, now)
         })
         .into()
 }
@@ -61,8 +71,9 @@ mod tests {
         let standing = Standing { stance, reason: "Why".to_owned(), message: "because".to_owned() };
         let conditions = conditions_of(&[], &standing, Some(3), at("2026-12-05T22:00:00Z"));
         assert!(conditions.iter().all(|condition| {
+            let says_why = condition.type_ == "Ready" || condition.status == "True";
             (condition.reason.as_str(), condition.message.as_str(), condition.observed_generation)
-                == ("Why", "because", Some(3))
+                == ("Why", if says_why { "because" } else { "" }, Some(3))
         }));
         let words =
             conditions.into_iter().map(|condition| format!("{}={}", condition.type_, condition.status));
@@ -101,5 +112,15 @@ mod tests {
         let after = conditions_of(&before, &standing(Stance::Stopped, "B"), Some(1), late);
         let times: Vec<_> = after.iter().map(|condition| condition.last_transition_time.0).collect();
         assert_eq!(times, [early, late, late, early], "Ready and UpToDate were False before");
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let message = "ä".repeat(3000);
+        let standing = Standing { stance: Some(Stance::Stopped), reason: "Why".to_owned(), message };
+        let conditions = conditions_of(&[], &standing, None, at("2026-12-05T22:00:00Z"));
+        let lengths: Vec<_> = conditions.iter().map(|condition| condition.message.len()).collect();
+        assert!(lengths[0] <= MESSAGE_LIMIT && conditions[0].message.ends_with('…'), "{lengths:?}");
+        assert_eq!(lengths[1..], [0, lengths[0], 0], "Reconciling, Stalled, UpToDate");
     }
 }

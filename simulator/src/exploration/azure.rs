@@ -1,6 +1,9 @@
 //! Azure, as a replica reaches it: the real client, over a wire that leads into the world.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::http::Method;
@@ -46,7 +49,7 @@ impl HttpClient for Wire {
         self.0.latency(30, 1500).await;
         let answer = sent.arrive(&mut self.0.state(), sent_at);
         self.0.latency(30, 1500).await;
-        let late = std::time::Duration::try_from(answer.delivery.delay).unwrap_or_default();
+        let late = Duration::try_from(answer.delivery.delay).unwrap_or_default();
         self.0.pause(late).await;
         if answer.delivery.lost {
             return Err(azure_core::Error::with_message(ErrorKind::Io, "the connection was cut"));
@@ -68,7 +71,7 @@ impl Sent {
     fn new(request: &Request) -> Self {
         let body = match request.body() {
             Body::Bytes(bytes) if !bytes.is_empty() => serde_json::from_slice(bytes).unwrap_or_default(),
-            _ => Value::Null,
+            Body::Bytes(_) | Body::SeekableStream(_) => Value::Null,
         };
         let if_match = request.headers().get_optional_str(&"if-match".into()).map(str::to_owned);
         Self {
@@ -167,12 +170,15 @@ pub(super) fn client(here: &Here) -> Client {
         .expect("the defaults are good")
 }
 
+/// When a listing was begun, and what it showed.
+type Listed = (Timestamp, Vec<(String, Cluster)>);
+
 /// The listing that a replica's upgrades share.
 #[derive(Clone)]
 pub(super) struct SharedListing {
     here: Here,
     client: Client,
-    last: Arc<std::sync::Mutex<Option<(Timestamp, Vec<(String, Cluster)>)>>>,
+    last: Arc<Mutex<Option<Listed>>>,
 }
 
 impl SharedListing {
@@ -195,7 +201,7 @@ impl Listing for SharedListing {
             let mut state = self.here.state();
             (super::replica::clock(&state, self.here.replica), state.mishap(0.3))
         };
-        let recent = now - std::time::Duration::from_secs(60);
+        let recent = now - Duration::from_secs(60);
         if let Some(glance) =
             self.shown(cluster, |began| since.map_or(began >= recent, |since| began > since))
         {

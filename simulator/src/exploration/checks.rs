@@ -6,7 +6,7 @@ mod deeds;
 mod ending;
 mod records;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use engine::Step;
 use jiff::Timestamp;
@@ -15,6 +15,9 @@ use super::{case::Case, sim::State};
 use crate::effects::ClusterKey;
 
 pub(super) use deeds::describe;
+
+/// For how long nothing may be written when all is done.
+const QUIET: Duration = Duration::from_secs(24 * 3600);
 
 /// Something that must never happen has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub(super) struct Checks {
     watched: Vec<Watched>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
+    /// When all was done, and how much had been written by then.
+    done: Option<(Timestamp, u64)>,
 }
 
 /// What was seen of one upgrade.
@@ -46,15 +51,15 @@ pub(super) struct Checks {
 struct Watched {
     /// The operation that was accepted last.
     operation: Option<String>,
+    /// Whether that was still under way when last looked at.
+    is_running: bool,
     /// Submissions of each step.
     sent: BTreeMap<String, usize>,
     /// How many claims there were of each step.
     claimed: BTreeMap<String, usize>,
-    /// The step in flight, and when it was last really so.
     in_flight: Option<Step>,
-    really_done: Option<Timestamp>,
-    /// When somebody else changed the cluster last.
-    meddled: Option<Timestamp>,
+    /// Whether the step in flight was really done when that was last looked at, and until when it was so.
+    really: (bool, Option<Timestamp>),
 }
 
 impl Checks {
@@ -65,14 +70,19 @@ impl Checks {
             clusters: clusters.collect(),
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
             mutations: 0,
+            done: None,
         }
     }
 
-    /// Somebody else has changed a cluster.
-    pub(super) fn meddled(&mut self, cluster: &ClusterKey, now: Timestamp) {
-        if let Some(index) = self.clusters.get(cluster) {
-            self.watched[*index].meddled = Some(now);
+    /// From when on nothing is left to be seen: all has been done for a day.
+    pub(super) fn is_over(state: &mut State) -> bool {
+        let all_done = state.hub.upgrades.iter().all(|upgrade| upgrade.record.ledger.finished_at.is_some());
+        if !all_done || state.now < state.calm_from {
+            return false;
         }
+        let written = state.written();
+        let (since, _) = *state.checks.done.get_or_insert((state.now, written));
+        state.now > since + QUIET
     }
 
     /// Notes the first violation.
@@ -86,10 +96,29 @@ impl Checks {
     /// Something has happened in Azure.
     pub(super) fn after_event(state: &mut State) {
         for (key, index) in state.checks.clusters.clone() {
+            Self::tell_of_end(state, &key, index);
             let Some(step) = state.checks.watched[index].in_flight.clone() else { continue };
-            if is_really_done(state, &key, &step) {
-                state.checks.watched[index].really_done = Some(state.now);
+            let (now, done) = (state.now, is_really_done(state, &key, &step));
+            let (was, until) = &mut state.checks.watched[index].really;
+            if done || *was {
+                *until = Some(now);
             }
+            *was = done;
+        }
+    }
+}
+
+impl Checks {
+    fn tell_of_end(state: &mut State, key: &ClusterKey, index: usize) {
+        let watched = &state.checks.watched[index];
+        let Some(operation) = watched.operation.clone().filter(|_| watched.is_running) else { return };
+        if !state.world.is_running(&operation) {
+            state.checks.watched[index].is_running = false;
+            let name = key.0.rsplit('/').next().unwrap_or_default().to_owned();
+            state.tell(
+                "azure",
+                &format!("{name} operation {} has ended", &operation[..8.min(operation.len())]),
+            );
         }
     }
 }

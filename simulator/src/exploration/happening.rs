@@ -161,7 +161,7 @@ impl Deed {
         let answer = state.world.call(state.now, SOMEBODY, call);
         state.tell("somebody", &format!("{words}: {}", answer.status));
         if answer.is_success() {
-            state.checks.meddled(cluster, state.now);
+            super::checks::Checks::after_event(state);
         }
     }
 

@@ -115,7 +115,9 @@ impl Stage {
                 Event::PersonLooks => People::look(&mut self.sim.state()),
             }
             self.exit_without_lease();
-            Checks::after_event(&mut self.sim.state());
+            if Checks::is_over(&mut self.sim.state()) {
+                break;
+            }
         }
         Checks::at_the_end(&mut self.sim.state(), case);
         events

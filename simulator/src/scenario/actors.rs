@@ -15,6 +15,9 @@ pub struct Autoscale {
     pub max: u32,
 }
 
+/// What AKS calls the bounds in a pool's document, where [`Autoscale`] puts them.
+const BOUNDS: [&str; 3] = ["enableAutoScaling", "minCount", "maxCount"];
+
 /// What the cluster autoscaler does; nothing when absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -73,7 +76,12 @@ impl NodeProvisioning {
 impl ClusterSpec {
     pub(super) fn check_actors(&self, field: &str) -> Result<(), ScenarioError> {
         for (index, pool) in self.pools.iter().enumerate() {
-            let field = format!("{field}.pools[{index}].autoscale");
+            let field = format!("{field}.pools[{index}]");
+            if let Some(name) = BOUNDS.iter().find(|name| pool.extra.contains_key(**name)) {
+                let problem = "is not taken here; give autoscale: { min, max }";
+                return Err(invalid(format!("{field}.extra.{name}"), problem));
+            }
+            let field = format!("{field}.autoscale");
             if let Some(Autoscale { min, max }) = pool.autoscale
                 && !(min <= pool.count && pool.count <= max)
             {

@@ -1,26 +1,18 @@
 //! What stands in the way of operations from outside a cluster: quotas, a full subnet, policies,
 //! deprecated API calls, and what AKS does with a write while another operation runs.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ScenarioError, invalid};
 
 /// How operations show themselves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct OperationSpec {
-    /// How long an operation can be asked for after its end; 404 then.
-    pub kept_for: SignedDuration,
     /// The name in the status body has the bytes of its first groups turned round, as AKS
     /// wrote it until the middle of 2023.
     pub mixed_endian_names: bool,
-}
-
-impl Default for OperationSpec {
-    fn default() -> Self {
-        Self { kept_for: SignedDuration::from_hours(24), mixed_endian_names: false }
-    }
 }
 
 /// What becomes of a write while another operation runs in the cluster.
@@ -94,15 +86,6 @@ pub struct Quota {
     pub location: String,
     /// Virtual CPUs of all clusters together.
     pub vcpus: u32,
-}
-
-impl OperationSpec {
-    pub(super) fn check(&self) -> Result<(), ScenarioError> {
-        if self.kept_for.is_negative() {
-            return Err(invalid("operations.keptFor", "is negative; give a length such as 24h"));
-        }
-        Ok(())
-    }
 }
 
 impl DeprecatedApi {

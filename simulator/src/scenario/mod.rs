@@ -216,7 +216,6 @@ impl Scenario {
             return Err(invalid("clock.rate", format!("{} is not a number of at least 1", clock.rate)));
         }
         check_durations("durations", &self.durations)?;
-        self.operations.check()?;
         for (index, quota) in self.quotas.iter().enumerate() {
             quota.check(&format!("quotas[{index}]"))?;
         }
@@ -359,6 +358,8 @@ mod tests {
         assert!(tier.contains("clusters[0].sku.tier") && tier.contains("Free, Standard, Premium"), "{tier}");
         let state = refusal(&cluster("pools: [{ name: a, provisioningState: Faild }]"));
         assert!(state.contains("pools[0].provisioningState") && state.contains("Failed"), "{state}");
+        let twice = refusal(&cluster("pools: [{ name: a, extra: { enableAutoScaling: true } }]"));
+        assert!(twice.contains("pools[0].extra.enableAutoScaling") && twice.contains("autoscale"), "{twice}");
         let minor = cluster("pools: [{ name: a, kubernetesVersion: '1.34' }]");
         assert!(refusal(&minor).contains("pools[0].kubernetesVersion"), "{}", refusal(&minor));
         assert!(refusal("pageSize: 0").contains("pageSize"));

@@ -115,7 +115,7 @@ impl World {
             autoscalers: actors::autoscaler::autoscalers(scenario),
             provisioners: actors::provisioner::provisioners(scenario),
             side_jobs: BTreeMap::new(),
-            operations: Operations::new(&scenario.operations),
+            operations: Operations::new(scenario.operations),
             quotas: scenario.quotas.clone(),
             outbox: Outbox::default(),
             ids,

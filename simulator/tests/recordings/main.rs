@@ -38,7 +38,7 @@ async fn recorded_requests_get_the_recorded_answers() {
     for recording in load::recordings(&folder) {
         let report = replay(&recording).await;
         report.print();
-        problems.extend(report.problem());
+        problems.extend(report.problems());
         needed.extend(report.needed.iter().copied());
         total.include(&report);
     }

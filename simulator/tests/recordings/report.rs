@@ -7,9 +7,6 @@ use crate::{
     exceptions::EXCEPTIONS,
 };
 
-/// At least so many percent of the recorded keys are there.
-pub(crate) const ENOUGH: f64 = 95.0;
-
 /// The findings of one recording.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -71,18 +68,11 @@ impl Report {
         percent(self.equal_keys + self.excepted_keys, self.keys)
     }
 
-    /// Why the recording does not pass.
-    pub(crate) fn problem(&self) -> Option<String> {
-        if self.percent() < ENOUGH {
-            return Some(format!(
-                "{}: {:.1} % of the keys, {ENOUGH} % are needed",
-                self.name,
-                self.percent()
-            ));
-        }
-        let mut others =
-            self.differences.keys().filter(|difference| !matches!(difference, Difference::Key(_)));
-        others.next().map(|difference| format!("{}: {difference:?} is no exception", self.name))
+    /// Why the recording does not pass: every difference, a missing key included, is an exception or a fault.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
+        self.differences.iter().map(|(difference, (request, _))| {
+            format!("{}: {difference:?} is no exception, first at {request}", self.name)
+        })
     }
 
     pub(crate) fn print(&self) {

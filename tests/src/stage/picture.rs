@@ -87,9 +87,6 @@ fn without_offers(mut status: Value) -> Value {
     if let Some(status) = status.as_object_mut() {
         status.remove("offers");
         status.remove("cluster");
-        if let Some(operation) = status.get_mut("operation").and_then(Value::as_object_mut) {
-            operation.remove("asyncOperation");
-        }
     }
     status
 }

@@ -62,7 +62,7 @@ const IMAGES: Case = Case { work: Work::Images, ..VERSIONS };
 const FAILS_ONCE: &str =
     "faults: [{pool: apps, error: {code: OverconstrainedAllocationRequest, message: No capacity.}}]";
 
-const AUTOSCALED: &str = ", extra: {enableAutoScaling: true, minCount: 1, maxCount: 6}";
+const AUTOSCALED: &str = ", autoscale: {min: 1, max: 6}";
 
 /// Rules about what is no single cluster's.
 pub(crate) const SHARED: &[&str] = &[

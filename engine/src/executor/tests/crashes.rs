@@ -86,7 +86,7 @@ fn a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
     assert!(
         operation.submitted_at.is_some()
             && operation.failure.is_none()
-            && operation.async_operation.is_none()
+            && operation.azure_operation.is_none()
     );
     world.finish(&request);
     let state = world.state();
@@ -110,8 +110,8 @@ fn a_failed_step_whose_end_nobody_saw_is_read_and_sent_again() {
     let world = World::at("1.34.2").answers([Answer::FailLater(timed_out())]);
     let request = control_plane("1.34.4");
     world.until(&request, is_operation);
-    // The address of the operation is gone, as after an adoption.
-    world.state().stored.operation.as_mut().unwrap().async_operation = None;
+    // The name of the operation is gone, as after an adoption.
+    world.state().stored.operation.as_mut().unwrap().azure_operation = None;
     let waiting = world.until_reason(&request, "Retrying");
     assert!(waiting.to_string().contains("gives no reason"), "{waiting}");
     world.finish(&request);

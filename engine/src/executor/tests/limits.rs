@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
-    HeldBack, Phase, Stance, Unreadable,
+    Decision, HeldBack, Observation, Phase, Stance, Unreadable, View, decide,
     testing::world::{Answer, World, workload},
 };
 
@@ -124,4 +124,31 @@ fn what_is_not_read_says_for_which_limit_it_waits() {
     let waiting = world.advance(&request).unwrap().waiting.unwrap();
     assert_eq!(waiting.reason(), "WaitingForAzureLimit");
     assert_eq!(waiting.look_again(world.state().now), 4 * MINUTE);
+}
+
+#[test]
+fn nodes_and_api_servers_that_are_not_read_say_for_which_limit_they_wait() {
+    for request in [control_plane("1.34.4"), full("1.34.4")] {
+        let world = World::at("1.34.2");
+        world.state().lag = 60 * MINUTE;
+        let pools = request.scope.has_pool_versions();
+        world.until(
+            &request,
+            |waiting| matches!(waiting, WaitingOn::Nodes { step, .. } if step.pool.is_some() == pools),
+        );
+        let (ledger, cluster, now) = {
+            let state = world.state();
+            (state.stored.clone(), state.cluster.clone(), state.now)
+        };
+        let Unreadable::HeldBack(expected) = held(&world, 4 * MINUTE) else { unreachable!() };
+        let seen = Observation {
+            cluster: Ok(cluster),
+            server: Err(Unreadable::HeldBack(expected.clone())),
+            nodes: Err(Unreadable::HeldBack(expected.clone())),
+            ..Observation::default()
+        };
+        let decision = decide(&View { request: &request, ledger: &ledger, seen: &seen, now });
+        let waiting = WaitingOn::HeldBack { step: None, held: expected, overdue: false };
+        assert_eq!(decision, Decision::Wait(waiting));
+    }
 }

@@ -169,10 +169,7 @@ mod tests {
     fn ledger(states: &[(&str, &str)]) -> Ledger {
         let steps: Vec<_> = states
             .iter()
-            .map(|(pool, state)| {
-                json!({"id": format!("pool-{pool}-1.35.3"), "kind": "NodePoolVersion", "pool": pool,
-                    "from": "1.34.4", "to": "1.35.3", "state": state})
-            })
+            .map(|(pool, state)| json!({"pool": pool, "from": "1.34.4", "to": "1.35.3", "state": state}))
             .collect();
         serde_json::from_value(json!({ "steps": steps })).unwrap()
     }

@@ -111,8 +111,7 @@ mod tests {
     }
 
     fn begun() -> Value {
-        json!({"steps": [{"id": "cp-1.34.4", "kind": "ControlPlane", "from": "1.33.8", "to": "1.34.4",
-            "state": "Succeeded"}]})
+        json!({"steps": [{"from": "1.33.8", "to": "1.34.4", "state": "Succeeded"}]})
     }
 
     fn member(name: &str, minute: u8, admitted: bool) -> ClusterUpgrade {

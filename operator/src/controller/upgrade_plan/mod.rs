@@ -1,16 +1,18 @@
 //! UpgradePlan: which clusters are in which wave, and which may start now. Never changes anything in Azure.
 //!
-//! observe (client) → act (client; validates without one, decides with the engine) → record (client).
+//! observe (client) → validate (no client), decide and act (engine, through its ports) → record (client).
 
-mod act;
 mod member;
 mod observe;
 mod record;
+mod request;
+mod store;
 mod validate;
 
 use std::{sync::Arc, time::Duration};
 
-use crds::{ClusterUpgrade, InvalidField, UpgradePlan};
+use crds::{ClusterUpgrade, UpgradePlan};
+use engine::{Obstacle, RolloutProgress, advance_rollout};
 use kube::{
     Api,
     core::DeserializeGuard,
@@ -55,28 +57,8 @@ impl Error {
     }
 }
 
-impl From<Invalid> for Hindrance {
-    fn from(invalid: Invalid) -> Self {
-        match invalid {
-            Invalid::Spec(fields) => Self::Invalid(fields),
-            Invalid::Unobserved(clusters) => Self::Inventory(clusters),
-        }
-    }
-}
-
-/// What a plan waits on before it has a rollout, and what is wrong with it.
-enum Hindrance {
-    Invalid(Vec<InvalidField>),
-    /// These clusters have not been observed yet, or cannot be.
-    Inventory(Vec<String>),
-    /// The rollout of an earlier version of the plan has a step in flight, in this ClusterUpgrade.
-    EarlierRollout(Box<ClusterUpgrade>),
-    /// A ClusterUpgrade of this name is there and not the plan's: of a deleted plan of the same name,
-    /// or made by hand.
-    Taken(String),
-    /// Another replica leads: what was seen here says nothing.
-    NotLeading,
-}
+/// How far a rollout is; what is wrong with a plan is said by [`validate`].
+type Progress = RolloutProgress<Invalid>;
 
 /// Runs the controller until `stop`.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
@@ -90,14 +72,18 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
 }
 
 async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Result<Ended, Error> {
-    let Some(mut observed) = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)? else {
+    let observed = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)?;
+    let Some((plan, clusters)) = observed else {
         context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
-    let hindrance = act::act(&context, &mut observed).await?;
-    if matches!(hindrance, Some(Hindrance::NotLeading)) {
-        return Ok(Ended::LookAgain(context.after(PERIOD)));
+    let request = request::rollout_request(&plan).map_err(Error::Hash)?;
+    let recorded = plan.status.as_ref().and_then(|status| status.rollout.clone());
+    let mut store = store::PlanStore::new(&context, plan.clone());
+    let propose = |is_new| validate(&plan, &clusters, is_new).map(request::proposal);
+    let progress = advance_rollout(&request, recorded, propose, &mut store, context.as_ref()).await?;
+    if progress.obstacle != Some(Obstacle::NotLeading) {
+        record::record(&context, store.plan(), &progress.waves(&request), &progress).await?;
     }
-    record::record(&context, &observed, hindrance.as_ref()).await?;
     Ok(Ended::LookAgain(context.after(PERIOD)))
 }

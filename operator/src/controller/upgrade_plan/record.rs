@@ -1,14 +1,10 @@
 //! Writes how a plan stands, from its ClusterUpgrades.
 
-use crds::{ClusterCounts, ClusterUpgrade, PlanSummary, UpgradePlan, UpgradePlanStatus, WaveStatus};
-use engine::{Clock as _, MemberState, Stance, Wave, WaveState, decide_rollout};
+use crds::{ClusterCounts, PlanSummary, UpgradePlan, UpgradePlanStatus, WaveStatus};
+use engine::{Clock as _, MemberState, Obstacle, RolloutMember, Stance, Wave, WaveState, decide_rollout};
 use kube::{Api, Resource, ResourceExt, api::PostParams};
 
-use super::{
-    Error, Hindrance,
-    member::{is_stopped, member},
-    observe::Observed,
-};
+use super::{Error, Invalid, Progress};
 use crate::{
     context::{Context, bounded},
     controller::{FIELD_MANAGER, Standing, conditions_of},
@@ -17,24 +13,24 @@ use crate::{
 /// Writes the status if anything in it has changed.
 pub(super) async fn record(
     context: &Context,
-    observed: &Observed,
-    hindrance: Option<&Hindrance>,
+    plan: &UpgradePlan,
+    waves: &[Wave],
+    progress: &Progress,
 ) -> Result<(), Error> {
-    let before = observed.plan.status.clone().unwrap_or_default();
-    let waves = observed.waves();
-    let states = decide_rollout(&waves, observed.plan.spec.suspend).waves;
-    let standing = standing(observed, &waves, &states, hindrance);
-    let status = next_status(context, &observed.plan, &before, &waves, &states, &standing);
-    let (namespace, name) = (observed.plan.namespace().unwrap_or_default(), observed.plan.name_any());
+    let before = plan.status.clone().unwrap_or_default();
+    let states = decide_rollout(waves, plan.spec.suspend).waves;
+    let standing = standing(plan.spec.suspend, waves, &states, progress);
+    let status = next_status(context, plan, &before, waves, &states, &standing);
+    let (namespace, name) = (plan.namespace().unwrap_or_default(), plan.name_any());
     context.metrics.standing("UpgradePlan", format!("{namespace}/{name}"), Some(&standing.reason));
-    if observed.plan.status.as_ref() == Some(&status) {
+    if plan.status.as_ref() == Some(&status) {
         return Ok(());
     }
     let api: Api<UpgradePlan> = Api::namespaced(context.hub.clone(), &namespace);
-    let next = UpgradePlan { status: Some(status.clone()), ..observed.plan.clone() };
+    let next = UpgradePlan { status: Some(status.clone()), ..plan.clone() };
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     api.replace_status(&name, &params, &next).await.map_err(Error::write("the status of the plan"))?;
-    tell(context, &observed.plan, &before, &status).await;
+    tell(context, plan, &before, &status).await;
     Ok(())
 }
 
@@ -60,90 +56,82 @@ async fn tell(context: &Context, plan: &UpgradePlan, before: &UpgradePlanStatus,
     }
 }
 
-fn standing(
-    observed: &Observed,
-    waves: &[Wave],
-    states: &[WaveState],
-    hindrance: Option<&Hindrance>,
-) -> Standing {
-    let stands = |stance, reason: &str, message: String| Standing {
-        stance,
-        reason: reason.to_owned(),
-        message: bounded(&message, 4000),
-    };
-    match hindrance {
-        Some(Hindrance::Invalid(fields)) => {
-            let words: Vec<String> = fields.iter().take(5).map(ToString::to_string).collect();
-            return stands(Some(Stance::Stopped), "InvalidSpec", words.join("; "));
-        }
-        Some(Hindrance::Inventory(clusters)) => {
-            let few: Vec<&str> = clusters.iter().take(5).map(String::as_str).collect();
-            let message = format!("what Azure offers is not known yet for {}", few.join(", "));
-            return stands(Some(Stance::Working), "WaitingForInventory", message);
-        }
-        Some(Hindrance::EarlierRollout(upgrade)) => {
-            let message = format!(
-                "the plan was changed: ClusterUpgrade {} finishes its step first",
-                upgrade.name_any()
-            );
-            return match upgrade.status.as_ref().and_then(|status| status.summary.as_ref()) {
-                Some(summary) if is_stopped(upgrade) => stands(
-                    Some(Stance::Stopped),
-                    &summary.reason,
-                    format!("{message}, which has stopped: {}", summary.message),
-                ),
-                Some(_) | None => stands(Some(Stance::Working), "WaitingForEarlierRollout", message),
-            };
-        }
-        Some(Hindrance::Taken(name)) => {
-            let message = format!(
-                "ClusterUpgrade {name} is there and not of this plan: it goes by itself if it is left of a deleted plan of the same name, else delete it"
-            );
-            return stands(Some(Stance::Working), "WaitingForEarlierRollout", message);
-        }
-        Some(Hindrance::NotLeading) | None => {}
+fn standing(suspend: bool, waves: &[Wave], states: &[WaveState], progress: &Progress) -> Standing {
+    if let Some(obstacle) = &progress.obstacle {
+        return hindered(obstacle);
     }
-    if !observed.rollout().is_some_and(|rollout| rollout.members_recorded) {
-        return stands(Some(Stance::Working), "Initializing", "the rollout is being prepared".to_owned());
+    if !progress.rollout.as_ref().is_some_and(|rollout| rollout.members_recorded) {
+        return stands(Some(Stance::Working), "Initializing", "the rollout is being prepared");
     }
-    if let Some(stopped) = first_stopped(observed) {
-        let summary = stopped.status.as_ref().and_then(|status| status.summary.as_ref());
+    if let Some(stopped) = first_stopped(progress) {
+        let standing = stopped.standing.as_ref();
         let (reason, message) =
-            summary.map_or(("Stopped", ""), |summary| (&summary.reason, &summary.message));
-        let cluster = &stopped.spec.cluster_ref.name;
-        return stands(Some(Stance::Stopped), reason, format!("cluster {cluster}: {message}"));
+            standing.map_or(("Stopped", ""), |standing| (&standing.reason, &standing.message));
+        let cluster = &stopped.cluster;
+        return stands(Some(Stance::Stopped), reason, &format!("cluster {cluster}: {message}"));
     }
     if let Some(wave) = waves.iter().find(|wave| wave.missing > 0) {
         let message = format!(
             "a ClusterUpgrade of wave {} was deleted or cannot be read, and what became of its cluster is not known: change the plan (leave the cluster out, or rename a wave) to start another rollout",
             wave.name
         );
-        return stands(Some(Stance::Stopped), "MemberMissing", message);
+        return stands(Some(Stance::Stopped), "MemberMissing", &message);
     }
     let present = states.iter().position(|state| *state != WaveState::Succeeded);
     match present {
-        None => stands(None, "Succeeded", "every cluster is at its target".to_owned()),
-        Some(_) if observed.plan.spec.suspend => {
-            stands(Some(Stance::Parked), "Suspended", "suspended: spec.suspend is true".to_owned())
+        None => stands(None, "Succeeded", "every cluster is at its target"),
+        Some(_) if suspend => stands(Some(Stance::Parked), "Suspended", "suspended: spec.suspend is true"),
+        Some(index) if states[index] == WaveState::Soaking => {
+            let message = format!("wave {} is watched for its soak time", waves[index].name);
+            stands(Some(Stance::Parked), "Soaking", &message)
         }
-        Some(index) if states[index] == WaveState::Soaking => stands(
-            Some(Stance::Parked),
-            "Soaking",
-            format!("wave {} is watched for its soak time", waves[index].name),
-        ),
-        Some(index) => stands(
-            Some(Stance::Working),
-            "RollingOut",
-            format!("wave {} is being upgraded", waves[index].name),
-        ),
+        Some(index) => {
+            let message = format!("wave {} is being upgraded", waves[index].name);
+            stands(Some(Stance::Working), "RollingOut", &message)
+        }
     }
 }
 
-fn first_stopped(observed: &Observed) -> Option<&ClusterUpgrade> {
-    observed
-        .members()
-        .filter(|upgrade| member(upgrade).state == MemberState::Stopped)
-        .min_by_key(|upgrade| upgrade.name_any())
+fn stands(stance: Option<Stance>, reason: &str, message: &str) -> Standing {
+    Standing { stance, reason: reason.to_owned(), message: bounded(message, 4000) }
+}
+
+fn hindered(obstacle: &Obstacle<Invalid>) -> Standing {
+    let working = |reason, message: &str| stands(Some(Stance::Working), reason, message);
+    match obstacle {
+        Obstacle::Refused(Invalid::Spec(fields)) => {
+            let words: Vec<String> = fields.iter().take(5).map(ToString::to_string).collect();
+            stands(Some(Stance::Stopped), "InvalidSpec", &words.join("; "))
+        }
+        Obstacle::Refused(Invalid::Unobserved(clusters)) => {
+            let few: Vec<&str> = clusters.iter().take(5).map(String::as_str).collect();
+            let message = format!("what Azure offers is not known yet for {}", few.join(", "));
+            working("WaitingForInventory", &message)
+        }
+        Obstacle::EarlierRollout(upgrade) => {
+            let message =
+                format!("the plan was changed: ClusterUpgrade {} finishes its step first", upgrade.name);
+            match upgrade.standing.as_ref().filter(|standing| standing.stopped) {
+                Some(standing) => {
+                    let message = format!("{message}, which has stopped: {}", standing.message);
+                    stands(Some(Stance::Stopped), &standing.reason, &message)
+                }
+                None => working("WaitingForEarlierRollout", &message),
+            }
+        }
+        Obstacle::NameTaken(name) => {
+            let message = format!(
+                "ClusterUpgrade {name} is there and not of this plan: it goes by itself if it is left of a deleted plan of the same name, else delete it"
+            );
+            working("WaitingForEarlierRollout", &message)
+        }
+        Obstacle::NotLeading => working("NotLeading", "another replica leads"),
+    }
+}
+
+fn first_stopped(progress: &Progress) -> Option<&RolloutMember> {
+    let stopped = progress.members().filter(|member| member.state() == MemberState::Stopped);
+    stopped.min_by_key(|member| &member.name)
 }
 
 fn next_status(
@@ -203,58 +191,63 @@ mod tests {
         super::member::tests::{stands, upgrade},
         *,
     };
-    use engine::{Member, Share};
+    use engine::{Member, RequestedWave, RolloutRequest, Share};
     use serde_json::{Value, json};
 
-    fn observed(members_recorded: bool, upgrades: Vec<ClusterUpgrade>) -> Observed {
-        let plan = json!({
-            "apiVersion": "tidegate.dev/v1alpha1", "kind": "UpgradePlan", "metadata": {"name": "p"},
-            "spec": {"target": {"scope": "NodeImage"}, "waves": [{"name": "w", "clusters": {"names": ["a"]}}]},
-            "status": {"rollout": {"id": "p-1", "number": 1, "planHash": "0", "target": {},
-                "startedAt": "2026-12-05T22:00:00Z", "membersRecorded": members_recorded}}
-        });
-        Observed { plan: serde_json::from_value(plan).unwrap(), clusters: Vec::new(), upgrades }
+    fn progress(members_recorded: bool, upgrades: Vec<RolloutMember>) -> Progress {
+        let rollout = json!({"id": "p-1", "number": 1, "planHash": "0", "target": {},
+            "startedAt": "2026-12-05T22:00:00Z", "membersRecorded": members_recorded});
+        let rollout = Some(serde_json::from_value(rollout).unwrap());
+        Progress { rollout, upgrades, obstacle: None }
     }
 
-    fn told(observed: &Observed, hindrance: Option<&Hindrance>) -> (&'static str, String, String) {
-        let waves = observed.waves();
-        let states = decide_rollout(&waves, observed.plan.spec.suspend).waves;
-        let standing = standing(observed, &waves, &states, hindrance);
+    fn told(suspend: bool, progress: &Progress) -> (&'static str, String, String) {
+        let wave =
+            RequestedWave { name: "w".to_owned(), max_concurrent: Share::Number(1), order: Vec::new() };
+        let request =
+            RolloutRequest { plan: "p".to_owned(), hash: "0".to_owned(), suspend, waves: vec![wave] };
+        let waves = progress.waves(&request);
+        let states = decide_rollout(&waves, suspend).waves;
+        let standing = standing(suspend, &waves, &states, progress);
         (standing.phase(), standing.reason, standing.message)
     }
 
     #[test]
     fn how_a_plan_stands() {
-        let (phase, reason, _) = told(&observed(false, Vec::new()), None);
+        let (phase, reason, _) = told(false, &progress(false, Vec::new()));
         assert_eq!((phase, reason.as_str()), ("Working", "Initializing"), "no members yet is not all done");
         let running = vec![upgrade("a", true, &json!({}))];
-        assert_eq!(told(&observed(true, running), None).1, "RollingOut");
+        assert_eq!(told(false, &progress(true, running)).1, "RollingOut");
         let soaking = vec![upgrade("a", true, &stands("Parked", "Soaking"))];
-        assert_eq!(told(&observed(true, soaking), None).0, "Parked");
+        assert_eq!(told(false, &progress(true, soaking)).0, "Parked");
         let stopped = ["b", "a"].map(|name| upgrade(name, true, &stands("Stopped", "DrainBlocked")));
-        let (phase, reason, message) = told(&observed(true, stopped.into()), None);
+        let (phase, reason, message) = told(false, &progress(true, stopped.into()));
         assert_eq!(
             (phase, reason.as_str(), message.as_str()),
             ("Stopped", "DrainBlocked", "cluster a: because")
         );
         let done = vec![upgrade("a", true, &json!({"finishedAt": "2026-12-05T23:00:00Z"}))];
-        assert_eq!(told(&observed(true, done), None).0, "Succeeded");
-        let mut suspended = observed(true, vec![upgrade("a", false, &json!({}))]);
-        suspended.plan.spec.suspend = true;
-        assert_eq!(told(&suspended, None).1, "Suspended");
+        assert_eq!(told(false, &progress(true, done)).0, "Succeeded");
+        let suspended = progress(true, vec![upgrade("a", false, &json!({}))]);
+        assert_eq!(told(true, &suspended).1, "Suspended");
     }
 
     #[test]
     fn what_hinders_a_plan_comes_first() {
-        let observed = observed(true, Vec::new());
-        let earlier = |status: &Value| Hindrance::EarlierRollout(Box::new(upgrade("a", true, status)));
-        let (phase, reason, _) = told(&observed, Some(&earlier(&json!({}))));
+        let hindered =
+            |obstacle| told(false, &Progress { obstacle: Some(obstacle), ..progress(true, Vec::new()) });
+        let earlier =
+            |status: &Value| hindered(Obstacle::EarlierRollout(Box::new(upgrade("a", true, status))));
+        let (phase, reason, _) = earlier(&json!({}));
         assert_eq!((phase, reason.as_str()), ("Working", "WaitingForEarlierRollout"));
-        let (phase, reason, message) = told(&observed, Some(&earlier(&stands("Stopped", "GateFailed"))));
+        let (phase, reason, message) = earlier(&stands("Stopped", "GateFailed"));
         assert_eq!((phase, reason.as_str()), ("Stopped", "GateFailed"), "it would wait for ever: {message}");
-        assert_eq!(told(&observed, Some(&Hindrance::Taken("p-1-a".to_owned()))).0, "Working");
-        let unknown = Hindrance::Inventory(vec!["a".to_owned()]);
-        assert_eq!(told(&observed, Some(&unknown)).1, "WaitingForInventory");
+        assert_eq!(hindered(Obstacle::NameTaken("p-1-a".to_owned())).0, "Working");
+        let unknown = Invalid::Unobserved(vec!["a".to_owned()]);
+        assert_eq!(hindered(Obstacle::Refused(unknown)).1, "WaitingForInventory");
+        let field = crds::InvalidField { field: "spec.waves".to_owned(), problem: "is empty".to_owned() };
+        let (phase, _, message) = hindered(Obstacle::Refused(Invalid::Spec(vec![field])));
+        assert_eq!((phase, message.as_str()), ("Stopped", "spec.waves: is empty"));
     }
 
     #[test]

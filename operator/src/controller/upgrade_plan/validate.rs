@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 
 use crds::{
     AKSCluster, ClusterReference, ClusterUpgradeSpec, InvalidField, KubernetesTarget, PlanReference,
-    ResolvedTarget, UpgradePlan, UpgradePlanSpec, UpgradePolicy, WaveSpec, kubernetes_request, share_of,
+    UpgradePlan, UpgradePlanSpec, UpgradePolicy, WaveSpec, kubernetes_request, share_of,
 };
-use engine::{Channel, KubernetesRequest, KubernetesVersion, Offers, Share, common_to_all, resolve};
+use engine::{
+    Channel, KubernetesRequest, KubernetesVersion, Offers, ResolvedTarget, Share, common_to_all, resolve,
+};
 use kube::{
     ResourceExt,
     core::{Selector, SelectorExt as _},
@@ -228,6 +230,7 @@ pub(crate) fn upgrade_spec(
             wave: wave.to_owned(),
             admitted: false,
             suspended: *suspend,
+            claim: 0,
             baseline: None,
         }),
     }

@@ -26,38 +26,57 @@ pub(in crate::exploration) struct Before {
     step: Option<Step>,
 }
 
-/// A call, in words.
-pub(in crate::exploration) fn describe(call: &Call) -> String {
-    let version = |body: &Value, field: &str| body["properties"][field].as_str().unwrap_or("?").to_owned();
-    match call {
-        Call::PutCluster { body, cluster, .. } => {
-            format!("{} control plane to {}", name(cluster), version(body, "kubernetesVersion"))
+/// A change that an upgrade asks for.
+enum Asked<'a> {
+    ControlPlane { to: &'a str },
+    Pool { name: &'a str, to: &'a str },
+    Image { pool: &'a str },
+}
+
+impl<'a> Asked<'a> {
+    fn of(call: &'a Call) -> Option<Self> {
+        let version = |body: &'a Value, field: &str| body["properties"][field].as_str().unwrap_or_default();
+        if let Call::PutCluster { body, .. } = call {
+            return Some(Self::ControlPlane { to: version(body, "kubernetesVersion") });
         }
-        Call::PutPool { pool, body, .. } => {
-            format!("{} pool {} to {}", name(&pool.cluster), pool.name, version(body, "orchestratorVersion"))
+        if let Call::PutPool { pool, body, .. } = call {
+            return Some(Self::Pool { name: &pool.name, to: version(body, "orchestratorVersion") });
         }
-        Call::UpgradeNodeImage { pool } => {
-            format!("{} pool {} to the newest image", name(&pool.cluster), pool.name)
+        if let Call::UpgradeNodeImage { pool } = call {
+            return Some(Self::Image { pool: &pool.name });
         }
-        other => format!("{other:?}"),
+        None
+    }
+
+    /// Whether a step asks for it.
+    fn is_for(&self, step: &Step) -> bool {
+        let same_pool = |name: &str| step.pool.as_deref() == Some(name);
+        match (self, step.kind) {
+            (Self::ControlPlane { to }, StepKind::ControlPlane) => step.to == *to,
+            (Self::Pool { name, to }, StepKind::NodePoolVersion) => same_pool(name) && step.to == *to,
+            (Self::Image { pool }, StepKind::NodePoolImage) => same_pool(pool),
+            (Self::ControlPlane { .. } | Self::Pool { .. } | Self::Image { .. }, _) => false,
+        }
+    }
+
+    /// The id of a step that asks for it.
+    fn step_id(&self) -> String {
+        match self {
+            Self::ControlPlane { to } => format!("cp-{to}"),
+            Self::Pool { name, to } => format!("pool-{name}-{to}"),
+            Self::Image { pool } => format!("image-{pool}"),
+        }
     }
 }
 
-fn name(cluster: &ClusterKey) -> &str {
-    cluster.0.rsplit('/').next().unwrap_or_default()
-}
-
-/// Whether a call is what a step asks for.
-fn is_for(call: &Call, step: &Step) -> bool {
-    match (call, step.kind, &step.pool) {
-        (Call::PutCluster { body, .. }, StepKind::ControlPlane, None) => {
-            body["properties"]["kubernetesVersion"] == *step.to
-        }
-        (Call::PutPool { pool, body, .. }, StepKind::NodePoolVersion, Some(name)) => {
-            pool.name == *name && body["properties"]["orchestratorVersion"] == *step.to
-        }
-        (Call::UpgradeNodeImage { pool }, StepKind::NodePoolImage, Some(name)) => pool.name == *name,
-        _ => false,
+/// A call, in words.
+pub(in crate::exploration) fn describe(call: &Call) -> String {
+    let cluster = call.cluster().and_then(|key| key.0.rsplit('/').next()).unwrap_or_default();
+    match Asked::of(call) {
+        Some(Asked::ControlPlane { to }) => format!("{cluster} control plane to {to}"),
+        Some(Asked::Pool { name, to }) => format!("{cluster} pool {name} to {to}"),
+        Some(Asked::Image { pool }) => format!("{cluster} pool {pool} to the newest image"),
+        None => format!("{call:?}"),
     }
 }
 
@@ -70,7 +89,7 @@ impl Checks {
         let document = state.world.document(&cluster)?;
         let record = &state.hub.upgrades[upgrade].record;
         let step = record.ledger.current().map(|(_, record)| record.step.clone());
-        let step = step.filter(|step| is_for(call, step));
+        let step = step.filter(|step| Asked::of(call).is_some_and(|asked| asked.is_for(step)));
         let done = step.as_ref().is_some_and(|step| is_really_done(state, &cluster, step));
         Some(Before { cluster, upgrade, document, done, step })
     }
@@ -99,18 +118,10 @@ impl Checks {
 
     /// 2: a claim is recorded for every submission, before it.
     fn is_recorded(state: &mut State, call: &Call, before: &Before) {
-        let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
         let id = match &before.step {
             Some(step) => step.id(),
             // Its record has moved on while the call was on its way.
-            None => match state.checks.watched[before.upgrade].claimed.keys().find(|id| is_named(call, id)) {
-                Some(id) => id.clone(),
-                None => {
-                    let recorded = ledger.current().map(|(_, record)| record.id.clone());
-                    let what = format!("{}; recorded is {recorded:?}", describe(call));
-                    return Self::violated(state, "2 intent first", what);
-                }
-            },
+            None => Asked::of(call).map(|asked| asked.step_id()).unwrap_or_default(),
         };
         let watched = &mut state.checks.watched[before.upgrade];
         let sent = watched.sent.entry(id.clone()).or_default();
@@ -130,7 +141,8 @@ impl Checks {
             Self::violated(state, "1 one operation per cluster", what);
         }
         if let Some(started) = &answer.started {
-            state.checks.watched[before.upgrade].operation = Some(started.id.clone());
+            let watched = &mut state.checks.watched[before.upgrade];
+            (watched.operation, watched.is_running) = (Some(started.id.clone()), true);
         }
     }
 
@@ -183,20 +195,6 @@ impl Checks {
             let what = format!("{} although the gate cannot have passed", describe(call));
             Self::violated(state, "7 gates", what);
         }
-    }
-}
-
-fn is_named(call: &Call, id: &str) -> bool {
-    match call {
-        Call::PutCluster { body, .. } => {
-            id == format!("cp-{}", body["properties"]["kubernetesVersion"].as_str().unwrap_or_default())
-        }
-        Call::PutPool { pool, body, .. } => {
-            let version = body["properties"]["orchestratorVersion"].as_str().unwrap_or_default();
-            id == format!("pool-{}-{version}", pool.name)
-        }
-        Call::UpgradeNodeImage { pool } => id == format!("image-{}", pool.name),
-        _ => false,
     }
 }
 

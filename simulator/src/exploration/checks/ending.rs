@@ -12,6 +12,11 @@ impl Checks {
         for (index, upgrade) in case.upgrades.iter().enumerate() {
             Self::has_arrived(state, index, upgrade);
         }
+        let written = state.written();
+        if let Some((_, by_then)) = state.checks.done.filter(|(_, by_then)| *by_then != written) {
+            let what = format!("{} writes after everything was done", written - by_then);
+            Self::violated(state, "nothing is written once all is done", what);
+        }
     }
 
     fn has_arrived(state: &mut State, index: usize, wanted: &UpgradeCase) {

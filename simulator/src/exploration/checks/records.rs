@@ -37,7 +37,10 @@ impl Checks {
             Self::violated(state, "done is done", format!("{name} was finished, and its record changed"));
         }
         let watched = &mut state.checks.watched[index];
-        watched.in_flight = after.ledger.current().map(|(_, record)| record.step.clone());
+        let in_flight = after.ledger.current().map(|(_, record)| record.step.clone());
+        if watched.in_flight != in_flight {
+            (watched.in_flight, watched.really) = (in_flight, (false, None));
+        }
         Self::after_event(state);
     }
 
@@ -103,7 +106,7 @@ impl Checks {
         let key = state.checks.clusters.iter().find(|(_, number)| **number == index);
         let Some(key) = key.map(|(key, _)| key.clone()) else { return };
         let soak = Duration::from_secs(3600);
-        let seen = state.checks.watched[index].really_done;
+        let seen = state.checks.watched[index].really.1;
         let recently = seen.is_some_and(|seen| state.now < seen + SEEN + soak);
         if !is_really_done(state, &key, &record.step) && !recently {
             let what = format!("{} is recorded as done, and the nodes never showed it", record.id);

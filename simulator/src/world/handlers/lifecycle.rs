@@ -38,17 +38,22 @@ impl World {
         let shown = power(&Value::Object(pool.properties.clone()));
         match power(&body["properties"]) {
             Some(asked) if shown.as_ref().is_some_and(|shown| *shown != asked) => {
-                rules::check_etag(if_match, pool.text("eTag"))?;
-                self.switch_pool(now, key, asked == "Stopped")
+                self.switch_pool(now, key, asked == "Stopped", if_match)
             }
             _ => self.put_pool(now, key, body, if_match),
         }
     }
 
     /// Stops or starts a pool; the accepting answer shows a pool that stops without nodes.
-    fn switch_pool(&mut self, now: Timestamp, key: &PoolKey, stop: bool) -> Result<Answer, Refusal> {
+    fn switch_pool(
+        &mut self,
+        now: Timestamp,
+        key: &PoolKey,
+        stop: bool,
+        if_match: Option<&str>,
+    ) -> Result<Answer, Refusal> {
+        let busy = self.admit_write(now, &key.cluster, Some(&key.name), if_match)?;
         let (cluster, pool) = self.pool(key)?;
-        let busy = rules::check_idle(now, cluster, Some(&key.name))?;
         rules::check_running(cluster)?;
         if stop && pool.text("mode") == "System" {
             return Err(Refusal::bad_request(
@@ -82,8 +87,8 @@ impl World {
         key: &ClusterKey,
         stop: bool,
     ) -> Result<Answer, Refusal> {
+        let busy = self.admit_write(now, key, None, None)?;
         let cluster = self.cluster(key)?;
-        let busy = rules::check_idle(now, cluster, None)?;
         if cluster.is_stopped() == stop {
             return Ok(Answer::new(204, Value::Null));
         }
@@ -170,9 +175,8 @@ impl World {
         body: &Value,
         if_match: Option<&str>,
     ) -> Result<Answer, Refusal> {
+        let busy = self.admit_write(now, key, None, if_match)?;
         let cluster = self.cluster(key)?;
-        rules::check_etag(if_match, cluster.e_tag())?;
-        let busy = rules::check_idle(now, cluster, None)?;
         rules::check_running(cluster)?;
         let tags = body.get("tags").and_then(Value::as_object);
         let Some(tags) = tags.filter(|tags| tags.values().all(Value::is_string)) else {

@@ -1,6 +1,7 @@
 //! Calls carried out: one file for each kind of thing that is asked of a cluster or its pools.
 
 mod abort;
+mod begin;
 mod create;
 pub(in crate::world) mod credentials;
 mod lifecycle;

@@ -57,14 +57,7 @@ impl World {
 
     pub(in crate::world) fn pool(&self, key: &PoolKey) -> Result<(&Cluster, &Pool), Refusal> {
         let cluster = self.cluster(&key.cluster)?;
-        let pool = cluster.pools.get(&key.name).ok_or_else(|| {
-            Refusal::not_found(
-                "GetAgentPool_NotFound",
-                "Agent pool",
-                format!("Could not find the agent pool {} of managed cluster {}.", key.name, cluster.name),
-            )
-        })?;
-        Ok((cluster, pool))
+        Ok((cluster, cluster.find_pool(&key.name)?))
     }
 
     pub(in crate::world) fn catalog(&self, cluster: &Cluster) -> &Catalog {
@@ -215,6 +208,19 @@ impl World {
             OperationState::Succeeded | OperationState::Failed(_) | OperationState::Canceled => 204,
         };
         Ok(Answer::new(status, Value::Null))
+    }
+}
+
+impl Cluster {
+    /// The pool, or AKS's words for one that is not there.
+    pub(in crate::world) fn find_pool(&self, name: &str) -> Result<&Pool, Refusal> {
+        self.pools.get(name).ok_or_else(|| {
+            Refusal::not_found(
+                "GetAgentPool_NotFound",
+                "Agent pool",
+                format!("Could not find the agent pool {name} of managed cluster {}.", self.name),
+            )
+        })
     }
 }
 

@@ -62,24 +62,26 @@ pub struct OperationView {
     pub status: String,
 }
 
+/// How long an operation can be asked for after its end. Nothing says it; `expiredOperations` makes it shorter.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+
 /// All operations that can still be asked for.
 #[derive(Debug)]
 pub(crate) struct Operations {
     all: BTreeMap<String, Operation>,
-    kept_for: SignedDuration,
     mixed_endian_names: bool,
 }
 
 impl Operations {
-    pub(crate) const fn new(spec: &OperationSpec) -> Self {
-        let OperationSpec { kept_for, mixed_endian_names } = *spec;
-        Self { all: BTreeMap::new(), kept_for, mixed_endian_names }
+    pub(crate) const fn new(spec: OperationSpec) -> Self {
+        let OperationSpec { mixed_endian_names } = spec;
+        Self { all: BTreeMap::new(), mixed_endian_names }
     }
 
     /// Takes a new operation up, and forgets those that are over for too long.
     pub(crate) fn add(&mut self, operation: Operation) {
-        let (now, kept_for) = (operation.started, self.kept_for);
-        self.all.retain(|_, old| old.ended.is_none() || !old.is_forgotten(now, kept_for));
+        let now = operation.started;
+        self.all.retain(|_, old| old.ended.is_none() || !old.is_forgotten(now));
         self.all.insert(operation.id.clone(), operation);
     }
 
@@ -95,7 +97,7 @@ impl Operations {
         let operation = self.all.get(id)?;
         let same = operation.subscription.eq_ignore_ascii_case(subscription)
             && operation.location.eq_ignore_ascii_case(location);
-        (same && !operation.is_forgotten(now, self.kept_for)).then_some(operation)
+        (same && !operation.is_forgotten(now)).then_some(operation)
     }
 
     /// Whether an operation is under way.
@@ -169,8 +171,8 @@ impl Operations {
 }
 
 impl Operation {
-    fn is_forgotten(&self, now: Timestamp, kept_for: SignedDuration) -> bool {
-        self.ended.is_some_and(|ended| now.duration_since(ended) > kept_for)
+    fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.ended.is_some_and(|ended| now.duration_since(ended) > KEPT_FOR)
             || self.forgotten_at.is_some_and(|at| now >= at)
     }
 }
@@ -192,11 +194,8 @@ fn mixed_endian(id: &str) -> String {
 mod tests {
     use super::*;
 
-    fn operations(kept_for: i64) -> Operations {
-        let mut operations = Operations::new(&OperationSpec {
-            kept_for: SignedDuration::from_hours(kept_for),
-            mixed_endian_names: true,
-        });
+    fn operations() -> Operations {
+        let mut operations = Operations::new(OperationSpec { mixed_endian_names: true });
         operations.add(Operation {
             id: "1f57f54e-99f4-4677-b8b6-80dbc330e776".into(),
             subscription: "s".into(),
@@ -215,19 +214,19 @@ mod tests {
 
     #[test]
     fn a_status_url_is_right_for_one_subscription_and_region_and_for_some_time() {
-        let mut operations = operations(2);
+        let mut operations = operations();
         let hours = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         assert!(operations.find(hours(99), "S", "WestEurope", ID).is_some(), "it runs");
         operations.end(hours(100), ID, OperationState::Succeeded);
-        assert!(operations.find(hours(102), "s", "westeurope", ID).is_some());
-        assert!(operations.find(hours(102), "other", "westeurope", ID).is_none());
-        assert!(operations.find(hours(102), "s", "northeurope", ID).is_none());
-        assert!(operations.find(hours(103), "s", "westeurope", ID).is_none());
+        assert!(operations.find(hours(124), "s", "westeurope", ID).is_some());
+        assert!(operations.find(hours(124), "other", "westeurope", ID).is_none());
+        assert!(operations.find(hours(124), "s", "northeurope", ID).is_none());
+        assert!(operations.find(hours(125), "s", "westeurope", ID).is_none());
     }
 
     #[test]
     fn what_has_ended_stays_as_it_ended() {
-        let mut operations = operations(2);
+        let mut operations = operations();
         operations.preempt(Timestamp::UNIX_EPOCH, ID);
         operations.end(Timestamp::MAX, ID, OperationState::Canceled);
         operations.report(ID, "InProgress".into(), None);

@@ -61,6 +61,7 @@ impl Quirks {
         let rules = self.rules.iter();
         let rules =
             rules.filter(|rule| rule.rule.quirk == QuirkName::StaleReads && rule.is_about(Some(cluster)));
+        let rules = rules.filter(|rule| rule.rule.until.is_none_or(|until| now < until));
         rules.map(|rule| before(now, rule.rule.seconds)).min()
     }
 }

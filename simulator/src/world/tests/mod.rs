@@ -1,7 +1,6 @@
 //! The world as a script: calls, the passing of time, and what is to be seen then.
 
 mod aborts;
-mod actors;
 mod auto_upgrade;
 mod autoscaler;
 mod busy;
@@ -10,6 +9,7 @@ mod force;
 mod lifecycle;
 mod operations;
 mod pools;
+mod provisioner;
 mod quirks;
 mod refusals;
 mod releases;

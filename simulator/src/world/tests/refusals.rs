@@ -252,7 +252,7 @@ fn times_of_an_upgrade_have_their_bounds_and_spot_pools_no_surge() {
 
 #[test]
 fn the_autoscaler_has_the_say_on_the_size_of_its_pools() {
-    let extra = "extra: { enableAutoScaling: true, minCount: 1, maxCount: 5 }";
+    let extra = "autoscale: { min: 1, max: 5 }";
     let mut script = Script::with(&format!("{{ name: apps, count: 3, {extra} }}"), "");
     let within = script.put_pool("apps", |properties| properties["count"] = json!(5));
     assert_eq!((within.status, &within.body["properties"]["count"]), (200, &json!(3)));

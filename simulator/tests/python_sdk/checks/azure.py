@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import urllib.request
 
 from azure.core.exceptions import HttpResponseError
@@ -43,15 +44,40 @@ def cluster_id(group, name):
     )
 
 
-def control(path, body=None):
+def control(path, body=None, method=None):
     """A call on the simulator's control port, which is no part of Azure: GET, or POST of a body."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
-        SIMULATOR["control"] + path, data=data, headers={"content-type": "application/json"}
+        SIMULATOR["control"] + path, data=data, headers={"content-type": "application/json"}, method=method
     )
     with urllib.request.urlopen(request, timeout=10) as response:
         text = response.read()
     return json.loads(text) if text else None
+
+
+class held:
+    """Operations that begin within make no progress before it is left, however slow this machine is.
+
+    Names the clusters; without names it is about all, those that are yet to be made included.
+    """
+
+    def __init__(self, *clusters):
+        self.rule = {"quirk": "stuckOperations", "clusters": list(clusters)}
+
+    def __enter__(self):
+        self.id = control("/quirks", self.rule)["id"]
+
+    def __exit__(self, *_error):
+        control(f"/quirks/{self.id}", method="DELETE")
+
+
+def eventually(what, is_so):
+    """Tries until it is so, in a time that only what never comes needs."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within 60 s")
+        time.sleep(0.2)
 
 
 def expect(what, got, wanted):

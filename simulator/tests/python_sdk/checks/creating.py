@@ -3,7 +3,7 @@
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.containerservice import models
 
-from .azure import client, done, expect, expect_error
+from .azure import client, done, expect, expect_error, held
 
 GROUP = "create"
 
@@ -16,16 +16,18 @@ def check_a_pool_comes_and_goes():
             orchestrator_version="1.34.2", type="VirtualMachineScaleSets",
         )
     )
-    poller = azure.agent_pools.begin_create_or_update(GROUP, "grows", "extra", pool)
-    expect("state meanwhile", azure.agent_pools.get(GROUP, "grows", "extra").provisioning_state, "Creating")
+    with held("grows"):
+        poller = azure.agent_pools.begin_create_or_update(GROUP, "grows", "extra", pool)
+        expect("state meanwhile", azure.agent_pools.get(GROUP, "grows", "extra").provisioning_state, "Creating")
     created = done(poller)
     expect("state", created.provisioning_state, "Succeeded")
     expect("version and count", (created.current_orchestrator_version, created.count), ("1.34.2", 2))
     names = sorted(pool.name for pool in azure.agent_pools.list(GROUP, "grows"))
     expect("pools", names, ["apps", "extra", "system"])
 
-    poller = azure.agent_pools.begin_delete(GROUP, "grows", "extra")
-    expect("state meanwhile", azure.agent_pools.get(GROUP, "grows", "extra").provisioning_state, "Deleting")
+    with held("grows"):
+        poller = azure.agent_pools.begin_delete(GROUP, "grows", "extra")
+        expect("state meanwhile", azure.agent_pools.get(GROUP, "grows", "extra").provisioning_state, "Deleting")
     done(poller)
     expect_error(
         lambda: azure.agent_pools.get(GROUP, "grows", "extra"), ResourceNotFoundError, 404, "NotFound", "extra"
@@ -56,22 +58,25 @@ def check_a_cluster_comes_and_goes():
             ],
         ),
     )
-    poller = azure.managed_clusters.begin_create_or_update(GROUP, "born", cluster)
-    expect("state meanwhile", azure.managed_clusters.get(GROUP, "born").provisioning_state, "Creating")
+    with held():
+        poller = azure.managed_clusters.begin_create_or_update(GROUP, "born", cluster)
+        expect("state meanwhile", azure.managed_clusters.get(GROUP, "born").provisioning_state, "Creating")
     created = done(poller)
     expect("version", created.current_kubernetes_version, "1.35.1")
     expect("its pool's version", created.agent_pool_profiles[0].current_orchestrator_version, "1.35.1")
 
-    poller = azure.managed_clusters.begin_delete(GROUP, "born")
-    expect("state meanwhile", azure.managed_clusters.get(GROUP, "born").provisioning_state, "Deleting")
+    with held("born"):
+        poller = azure.managed_clusters.begin_delete(GROUP, "born")
+        expect("state meanwhile", azure.managed_clusters.get(GROUP, "born").provisioning_state, "Deleting")
     done(poller)
     expect_error(lambda: azure.managed_clusters.get(GROUP, "born"), ResourceNotFoundError, 404, "ResourceNotFound", "born")
 
 
 def check_a_cluster_stops_and_starts():
     azure = client()
-    poller = azure.managed_clusters.begin_stop(GROUP, "rests")
-    expect("state meanwhile", azure.managed_clusters.get(GROUP, "rests").provisioning_state, "Stopping")
+    with held("rests"):
+        poller = azure.managed_clusters.begin_stop(GROUP, "rests")
+        expect("state meanwhile", azure.managed_clusters.get(GROUP, "rests").provisioning_state, "Stopping")
     done(poller)
     expect("power", azure.managed_clusters.get(GROUP, "rests").power_state.code, "Stopped")
     done(azure.managed_clusters.begin_start(GROUP, "rests"))

@@ -4,7 +4,7 @@ import json
 
 from azure.core import MatchConditions
 
-from .azure import client, control, cluster_id, done, expect
+from .azure import client, cluster_id, control, done, expect, held
 
 GROUP = "change"
 OLD_IMAGE = "AKSUbuntu-2204gen2containerd-202610.01.0"
@@ -15,10 +15,11 @@ def check_a_control_plane_is_upgraded():
     azure = client()
     cluster = azure.managed_clusters.get(GROUP, "control-plane")
     cluster.kubernetes_version = "1.35.3"
-    poller = azure.managed_clusters.begin_create_or_update(GROUP, "control-plane", cluster)
-    meanwhile = azure.managed_clusters.get(GROUP, "control-plane")
-    expect("state meanwhile", meanwhile.provisioning_state, "Upgrading")
-    expect("versions meanwhile", versions(meanwhile), ("1.35.3", "1.35.3"))
+    with held("control-plane"):
+        poller = azure.managed_clusters.begin_create_or_update(GROUP, "control-plane", cluster)
+        meanwhile = azure.managed_clusters.get(GROUP, "control-plane")
+        expect("state meanwhile", meanwhile.provisioning_state, "Upgrading")
+        expect("versions meanwhile", versions(meanwhile), ("1.35.3", "1.35.3"))
     upgraded = done(poller)
     expect("state", upgraded.provisioning_state, "Succeeded")
     expect("versions", versions(upgraded), ("1.35.3", "1.35.3"))
@@ -46,8 +47,9 @@ def check_a_pool_is_upgraded():
     azure = client()
     pool = azure.agent_pools.get(GROUP, "pool", "apps")
     pool.orchestrator_version = "1.34.4"
-    poller = azure.agent_pools.begin_create_or_update(GROUP, "pool", "apps", pool)
-    expect("state meanwhile", azure.agent_pools.get(GROUP, "pool", "apps").provisioning_state, "Upgrading")
+    with held("pool"):
+        poller = azure.agent_pools.begin_create_or_update(GROUP, "pool", "apps", pool)
+        expect("state meanwhile", azure.agent_pools.get(GROUP, "pool", "apps").provisioning_state, "Upgrading")
     upgraded = done(poller)
     expect("version", (upgraded.orchestrator_version, upgraded.current_orchestrator_version), ("1.34.4", "1.34.4"))
     expect("image", upgraded.node_image_version, NEW_IMAGE)
@@ -56,8 +58,9 @@ def check_a_pool_is_upgraded():
 
 def check_an_image_is_upgraded():
     azure = client()
-    poller = azure.agent_pools.begin_upgrade_node_image_version(GROUP, "image", "apps")
-    expect("state meanwhile", azure.agent_pools.get(GROUP, "image", "apps").provisioning_state, "UpgradingNodeImageVersion")
+    with held("image"):
+        poller = azure.agent_pools.begin_upgrade_node_image_version(GROUP, "image", "apps")
+        expect("state meanwhile", azure.agent_pools.get(GROUP, "image", "apps").provisioning_state, "UpgradingNodeImageVersion")
     done(poller)
     pool = azure.agent_pools.get(GROUP, "image", "apps")
     expect("image", pool.node_image_version, NEW_IMAGE)

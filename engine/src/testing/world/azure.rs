@@ -1,0 +1,146 @@
+//! What Azure does in the small world: takes steps or refuses them, works on them, and comes to an end; and
+//! what must hold whenever it is sent one.
+
+use super::{Answer, Running, State, nodes_of};
+use crate::{
+    Cluster, Failure, HeldBack, ProvisioningState, Reading, Rejection, Step, StepKind, allowed_skew,
+    testing::version,
+};
+
+impl State {
+    pub(super) fn go_on(&mut self) {
+        if let Some(running) = self.running.take_if(|running| running.ends <= self.now) {
+            self.end(running);
+        }
+        let (due, later) = self.lagging.drain(..).partition(|(at, _)| *at <= self.now);
+        self.lagging = later;
+        for (_, step) in due {
+            self.show(&step);
+        }
+    }
+
+    fn end(&mut self, running: Running) {
+        let Running { step, answer, address, ends } = running;
+        let (state, failure) = match answer {
+            Answer::FailLater(failure) => (ProvisioningState::Failed, Some(failure)),
+            Answer::Abort => (ProvisioningState::Canceled, None),
+            Answer::Preempt => {
+                self.set_version(&step, &step.from);
+                (ProvisioningState::Succeeded, None)
+            }
+            Answer::Pretend => (ProvisioningState::Succeeded, None),
+            Answer::Accept | Answer::LostAfterEffect => {
+                self.done.push(step.id());
+                if let (StepKind::NodePoolVersion | StepKind::NodePoolImage, Some(name)) =
+                    (step.kind, &step.pool)
+                {
+                    let image = self.images[name].clone();
+                    self.pool(name).node_image = image;
+                }
+                self.lagging.push((ends + self.lag, step.clone()));
+                (ProvisioningState::Succeeded, None)
+            }
+            Answer::LostBefore | Answer::Refuse(..) | Answer::HoldBack(_) => unreachable!("never ran"),
+        };
+        self.failures.insert(address, failure);
+        self.set_provisioning(&step, state);
+    }
+
+    /// What the nodes, or the API server, show from now on.
+    fn show(&mut self, step: &Step) {
+        match &step.pool {
+            None => self.server = version(&step.to),
+            Some(name) => {
+                let nodes = nodes_of(&self.cluster, name);
+                self.nodes.insert(name.clone(), nodes);
+            }
+        }
+    }
+
+    pub(crate) fn pool(&mut self, name: &str) -> &mut crate::NodePool {
+        self.cluster.pools.iter_mut().find(|pool| pool.name == name).unwrap()
+    }
+
+    pub(crate) fn assert_nothing_twice(&self) {
+        assert_eq!(self.sent, self.done);
+    }
+
+    pub(super) fn read(&mut self) -> Reading<Cluster> {
+        self.reads += 1;
+        self.azure.clone().map(|()| self.cluster.clone())
+    }
+
+    fn set_provisioning(&mut self, step: &Step, state: ProvisioningState) {
+        match &step.pool {
+            None => self.cluster.provisioning_state = state,
+            Some(name) => self.pool(name).provisioning_state = state,
+        }
+    }
+
+    fn set_version(&mut self, step: &Step, to: &str) {
+        match (step.kind, &step.pool) {
+            (StepKind::ControlPlane, _) => self.cluster.version = version(to),
+            (StepKind::NodePoolVersion, Some(name)) => self.pool(name).version = version(to),
+            (StepKind::NodePoolImage | StepKind::NodePoolVersion, _) => {}
+        }
+    }
+
+    pub(super) fn submit(&mut self, step: &Step) -> Result<Option<String>, Rejection> {
+        self.check_submission(step);
+        self.sent.push(step.id());
+        let lost = || Rejection::Refused {
+            failure: Failure::new(None, None, None, "connection reset"),
+            retry_after: None,
+        };
+        let answer = self.answers.pop_front().unwrap_or(Answer::Accept);
+        match answer {
+            Answer::LostBefore => return Err(lost()),
+            Answer::HoldBack(pause) => {
+                self.sent.pop();
+                let why = "the share of Azure's limit of the test is used up".to_owned();
+                return Err(Rejection::HeldBack(HeldBack { why, until: self.now + pause }));
+            }
+            Answer::Refuse(failure, retry_after) => return Err(Rejection::Refused { failure, retry_after }),
+            Answer::Accept
+            | Answer::LostAfterEffect
+            | Answer::FailLater(_)
+            | Answer::Preempt
+            | Answer::Abort
+            | Answer::Pretend => {}
+        }
+        self.set_version(step, &step.to);
+        let word =
+            if step.kind == StepKind::NodePoolImage { "UpgradingNodeImageVersion" } else { "Upgrading" };
+        self.set_provisioning(step, ProvisioningState::Busy(word.to_owned()));
+        let address = format!("westeurope/00000000-0000-4000-8000-{:012}", self.calls);
+        let is_lost = matches!(answer, Answer::LostAfterEffect);
+        let running =
+            Running { step: step.clone(), ends: self.now + self.takes, answer, address: address.clone() };
+        self.running = Some(running);
+        if is_lost { Err(lost()) } else { Ok(Some(address)) }
+    }
+
+    /// The invariants that hold whenever anything is sent.
+    fn check_submission(&self, step: &Step) {
+        assert_eq!(self.cluster.busy_with(), None, "one mutation in flight per cluster: {step:?}");
+        let (operation, record) = self.stored.current().expect("its intent is recorded");
+        assert_eq!(
+            (&record.step, operation.phase),
+            (step, crate::Phase::Intent),
+            "the intent is this step's"
+        );
+        assert!(self.may_act, "only a leader sends");
+        let minor = |text: &str| version(text).minor();
+        match (step.kind, &step.pool) {
+            (StepKind::ControlPlane, _) => {
+                assert!(minor(&step.to).ahead_of(self.cluster.version.minor()) <= 1, "{step:?}");
+                for pool in &self.cluster.pools {
+                    let behind = minor(&step.to).ahead_of(pool.version.minor());
+                    assert!(behind <= allowed_skew(minor(&step.to)), "{step:?} {pool:?}");
+                }
+            }
+            (StepKind::NodePoolVersion, _) => assert!(version(&step.to) <= self.cluster.version, "{step:?}"),
+            (StepKind::NodePoolImage, _) => {}
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The small world behind the ports of the engine: every call counts, and can be the last of its caller.
+
+use jiff::Timestamp;
+
+use super::{State, World};
+use crate::{
+    Blocker, Clock, Cluster, Fleet, Glance, Journal, Ledger, Node, Offers, OffersNeeded, OperationReport,
+    Reading, Rejection, ServerVersion, Step, StepKind, Unreadable, WaitingOn, Workload, Workloads,
+    testing::offers,
+};
+
+impl Fleet for World {
+    async fn glance(&self, since: Option<Timestamp>) -> Glance {
+        self.port("glance", |state| match &state.listing {
+            _ if state.azure.is_err() => Glance::Unavailable,
+            None => Glance::Unavailable,
+            Some((made, _)) if since.is_some_and(|since| *made <= since) => Glance::Pending,
+            Some((_, cluster)) => Glance::Seen(Box::new(cluster.clone())),
+        })
+        .await
+    }
+
+    async fn cluster(&self) -> Reading<Cluster> {
+        self.port("cluster", State::read).await
+    }
+
+    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
+        self.port("recheck", |state| {
+            let live = state.read()?;
+            let Some(name) = step.pool.as_ref().filter(|_| step.kind == StepKind::NodePoolVersion) else {
+                return Ok(live);
+            };
+            let pool =
+                live.pool(name).cloned().ok_or_else(|| Unreadable::Failed(format!("no pool {name}")))?;
+            let mut known = known.clone();
+            known.pools.retain(|other| other.name != pool.name);
+            known.pools.push(pool);
+            Ok(known)
+        })
+        .await
+    }
+
+    async fn offers(&self, cluster: &Cluster, needed: &OffersNeeded) -> Reading<Offers> {
+        let from = cluster.version.to_string();
+        self.port("offers", |state| {
+            state.asked.push(needed.clone());
+            let mut all = Offers { images: state.images.clone(), ..offers(&from) };
+            all.images.retain(|pool, _| needed.images.contains(pool));
+            all.control_plane.retain(|_| needed.control_plane);
+            Ok(all)
+        })
+        .await
+    }
+
+    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
+        self.port("submit", |state| state.submit(step)).await
+    }
+
+    async fn operation(&self, address: &str) -> Reading<OperationReport> {
+        self.port("operation", |state| match state.failures.get(address) {
+            Some(failure) => Ok(OperationReport { running: false, failure: failure.clone() }),
+            None => Err(Unreadable::failed("the operation still runs")),
+        })
+        .await
+    }
+}
+
+impl Workloads for World {
+    async fn server(&self) -> Reading<ServerVersion> {
+        let shown = |state: &mut State| ServerVersion {
+            minor: state.server.minor(),
+            build: Some(state.server.clone()),
+        };
+        self.port("server", |state| Ok(shown(state))).await
+    }
+
+    async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
+        self.port("nodes", |state| Ok(state.nodes[pool].clone())).await
+    }
+
+    async fn workloads(&self) -> Reading<Vec<Workload>> {
+        self.port("workloads", |state| state.workloads.clone()).await
+    }
+
+    async fn budgets_allow(&self, _: &[Blocker]) -> Option<bool> {
+        self.port("budgets", |state| state.budgets_allow).await
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        self.state().now
+    }
+
+    fn may_act(&self) -> bool {
+        self.state().may_act
+    }
+}
+
+pub(super) struct Store<'a>(pub(super) &'a World);
+
+#[derive(Debug)]
+pub(super) struct Conflict;
+
+impl Journal for Store<'_> {
+    type Error = Conflict;
+
+    async fn save(&mut self, ledger: &Ledger, waiting: Option<&WaitingOn>) -> Result<(), Conflict> {
+        self.0
+            .port("save", |state| {
+                let standing = waiting.map(|waiting| (waiting.reason().to_owned(), waiting.to_string()));
+                if state.stored == *ledger && state.standing == standing {
+                    return Ok(());
+                }
+                if state.conflicts > 0 {
+                    state.conflicts -= 1;
+                    return Err(Conflict);
+                }
+                state.standing.clone_from(&standing);
+                state.stored = ledger.clone();
+                state.writes.push((ledger.clone(), standing.map(|(reason, _)| reason)));
+                if let Some(others) = state.after_write {
+                    others(state);
+                }
+                Ok(())
+            })
+            .await
+    }
+}
