@@ -140,12 +140,12 @@ async fn overdue(stop: &CancellationToken) {
 /// Why the lease could not be read or written. That it is not there yet is no error: what is missing
 /// then is its namespace.
 fn trouble(error: &kube::Error, namespace: &str) -> String {
-    match error {
-        kube::Error::Api(status) if status.code == 404 => format!(
+    if matches!(error, kube::Error::Api(status) if status.code == 404) {
+        return format!(
             "there is no namespace {namespace}: create the namespace, or run with --no-leader-election if no other replica runs"
-        ),
-        error => api_words::words(error),
+        );
     }
+    api_words::words(error)
 }
 
 /// Another replica may be leading now.

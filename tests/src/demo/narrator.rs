@@ -115,11 +115,16 @@ impl Narrator {
         let mut lines = vec![
             "everything goes on until Ctrl-C; look around with".to_owned(),
             format!("  export KUBECONFIG={}", hub.display()),
-            format!("  export PATH={}:{}:$PATH   # tidegate, kubectl", binaries()?.display(), built.display()),
+            format!(
+                "  export PATH={}:{}:$PATH   # tidegate, kubectl",
+                binaries()?.display(),
+                built.display()
+            ),
             "  kubectl get upgradeplans,clusterupgrades,aksclusters -n platform".to_owned(),
             "  tidegate status -n platform                # and status winter, with each cluster".to_owned(),
             format!("  tidegate explain {CANARY} -n platform    # why it has stopped, and what to do"),
-            "  tidegate inventory -n platform             # what runs, and until when it is supported".to_owned(),
+            "  tidegate inventory -n platform             # what runs, and until when it is supported"
+                .to_owned(),
             format!("  less {}   # what the operator logs", stage.operator.log_file().display()),
             format!("  curl {}/metrics   # its metrics", stage.operator.url()?),
             format!("  curl {}/log       # what Azure was asked", stage.simulator.ready().control),
