@@ -7,10 +7,13 @@ use azure_mgmt_containerservice::{
     OperationStatus,
 };
 use engine::{
-    Cluster, Failure, KubernetesVersion, NodePool, OfferedVersion, OperationReport, Power, RegionVersion,
-    SupportPlans, Unreadable,
+    Cluster, Failure, KubernetesVersion, NodePool, OfferedVersion, OperationReport, PoolType, Power,
+    RegionVersion, SupportPlans, Unreadable,
 };
 use jiff::Timestamp;
+
+/// How much of a snapshot's name is kept, in characters; Azure's are at most 63.
+const SNAPSHOT_NAME: usize = 128;
 
 /// The engine's cluster.
 ///
@@ -32,6 +35,10 @@ pub fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
         provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
         power: power(view.is_stopped()),
         automatic: view.is_automatic(),
+        node_provisioning: view
+            .node_provisioning_mode
+            .as_deref()
+            .is_some_and(|m| m.eq_ignore_ascii_case("Auto")),
         auto_upgrade_channel: on(&view.auto_upgrade_profile.upgrade_channel),
         node_os_upgrade_channel: on(&view.auto_upgrade_profile.node_os_upgrade_channel),
         support_plan: view.support_plan.clone(),
@@ -54,12 +61,20 @@ pub(super) fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
         mode: view.mode.clone().unwrap_or_else(|| "User".to_owned()),
         os_type: view.os_type.clone().unwrap_or_else(|| "Linux".to_owned()),
         os_sku: view.os_sku.clone().unwrap_or_default(),
+        pool_type: view.type_.as_deref().map(PoolType::named).unwrap_or_default(),
+        snapshot: view.snapshot_id.as_deref().map(name_in),
         version,
         node_image: view.node_image_version.clone().unwrap_or_default(),
         count: view.count.and_then(|count| i32::try_from(count).ok()),
         provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
         power: power(view.is_stopped()),
     })
+}
+
+/// The name at the end of a resource id.
+fn name_in(id: &str) -> String {
+    let name = id.rsplit('/').find(|part| !part.is_empty()).unwrap_or(id);
+    name.chars().take(SNAPSHOT_NAME).collect()
 }
 
 fn power(stopped: bool) -> Power {
@@ -154,6 +169,9 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod plans;
 
 #[cfg(test)]
 mod tests {

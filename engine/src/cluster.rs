@@ -27,6 +27,9 @@ pub struct Cluster {
     /// Whether this is AKS Automatic, which upgrades itself.
     #[serde(default)]
     pub automatic: bool,
+    /// Whether node auto-provisioning (Karpenter) makes nodes beside those of the pools.
+    #[serde(default)]
+    pub node_provisioning: bool,
     /// The auto-upgrade channel, when one is on (`none` counts as off).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -65,6 +68,13 @@ pub struct NodePool {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub os_sku: String,
+    /// What its nodes are made of.
+    #[serde(default, rename = "type", skip_serializing_if = "PoolType::is_scale_set")]
+    pub pool_type: PoolType,
+    /// Name of the snapshot that pins its version and image, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub snapshot: Option<String>,
     /// The Kubernetes version of its nodes; shows the target from the moment an upgrade is accepted.
     pub version: KubernetesVersion,
     /// The node image; stays old until an upgrade is done.
@@ -117,6 +127,35 @@ impl NodePool {
     }
 }
 
+/// What the nodes of a pool are made of, in Azure's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PoolType {
+    /// A scale set: the default, and whatever Azure may call by another word one day.
+    #[default]
+    VirtualMachineScaleSets,
+    /// Single machines, of several sizes: upgraded like a scale set ("Virtual Machines node pools in AKS").
+    VirtualMachines,
+    /// An availability set, which AKS upgrades only as a whole together with the control plane.
+    AvailabilitySet,
+}
+
+impl PoolType {
+    /// Azure's word; regardless of case.
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "virtualmachines" => Self::VirtualMachines,
+            "availabilityset" => Self::AvailabilitySet,
+            _ => Self::VirtualMachineScaleSets,
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_scale_set(&self) -> bool {
+        *self == Self::VirtualMachineScaleSets
+    }
+}
+
 /// Started or stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Power {
@@ -146,6 +185,12 @@ impl ProvisioningState {
     #[must_use]
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy(_))
+    }
+
+    /// Whether the last operation ended badly: it failed, or somebody aborted it.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Failed | Self::Canceled)
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, NodePool, Power},
     gates::{LARGEST_BASELINE, Verdict, judge_workloads, take_baseline},
     ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState},
     observation::{Observation, Unreadable},
@@ -144,7 +144,10 @@ fn idle(view: &View<'_>) -> Result<Decision, Stop> {
 /// An image step of a pool that this upgrade has already rolled: Azure publishes images all the
 /// time, and a pool is not rolled again for one that came out meanwhile.
 fn is_rolled(ledger: &Ledger, step: &Step) -> bool {
-    let done = |record: &StepRecord| record.state == StepState::Succeeded && record.step.pool == step.pool;
+    let done = |record: &StepRecord| {
+        // A repair may have found nothing to renew.
+        record.state == StepState::Succeeded && record.step.pool == step.pool && !record.step.is_repair()
+    };
     step.kind == StepKind::NodePoolImage && ledger.steps.iter().any(done)
 }
 
@@ -187,8 +190,13 @@ fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Re
     }))
 }
 
+/// The versions that only this upgrade may move. Azure moves provisioned nodes after the control plane,
+/// and stopped pools when somebody starts them.
 fn versions_of(cluster: &Cluster, policy: &Policy) -> Expected {
-    let pools = cluster.pools.iter().filter(|pool| policy.excluded(pool).is_none());
+    let ours = |pool: &&NodePool| {
+        policy.excluded(pool).is_none() && !pool.is_managed_by_azure() && pool.power == Power::Running
+    };
+    let pools = cluster.pools.iter().filter(ours);
     Expected {
         control_plane: cluster.version.clone(),
         pools: pools.map(|pool| (pool.name.clone(), pool.version.clone())).collect(),
@@ -322,4 +330,43 @@ fn merged_steps(ledger: &Ledger, plan: &Plan) -> Vec<StepRecord> {
 
 fn record(ledger: Ledger) -> Decision {
     Decision::Record(Box::new(ledger))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cluster;
+
+    #[test]
+    fn versions_that_azure_moves_by_itself_are_not_accounted_for() {
+        let mut cluster = cluster("1.34.4");
+        cluster.pools[0].mode = "Machines".to_owned();
+        cluster.pools[1].power = Power::Stopped;
+        let expected = versions_of(&cluster, &Policy::default());
+        assert_eq!(expected.pools.keys().collect::<Vec<_>>(), ["system", "win1"]);
+    }
+
+    #[test]
+    fn a_repair_is_no_renewal_of_the_image() {
+        let step = |kind, from: &str, to: &str| Step {
+            kind,
+            pool: Some("linux1".to_owned()),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        let done = |step: Step| StepRecord {
+            id: step.id(),
+            step,
+            state: StepState::Succeeded,
+            started_at: None,
+            finished_at: None,
+            attempts: 1,
+            nodes: 3,
+        };
+        let after = |step| Ledger { steps: vec![done(step)], ..Ledger::default() };
+        let image = step(StepKind::NodePoolImage, "old", "new");
+        let version = StepKind::NodePoolVersion;
+        assert!(is_rolled(&after(step(version, "1.33.8", "1.34.4")), &image));
+        assert!(!is_rolled(&after(step(version, "1.34.4", "1.34.4")), &image));
+    }
 }

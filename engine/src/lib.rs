@@ -31,7 +31,7 @@ mod version;
 mod waiting;
 mod wave;
 
-pub use cluster::{Cluster, NodePool, Power, ProvisioningState};
+pub use cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState};
 pub use decide::{Decision, Request, View, accepted, decide, not_sent, offers_needed, refused};
 pub use executor::{Progress, advance};
 #[cfg(any(test, fuzzing))]
@@ -46,8 +46,7 @@ pub use observation::{
 pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion, SupportPlans};
 pub use on_offer::{Hindrance, OnOffer, newest_of_each_minor};
 pub use os_sku::last_minor;
-pub use path::control_plane_path;
-pub use plan::{LeftAlone, Plan, PlannedStep, plan};
+pub use plan::{LeftAlone, Outline, Plan, PlannedStep, Stays, outline, plan};
 pub use policy::{OrderRule, Policy, PoolMatch};
 pub use ports::{Clock, Fleet, Glance, Journal, Rejection, RolloutStore, Workloads};
 pub use refusal::Refusal;

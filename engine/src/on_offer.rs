@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    cluster::{Cluster, NodePool, Power},
+    cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState},
     offers::{OfferedVersion, Offers, SupportPlans},
     os_sku,
     version::{KubernetesVersion, Minor},
@@ -27,6 +27,16 @@ pub enum Hindrance {
     ClusterStopped,
     /// The pool is stopped.
     PoolStopped,
+    /// Azure makes the pool's nodes, which follow the control plane by themselves.
+    Provisioned,
+    /// A snapshot pins the pool; its name.
+    Pinned(String),
+    /// The pool is an availability set.
+    AvailabilitySet,
+    /// The last operation of the cluster or pool ended in this state.
+    NotReady(ProvisioningState),
+    /// The next version is offered for control plane and pools together only.
+    WholeClusterOnly(KubernetesVersion),
     /// AKS Automatic upgrades itself.
     Automatic,
     /// An auto-upgrade channel is on.
@@ -60,7 +70,8 @@ impl OnOffer {
         let versions = offers.control_plane.clone();
         let hindrance = of_cluster(cluster)
             .or_else(|| cluster.auto_upgrade_channel.clone().map(Hindrance::AutoUpgrade))
-            .or_else(|| versions.is_empty().then(|| why_none(&cluster.version, offers)));
+            .or_else(|| versions.is_empty().then(|| why_none(&cluster.version, offers)))
+            .or_else(|| only_together(cluster, &versions));
         Self { versions, hindrance }
     }
 
@@ -82,14 +93,10 @@ impl OnOffer {
             .filter(|offer| offer.version > pool.version)
             .partition(runs);
         versions.sort_by(|a, b| a.version.cmp(&b.version));
-        let hindrance = of_cluster(cluster)
-            .or((pool.power == Power::Stopped).then_some(Hindrance::PoolStopped))
-            .or(versions.is_empty().then(|| match last {
-                Some(last) if !beyond.is_empty() => {
-                    Hindrance::OsSkuEnds { os_sku: pool.os_sku.clone(), last }
-                }
-                Some(_) | None => Hindrance::AtControlPlane,
-            }));
+        let hindrance = of_cluster(cluster).or(of_pool(pool)).or(versions.is_empty().then(|| match last {
+            Some(last) if !beyond.is_empty() => Hindrance::OsSkuEnds { os_sku: pool.os_sku.clone(), last },
+            Some(_) | None => Hindrance::AtControlPlane,
+        }));
         Self { versions, hindrance }
     }
 }
@@ -99,7 +106,34 @@ fn of_cluster(cluster: &Cluster) -> Option<Hindrance> {
     if cluster.power == Power::Stopped {
         return Some(Hindrance::ClusterStopped);
     }
-    cluster.automatic.then_some(Hindrance::Automatic)
+    if cluster.automatic {
+        return Some(Hindrance::Automatic);
+    }
+    let state = &cluster.provisioning_state;
+    state.is_broken().then(|| Hindrance::NotReady(state.clone()))
+}
+
+/// What hinders one pool.
+fn of_pool(pool: &NodePool) -> Option<Hindrance> {
+    if pool.is_managed_by_azure() {
+        return Some(Hindrance::Provisioned);
+    }
+    if pool.power == Power::Stopped {
+        return Some(Hindrance::PoolStopped);
+    }
+    if pool.pool_type == PoolType::AvailabilitySet {
+        return Some(Hindrance::AvailabilitySet);
+    }
+    let state = &pool.provisioning_state;
+    let pinned = pool.snapshot.clone().map(Hindrance::Pinned);
+    pinned.or_else(|| state.is_broken().then(|| Hindrance::NotReady(state.clone())))
+}
+
+/// Out of support, Azure offers the way back into it only for the cluster as a whole.
+fn only_together(cluster: &Cluster, versions: &[OfferedVersion]) -> Option<Hindrance> {
+    let skips = |offer: &&OfferedVersion| offer.version.minor().ahead_of(cluster.version.minor()) > 1;
+    let nearest = versions.iter().min_by_key(|offer| &offer.version).filter(skips)?;
+    (!cluster.is_long_term()).then(|| Hindrance::WholeClusterOnly(nearest.version.clone()))
 }
 
 fn why_none(current: &KubernetesVersion, offers: &Offers) -> Hindrance {
@@ -130,6 +164,17 @@ impl fmt::Display for Hindrance {
         match self {
             Self::ClusterStopped => f.write_str("the cluster is stopped"),
             Self::PoolStopped => f.write_str("the pool is stopped, and follows when it is started"),
+            Self::Provisioned => {
+                f.write_str("node auto-provisioning makes its nodes, which follow by themselves")
+            }
+            Self::Pinned(snapshot) => write!(f, "it is pinned to snapshot {snapshot}"),
+            Self::AvailabilitySet => {
+                f.write_str("it is an availability set, which Azure upgrades only with the whole cluster")
+            }
+            Self::NotReady(state) => write!(f, "its state is {state}"),
+            Self::WholeClusterOnly(next) => {
+                write!(f, "Azure goes to {next} only with control plane and pools together (az aks upgrade)")
+            }
             Self::Automatic => f.write_str("AKS Automatic upgrades itself"),
             Self::AutoUpgrade(channel) => write!(f, "Azure upgrades it by itself, channel {channel}"),
             Self::RegionUnknown => f.write_str("the versions of its region are not known"),
@@ -218,6 +263,40 @@ mod tests {
         cluster.pools[0].version = version("1.35.2");
         let at_it = (String::new(), "it has the version of its control plane".to_owned());
         assert_eq!(told(&cluster, &offers), at_it);
+    }
+
+    #[test]
+    fn a_way_back_into_support_is_for_the_whole_cluster() {
+        let (mut cluster, mut offers) = (cluster("1.31.9"), offers("1.31.9"));
+        offers.control_plane = vec![OfferedVersion { version: version("1.34.4"), preview: false }];
+        let told = |cluster: &Cluster| OnOffer::to_control_plane(cluster, &offers).hindrance;
+        assert_eq!(told(&cluster), Some(Hindrance::WholeClusterOnly(version("1.34.4"))));
+        cluster.support_plan = Some("AKSLongTermSupport".to_owned());
+        assert_eq!(told(&cluster), None, "on long-term support it is a skip like any other");
+        cluster.provisioning_state = ProvisioningState::Failed;
+        assert_eq!(told(&cluster).unwrap().to_string(), "its state is Failed");
+    }
+
+    #[test]
+    fn a_pool_is_told_what_stands_in_its_way() {
+        type Change = fn(&mut NodePool);
+        let told = |change: Change| {
+            let mut cluster = cluster("1.35.2");
+            cluster.pools[0].version = version("1.34.4");
+            change(&mut cluster.pools[0]);
+            OnOffer::to_pool(&cluster.pools[0], &cluster, &offers("1.35.2")).hindrance.map(|h| h.to_string())
+        };
+        assert_eq!(told(|_| ()), None);
+        let cases: [(Change, &str); 4] = [
+            (|pool| pool.mode = "Machines".to_owned(), "follow by themselves"),
+            (|pool| pool.snapshot = Some("golden".to_owned()), "pinned to snapshot golden"),
+            (|pool| pool.pool_type = PoolType::AvailabilitySet, "availability set"),
+            (|pool| pool.provisioning_state = ProvisioningState::Failed, "its state is Failed"),
+        ];
+        for (change, words) in cases {
+            let hindrance = told(change).unwrap();
+            assert!(hindrance.contains(words), "{hindrance}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Why a cluster's upgrade cannot start: known before anything is changed.
 
 use crate::{
-    cluster::{Cluster, Power, ProvisioningState},
-    target::Target,
+    cluster::{Cluster, PoolType, Power, ProvisioningState},
+    plan::Stays,
     version::{KubernetesVersion, Minor},
 };
 
@@ -29,6 +29,34 @@ pub enum Refusal {
         /// What runs.
         current: KubernetesVersion,
     },
+    /// The target is there for clusters on the long-term-support plan only.
+    #[error(
+        "spec.target.kubernetes.version is {wanted}, which Azure has for the long-term-support plan only, and the cluster is not on it: name a version with community support, or change the plan (az aks update --tier premium --k8s-support-plan AKSLongTermSupport)"
+    )]
+    LongTermOnly {
+        /// The target.
+        wanted: KubernetesVersion,
+    },
+    /// The way leads over a preview that is not the target.
+    #[error(
+        "spec.target.kubernetes.version is {wanted}, and the way there leads over the preview {preview}: name {preview} in full first, if a preview is what you want; clusters do not come back from one"
+    )]
+    OverPreview {
+        /// The target.
+        wanted: KubernetesVersion,
+        /// The preview before it.
+        preview: KubernetesVersion,
+    },
+    /// A hop that AKS takes for control plane and pools at once only.
+    #[error(
+        "Azure offers to go from {current} to {next} at once, which it does only for control plane and node pools together: do that by hand (az aks upgrade --kubernetes-version {next}), then go on from there"
+    )]
+    WholeClusterOnly {
+        /// Where the hop begins.
+        current: KubernetesVersion,
+        /// Where it ends.
+        next: KubernetesVersion,
+    },
     /// Node pools cannot be newer than their control plane.
     #[error(
         "spec.target.scope is NodePools and the target {wanted} is newer than the control plane {current}: upgrade the control plane first, or use scope Full"
@@ -39,13 +67,26 @@ pub enum Refusal {
         /// What runs.
         current: KubernetesVersion,
     },
+    /// Pools can go to the version of their control plane, or to one that the region has.
+    #[error(
+        "spec.target.kubernetes.version is {wanted}, to which no pool can go any more, as its region has it not, or not for this cluster's support plan: name {current}, the version of the control plane"
+    )]
+    PoolsNotOffered {
+        /// The target.
+        wanted: KubernetesVersion,
+        /// What the control plane runs.
+        current: KubernetesVersion,
+    },
     /// A pool that is left alone would fall too far behind.
     #[error(
-        "pool {pool} is left alone and would be more than {allowed} minors behind control plane {next}, which AKS does not allow: include it (scope Full, and not in spec.nodePools.exclude), or name an older version"
+        "pool {pool} is left alone and would be more than {allowed} minors behind control plane {next}, which AKS does not allow: {}, or name an older version",
+        way_to_follow(.stays)
     )]
     Skew {
         /// The pool.
         pool: String,
+        /// Why it is left alone.
+        stays: Stays,
         /// Where the control plane would go.
         next: KubernetesVersion,
         /// How far behind is allowed.
@@ -65,6 +106,26 @@ pub enum Refusal {
         /// What else could be done.
         instead: &'static str,
     },
+    /// A snapshot pins the pool to its version and image.
+    #[error(
+        "pool {pool} is pinned to snapshot {snapshot}, from which an upgrade would take it: move it to a newer snapshot (az aks nodepool upgrade --snapshot-id), take it off the snapshot (az aks nodepool upgrade --kubernetes-version {version}), or leave it out with spec.nodePools.exclude"
+    )]
+    Pinned {
+        /// The pool.
+        pool: String,
+        /// Name of the snapshot.
+        snapshot: String,
+        /// The pool's version.
+        version: KubernetesVersion,
+    },
+    /// An availability set is upgraded only together with the control plane.
+    #[error(
+        "pool {pool} is an availability set, which AKS upgrades only together with the whole cluster: migrate it to virtual machines first (az aks update --migrate-vmas-to-vms)"
+    )]
+    AvailabilitySet {
+        /// The pool.
+        pool: String,
+    },
     /// A stopped cluster cannot be upgraded.
     #[error("the cluster is stopped: start it (az aks start) or leave it out")]
     Stopped,
@@ -79,15 +140,29 @@ pub enum Refusal {
         /// The channel.
         channel: String,
     },
-    /// A pool whose last operation failed before we came.
+    /// Somebody aborted the last operation of a pool: only a person starts it again.
     #[error(
-        "pool {pool} is in state {state}: repair it first (az aks nodepool upgrade to its own version does)"
+        "pool {pool} is in state Canceled: somebody aborted its last operation; finish it (az aks nodepool upgrade --kubernetes-version {version}) or leave the pool out with spec.nodePools.exclude"
+    )]
+    PoolAborted {
+        /// The pool.
+        pool: String,
+        /// The version that it shows.
+        version: KubernetesVersion,
+    },
+    /// A pool whose last operation failed, and which this upgrade must not repair.
+    #[error(
+        "pool {pool} is in state {state} and {stays}: a write to the cluster would take up its unfinished operation; repair it first (az aks nodepool upgrade --kubernetes-version {version})"
     )]
     PoolNotReady {
         /// The pool.
         pool: String,
         /// Its state.
         state: ProvisioningState,
+        /// Why it is not repaired, as a clause.
+        stays: String,
+        /// The version that it shows.
+        version: KubernetesVersion,
     },
     /// Azure does not say how many nodes a pool has.
     #[error(
@@ -102,19 +177,92 @@ pub enum Refusal {
     ClusterNotReady(ProvisioningState),
 }
 
+/// What lets a pool that is left alone follow its control plane.
+fn way_to_follow(stays: &Stays) -> String {
+    match stays {
+        Stays::Excluded(index) => format!("include it (it is in spec.nodePools.exclude[{index}])"),
+        Stays::OutOfScope => "include it (spec.target.scope Full)".to_owned(),
+        Stays::Stopped => "start it (az aks nodepool start) or delete it".to_owned(),
+        Stays::Pinned(_) => "move it to a newer snapshot (az aks nodepool upgrade --snapshot-id)".to_owned(),
+        Stays::Provisioned => {
+            "wait until its nodes have followed, or see what keeps them (kubectl get nodeclaims)".to_owned()
+        }
+        Stays::Done | Stays::ImageSkipped | Stays::ImageUnknown | Stays::ImageYoung { .. } => {
+            "include it".to_owned()
+        }
+    }
+}
+
 impl Refusal {
+    /// The reason in one word, for programs.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Downgrade { .. } => "Downgrade",
+            Self::NotOffered { .. } => "NotOffered",
+            Self::LongTermOnly { .. } => "LongTermOnly",
+            Self::OverPreview { .. } => "OverPreview",
+            Self::WholeClusterOnly { .. } => "WholeClusterOnly",
+            Self::PoolsAhead { .. } => "PoolsAhead",
+            Self::PoolsNotOffered { .. } => "PoolsNotOffered",
+            Self::Skew { .. } => "Skew",
+            Self::OsSkuEnds { .. } => "OsSkuEnds",
+            Self::Pinned { .. } => "Pinned",
+            Self::AvailabilitySet { .. } => "AvailabilitySet",
+            Self::Stopped => "ClusterStopped",
+            Self::Automatic => "Automatic",
+            Self::AutoUpgrade { .. } => "AutoUpgrade",
+            Self::PoolAborted { .. } => "PoolAborted",
+            Self::PoolNotReady { .. } => "PoolNotReady",
+            Self::CountUnknown { .. } => "CountUnknown",
+            Self::ClusterNotReady(_) => "ClusterNotReady",
+        }
+    }
+
+    /// The pool that it is about; `None` when it is about the cluster or the target.
+    #[must_use]
+    pub fn pool(&self) -> Option<&str> {
+        match self {
+            Self::Skew { pool, .. }
+            | Self::OsSkuEnds { pool, .. }
+            | Self::Pinned { pool, .. }
+            | Self::AvailabilitySet { pool }
+            | Self::PoolAborted { pool, .. }
+            | Self::PoolNotReady { pool, .. }
+            | Self::CountUnknown { pool } => Some(pool),
+            Self::Downgrade { .. }
+            | Self::NotOffered { .. }
+            | Self::LongTermOnly { .. }
+            | Self::OverPreview { .. }
+            | Self::WholeClusterOnly { .. }
+            | Self::PoolsAhead { .. }
+            | Self::PoolsNotOffered { .. }
+            | Self::Stopped
+            | Self::Automatic
+            | Self::AutoUpgrade { .. }
+            | Self::ClusterNotReady(_) => None,
+        }
+    }
+
     /// Whether the specification is at fault, rather than the state of the cluster.
     #[must_use]
     pub fn is_invalid_spec(&self) -> bool {
         match self {
             Self::Downgrade { .. }
             | Self::NotOffered { .. }
+            | Self::LongTermOnly { .. }
+            | Self::OverPreview { .. }
             | Self::PoolsAhead { .. }
-            | Self::Skew { .. } => true,
-            Self::OsSkuEnds { .. }
+            | Self::PoolsNotOffered { .. } => true,
+            Self::Skew { stays, .. } => matches!(stays, Stays::Excluded(_) | Stays::OutOfScope),
+            Self::WholeClusterOnly { .. }
+            | Self::OsSkuEnds { .. }
+            | Self::Pinned { .. }
+            | Self::AvailabilitySet { .. }
             | Self::Stopped
             | Self::Automatic
             | Self::AutoUpgrade { .. }
+            | Self::PoolAborted { .. }
             | Self::PoolNotReady { .. }
             | Self::CountUnknown { .. }
             | Self::ClusterNotReady(_) => false,
@@ -123,7 +271,7 @@ impl Refusal {
 }
 
 /// What forbids any upgrade of this cluster, whatever the steps would be.
-pub(crate) fn preconditions(cluster: &Cluster, target: &Target) -> Vec<Refusal> {
+pub(crate) fn preconditions(cluster: &Cluster) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if cluster.power == Power::Stopped {
         refusals.push(Refusal::Stopped);
@@ -131,23 +279,10 @@ pub(crate) fn preconditions(cluster: &Cluster, target: &Target) -> Vec<Refusal> 
     if cluster.automatic {
         refusals.push(Refusal::Automatic);
     }
-    if let (true, Some(channel)) = (target.scope.has_control_plane(), &cluster.auto_upgrade_channel) {
-        refusals.push(Refusal::AutoUpgrade { channel: channel.clone() });
-    }
-    let broken = |state: &ProvisioningState| match state {
-        ProvisioningState::Failed | ProvisioningState::Canceled => true,
-        ProvisioningState::Succeeded | ProvisioningState::Busy(_) => false,
-    };
-    if broken(&cluster.provisioning_state) {
+    if cluster.provisioning_state.is_broken() {
         refusals.push(Refusal::ClusterNotReady(cluster.provisioning_state.clone()));
     }
-    for pool in &cluster.pools {
-        if broken(&pool.provisioning_state) {
-            refusals.push(Refusal::PoolNotReady {
-                pool: pool.name.clone(),
-                state: pool.provisioning_state.clone(),
-            });
-        }
-    }
+    let sets = cluster.pools.iter().filter(|pool| pool.pool_type == PoolType::AvailabilitySet);
+    refusals.extend(sets.map(|pool| Refusal::AvailabilitySet { pool: pool.name.clone() }));
     refusals
 }

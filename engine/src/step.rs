@@ -44,6 +44,12 @@ impl Step {
         }
     }
 
+    /// Whether it sends the version that the pool shows once more, to finish an operation that failed.
+    #[must_use]
+    pub fn is_repair(&self) -> bool {
+        self.kind == StepKind::NodePoolVersion && self.from == self.to
+    }
+
     /// The resource in words: `control plane` or `pool system`.
     #[must_use]
     pub fn subject(&self) -> String {

@@ -3,7 +3,7 @@
 pub(crate) mod world;
 
 use crate::{
-    cluster::{Cluster, NodePool, Power, ProvisioningState},
+    cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState},
     offers::{OfferedVersion, Offers, RegionVersion},
     version::KubernetesVersion,
 };
@@ -56,6 +56,8 @@ pub(crate) fn pool(name: &str, os_type: &str, mode: &str, at: &str, image: &str)
         mode: mode.to_owned(),
         os_type: os_type.to_owned(),
         os_sku: if os_type == "Windows" { "Windows2022" } else { "Ubuntu2204" }.to_owned(),
+        pool_type: PoolType::VirtualMachineScaleSets,
+        snapshot: None,
         version: version(at),
         node_image: image.to_owned(),
         count: Some(3),
@@ -73,6 +75,7 @@ pub(crate) fn cluster(at: &str) -> Cluster {
         provisioning_state: ProvisioningState::Succeeded,
         power: Power::Running,
         automatic: false,
+        node_provisioning: false,
         auto_upgrade_channel: None,
         node_os_upgrade_channel: None,
         support_plan: None,

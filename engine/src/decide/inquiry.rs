@@ -1,6 +1,6 @@
 //! Which of Azure's offers the next plan depends on: what cannot change it is not asked for.
 
-use super::{Request, StepState};
+use super::{Request, StepRecord, StepState};
 use crate::{
     cluster::{Cluster, NodePool, Power},
     ledger::Ledger,
@@ -19,7 +19,8 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
     }
     let is_rolled = |pool: &NodePool| {
         let done = ledger.steps.iter().filter(|record| record.state == StepState::Succeeded);
-        done.into_iter().any(|record| record.step.pool.as_ref() == Some(&pool.name))
+        let rolled = |record: &StepRecord| record.step.pool.as_ref() == Some(&pool.name);
+        done.into_iter().any(|record| rolled(record) && !record.step.is_repair())
     };
     // A version step brings the newest image with it, whichever that is.
     let moves = |pool: &NodePool| scope.has_pool_versions() && target.is_some_and(|to| pool.version < *to);
@@ -27,6 +28,7 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
         policy.excluded(pool).is_none()
             && pool.power == Power::Running
             && !pool.is_managed_by_azure()
+            && pool.snapshot.is_none()
             && !is_rolled(pool)
             && !moves(pool)
     };

@@ -13,6 +13,7 @@ mod crashes;
 mod failures;
 mod gates;
 mod limits;
+mod plans;
 mod reads;
 mod size;
 mod storms;

@@ -1,205 +1,197 @@
-//! Plans against an exhaustive search: no way rolls fewer pools, and every state on the way
-//! is one that AKS allows.
+//! Every layout of up to four pools over five minors, against an exhaustive search: no way rolls fewer
+//! pools, and among those no way has fewer hops of the control plane; where there is no way, there is a
+//! refusal.
+//!
+//! Nothing is left out by symmetry: pools have their own names and places in the order. The search
+//! remembers what is left to pay from a state, so one search answers for all layouts with the same
+//! number of pools and the same goal.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{collections::BTreeMap, time::Duration};
 
-use proptest::prelude::*;
-
-use super::*;
+use super::{
+    brute_force::{Cost, Layout, Search, is_allowed},
+    walk::Rules,
+    *,
+};
 use crate::{
     offers::{OfferedVersion, RegionVersion},
     policy::{OrderRule, PoolMatch},
-    target::Scope,
+    step::StepKind,
+    target::{NodeImagePolicy, Scope},
     testing::{cluster, pool},
+    version::{KubernetesVersion, Minor},
 };
 
+/// Layouts are over five minors from here; goals go two minors further.
 const FIRST: u64 = 30;
-const SKEW: u64 = 3;
+const LAYOUTS: u64 = 5;
+const LAST: u64 = FIRST + LAYOUTS + 1;
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
-/// Minors of the control plane and of each pool.
-type Layout = (u64, Vec<u64>);
-
-fn is_allowed((control_plane, pools): &Layout) -> bool {
-    pools.iter().all(|pool| pool <= control_plane && control_plane - pool <= SKEW)
+/// Where a control plane may go.
+struct World {
+    name: &'static str,
+    long_term: bool,
+    hops: fn(u64) -> Vec<u64>,
 }
 
-/// The fewest pool moves from each layout to one where everything is at `goal`, one control-plane
-/// minor at a time: a search with moves of weight one (pools) and zero (control plane).
-fn fewest_moves(start: &Layout, goal: u64) -> usize {
-    let mut best: BTreeMap<Layout, usize> = BTreeMap::from([(start.clone(), 0)]);
-    let mut queue = VecDeque::from([start.clone()]);
-    while let Some(layout) = queue.pop_front() {
-        let so_far = best[&layout];
-        let (control_plane, pools) = &layout;
-        let hop = (*control_plane < goal).then(|| ((control_plane + 1, pools.clone()), so_far));
-        let moves = (0..pools.len()).flat_map(|index| {
-            (pools[index] + 1..=*control_plane).map(move |minor| {
-                let mut moved = pools.clone();
-                moved[index] = minor;
-                ((*control_plane, moved), so_far + 1)
-            })
-        });
-        for (next, cost) in hop.into_iter().chain(moves) {
-            if is_allowed(&next) && best.get(&next).is_none_or(|known| cost < *known) {
-                best.insert(next.clone(), cost);
-                queue.push_back(next);
-            }
-        }
-    }
-    best[&(goal, vec![goal; start.1.len()])]
+const WORLDS: [World; 3] = [
+    World { name: "one minor at a time", long_term: false, hops: |from| vec![from + 1] },
+    World {
+        name: "skips of up to two minors",
+        long_term: true,
+        hops: |from| (from + 1..=from + 3).collect(),
+    },
+    World { name: "skips and gaps", long_term: true, hops: gaps },
+];
+
+/// From every minor three further; from even ones also one, from every third also two.
+fn gaps(from: u64) -> Vec<u64> {
+    let one = (from.is_multiple_of(2)).then_some(from + 1);
+    let two = (from % 3 == 1).then_some(from + 2);
+    one.into_iter().chain(two).chain([from + 3]).collect()
 }
 
 fn at(minor: u64) -> KubernetesVersion {
     format!("1.{minor}.5").parse().unwrap()
 }
 
-fn one_minor_at_a_time(from: u64, goal: u64) -> Offers {
-    let next = |minor: u64| if minor < goal { vec![at(minor + 1)] } else { Vec::new() };
-    Offers {
-        control_plane: next(from)
-            .into_iter()
-            .map(|version| OfferedVersion { version, preview: false })
-            .collect(),
-        region: (FIRST..=goal)
-            .map(|minor| RegionVersion {
-                version: at(minor),
-                preview: false,
-                support_plans: None,
-                upgrades: next(minor),
-            })
-            .collect(),
-        ..Offers::default()
+impl World {
+    fn hops_from(&self, from: &KubernetesVersion) -> Vec<KubernetesVersion> {
+        (self.hops)(from.minor().minor).into_iter().filter(|to| *to <= LAST).map(at).collect()
+    }
+
+    fn offers(&self, from: &KubernetesVersion) -> Offers {
+        let first = self.hops_from(from).into_iter();
+        let entry = |minor| RegionVersion {
+            version: at(minor),
+            preview: false,
+            support_plans: None,
+            upgrades: self.hops_from(&at(minor)),
+        };
+        Offers {
+            control_plane: first.map(|version| OfferedVersion { version, preview: false }).collect(),
+            region: (FIRST..=LAST).map(entry).collect(),
+            ..Offers::default()
+        }
+    }
+
+    fn cluster(&self, (control_plane, pools): &Layout) -> Cluster {
+        let pools = pools.iter().zip(NAMES).map(|(minor, name)| {
+            let mut pool = pool(name, "Linux", "User", &at(minor.minor).to_string(), "image");
+            pool.os_sku = "Ubuntu2404".to_owned();
+            pool
+        });
+        Cluster {
+            version: control_plane.clone(),
+            support_plan: self.long_term.then(|| "AKSLongTermSupport".to_owned()),
+            pools: pools.collect(),
+            ..cluster("1.33.0")
+        }
     }
 }
 
-fn cluster_of((control_plane, pools): &Layout) -> Cluster {
-    let pools = pools.iter().zip(NAMES).map(|(minor, name)| {
-        let mut pool = pool(name, "Linux", "User", &at(*minor).to_string(), "image");
-        pool.os_sku = "Ubuntu2404".to_owned();
-        pool
-    });
-    Cluster { version: at(*control_plane), pools: pools.collect(), ..cluster("1.33.0") }
+fn named(name: &str) -> PoolMatch {
+    PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() }
 }
 
-fn plan_of(layout: &Layout, goal: u64, policy: &Policy) -> Plan {
+/// Pools d and b go first; at most one is left alone.
+fn policy(excluded: Option<usize>) -> Policy {
+    let rule = |name| OrderRule { matches: named(name), soak: Duration::ZERO };
+    let exclude = excluded.map(|index| named(NAMES[index]));
+    Policy { order: vec![rule("d"), rule("b")], exclude: exclude.into_iter().collect(), ..Policy::default() }
+}
+
+/// Every layout with that many pools that AKS allows.
+fn layouts(pools: u32) -> Vec<Layout> {
+    let minor = |index: u64| Minor { major: 1, minor: FIRST + index };
+    let all = (FIRST..FIRST + LAYOUTS).flat_map(|control_plane| {
+        (0..LAYOUTS.pow(pools)).map(move |number| {
+            let digits = (0..pools).map(|pool| number / LAYOUTS.pow(pool) % LAYOUTS);
+            (at(control_plane), digits.map(minor).collect())
+        })
+    });
+    all.filter(is_allowed).collect()
+}
+
+/// What the plan costs, after it was found to be valid; `None` when it is refused.
+fn cost(world: &World, layout: &Layout, goal: u64, excluded: Option<usize>) -> Option<Cost> {
+    let (cluster, offers, policy) = (world.cluster(layout), world.offers(&layout.0), policy(excluded));
     let target = Target {
         scope: Scope::Full,
         kubernetes: Some(at(goal)),
         node_image: NodeImagePolicy::Latest,
         max_image_age: None,
     };
-    let offers = one_minor_at_a_time(layout.0, goal);
-    plan(&cluster_of(layout), &target, policy, &offers, "2026-11-20T12:00:00Z".parse().unwrap()).unwrap()
+    let plan = match plan(&cluster, &target, &policy, &offers, "2026-11-20T12:00:00Z".parse().unwrap()) {
+        Ok(plan) => plan,
+        Err(refusals) => {
+            assert!(!refusals.is_empty());
+            return None;
+        }
+    };
+    let rules = Rules { cluster: &cluster, target: &target, policy: &policy, offers: &offers };
+    let broken = rules.broken_by(&plan);
+    assert!(broken.is_empty(), "{}, {layout:?} to {goal}, without {excluded:?}: {broken:#?}", world.name);
+    let moves = plan.steps.iter().filter(|planned| planned.step.kind == StepKind::NodePoolVersion).count();
+    Some((moves, plan.steps.len() - moves))
 }
 
-/// Walks the plan, checks every state on the way, and returns the number of pool moves.
-fn walk(layout: &Layout, goal: u64, plan: &Plan) -> usize {
-    let (mut control_plane, pools) = layout.clone();
-    let mut pools: BTreeMap<&str, u64> = NAMES.into_iter().zip(pools).collect();
-    let mut moves = 0;
-    for PlannedStep { step, .. } in &plan.steps {
-        let to = step.to.parse::<KubernetesVersion>().unwrap().minor().minor;
-        let from = step.from.parse::<KubernetesVersion>().unwrap().minor().minor;
-        match &step.pool {
-            None => {
-                assert_eq!((from, to), (control_plane, control_plane + 1), "{layout:?} {step:?}");
-                control_plane = to;
-            }
-            Some(name) => {
-                let pool = pools.get_mut(name.as_str()).unwrap();
-                assert_eq!(from, *pool, "{layout:?} {step:?}");
-                assert!(to > *pool, "{layout:?} {step:?}");
-                *pool = to;
-                moves += 1;
-            }
-        }
-        assert!(is_allowed(&(control_plane, pools.values().copied().collect())), "{layout:?} {step:?}");
+/// Compares every layout with that many pools; the number of layouts, of plans, and of refusals.
+fn compare(world: &World, pools: u32, excluded: Option<usize>) -> [usize; 3] {
+    let layouts = layouts(pools);
+    let mut moves = vec![true; usize::try_from(pools).unwrap()];
+    if let Some(index) = excluded {
+        moves[index] = false;
     }
-    assert_eq!(control_plane, goal);
-    assert!(pools.values().all(|minor| *minor == goal), "{layout:?}");
-    moves
+    let [mut plans, mut refusals] = [0, 0];
+    for goal in FIRST..=LAST {
+        let hops = |from: &KubernetesVersion| world.hops_from(from);
+        let mut search = Search {
+            hops: &hops,
+            minors: (FIRST..=LAST).map(|minor| Minor { major: 1, minor }).collect(),
+            moves: moves.clone(),
+            goal: at(goal),
+            seen: BTreeMap::new(),
+        };
+        for layout in layouts.iter().filter(|(control_plane, _)| *control_plane <= at(goal)) {
+            let cheapest = search.cheapest(layout);
+            let planned = cost(world, layout, goal, excluded);
+            let case = format!("{}, {layout:?} to {goal}, without {excluded:?}", world.name);
+            assert_eq!(planned, cheapest, "{case}");
+            if cheapest.is_some() { plans += 1 } else { refusals += 1 }
+        }
+    }
+    [layouts.len(), plans, refusals]
 }
 
-/// Every layout of up to four pools over five minors that AKS allows. Pools are alike, so
-/// only their sorted versions matter.
-fn layouts() -> Vec<Layout> {
-    let mut found = Vec::new();
-    for control_plane in FIRST..FIRST + 5 {
-        let minors: Vec<u64> = (control_plane.saturating_sub(SKEW).max(FIRST)..=control_plane).collect();
-        let mut pools: Vec<Vec<u64>> = vec![Vec::new()];
-        for _ in 0..NAMES.len() {
-            pools = pools
-                .iter()
-                .flat_map(|pools| {
-                    let from = pools.last().copied().unwrap_or(FIRST);
-                    minors
-                        .iter()
-                        .filter(move |minor| **minor >= from)
-                        .map(|minor| [&pools[..], &[*minor]].concat())
-                })
-                .collect();
-            found.extend(pools.iter().map(|pools| (control_plane, pools.clone())));
+fn compare_all(world: &World) {
+    let [mut layouts, mut plans, mut refusals] = [0; 3];
+    for pools in 0..=4 {
+        let excluded = (0..usize::try_from(pools).unwrap()).map(Some);
+        for excluded in std::iter::once(None).chain(excluded) {
+            let [of_these, planned, refused] = compare(world, pools, excluded);
+            layouts += if excluded.is_none() { of_these } else { 0 };
+            plans += planned;
+            refusals += refused;
         }
     }
-    found
+    println!("{}: {layouts} layouts, {plans} plans are minimal, {refusals} refused rightly", world.name);
+    assert_eq!((layouts, plans + refusals), (839, 14_765));
+    assert!(plans > 8_000 && refusals > 500, "{plans} plans, {refusals} refusals");
 }
 
 #[test]
-fn no_way_rolls_fewer_pools_and_skew_holds_throughout() {
-    let mut compared = 0;
-    for layout in layouts() {
-        for goal in layout.0..=FIRST + 6 {
-            let plan = plan_of(&layout, goal, &Policy::default());
-            assert_eq!(
-                walk(&layout, goal, &plan),
-                fewest_moves(&layout, goal),
-                "{layout:?} to {goal}: {plan:?}"
-            );
-            compared += 1;
-        }
-    }
-    assert!(compared > 700, "{compared}");
+fn no_way_rolls_fewer_pools_one_minor_at_a_time() {
+    compare_all(&WORLDS[0]);
 }
 
-proptest! {
-    #[test]
-    fn order_is_respected_between_control_plane_hops(
-        control_plane in FIRST..FIRST + 8,
-        behind in prop::collection::vec(0..=SKEW, 1..=4),
-        hops in 0..8_u64,
-        first in prop::sample::select(NAMES.to_vec()),
-        second in prop::sample::select(NAMES.to_vec()),
-    ) {
-        let layout = (control_plane, behind.iter().map(|by| control_plane.saturating_sub(*by).max(FIRST)).collect());
-        let goal = control_plane + hops;
-        let rule = |name: &str| OrderRule {
-            matches: PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() },
-            soak: Duration::ZERO,
-        };
-        let policy = Policy { order: vec![rule(first), rule(second)], ..Policy::default() };
-        let plan = plan_of(&layout, goal, &policy);
-        walk(&layout, goal, &plan);
-        let cluster = cluster_of(&layout);
-        for stretch in plan.steps.split(|planned| planned.step.kind == StepKind::ControlPlane) {
-            let places: Vec<_> = stretch
-                .iter()
-                .map(|planned| policy.place(cluster.pool(planned.step.pool.as_ref().unwrap()).unwrap()))
-                .collect();
-            prop_assert!(places.is_sorted(), "{:?}", stretch);
-        }
-    }
+#[test]
+fn no_way_rolls_fewer_pools_with_skips() {
+    compare_all(&WORLDS[1]);
+}
 
-    #[test]
-    fn the_same_inputs_give_the_same_plan_and_a_done_cluster_an_empty_one(
-        control_plane in FIRST..FIRST + 5,
-        behind in prop::collection::vec(0..=SKEW, 1..=4),
-    ) {
-        let layout: Layout =
-            (control_plane, behind.iter().map(|by| control_plane.saturating_sub(*by).max(FIRST)).collect());
-        let goal = FIRST + 5;
-        prop_assert_eq!(plan_of(&layout, goal, &Policy::default()), plan_of(&layout, goal, &Policy::default()));
-        let done = (goal, vec![goal; layout.1.len()]);
-        prop_assert!(plan_of(&done, goal, &Policy::default()).steps.is_empty());
-    }
+#[test]
+fn no_way_rolls_fewer_pools_with_skips_and_gaps() {
+    compare_all(&WORLDS[2]);
 }

@@ -1,11 +1,13 @@
 //! Tables of plans: what is done, in which order, and what is refused in which words.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
-    cluster::ProvisioningState,
+    cluster::{Power, ProvisioningState},
     offers::OfferedVersion,
     policy::{OrderRule, PoolMatch},
-    target::Scope,
+    target::{NodeImagePolicy, Scope},
     testing::{NEW_LINUX, NEW_WINDOWS, OLD_LINUX, cluster, offers, pool, version},
 };
 
@@ -48,7 +50,8 @@ fn excluding(names: &[&str]) -> Policy {
 }
 
 fn why_left(plan: &Plan, name: &str) -> String {
-    plan.left_alone.iter().find(|left| left.pool == name).map(|left| left.why.clone()).unwrap_or_default()
+    let left = plan.left_alone.iter().find(|left| left.pool.as_deref() == Some(name));
+    left.map(|left| left.why.to_string()).unwrap_or_default()
 }
 
 #[test]
@@ -256,22 +259,24 @@ fn a_newer_patch_of_the_same_minor_counts_as_reached() {
 
 #[test]
 fn takes_a_skip_that_azure_offers_but_none_that_no_pool_could_follow() {
-    let skip = |from: &str, to: &str| {
+    let skip = |from: &str, to: &str, plan_of_support: &str| {
         let mut offers = offers(from);
         offers.control_plane.push(OfferedVersion { version: version(to), preview: false });
-        let cluster = cluster(from);
-        let plan =
-            plan(&cluster, &target(Scope::Full, Some(to)), &Policy::default(), &offers, NOW.parse().unwrap());
-        let plan = plan.unwrap();
+        let cluster = Cluster { support_plan: Some(plan_of_support.to_owned()), ..cluster(from) };
+        let target = target(Scope::Full, Some(to));
+        let plan = plan(&cluster, &target, &Policy::default(), &offers, NOW.parse().unwrap()).unwrap();
         (ids(&plan)[..2].to_vec(), plan.steps[0].why.clone())
     };
-    let (steps, why) = skip("1.33.8", "1.36.2");
+    let (steps, why) = skip("1.33.8", "1.36.2", "AKSLongTermSupport");
+    assert_eq!(steps, ["cp-1.36.2", "pool-linux1-1.36.2"]);
     assert_eq!(
-        (steps, &*why),
-        (vec!["cp-1.36.2".to_owned(), "pool-linux1-1.36.2".to_owned()], "Azure offers to skip 2 minors")
+        why,
+        "Azure offers to skip 2 minors; pools stay at 1.33 meanwhile: 3 minors behind is allowed"
     );
-    let (steps, _) = skip("1.32.9", "1.36.2");
+    let (steps, _) = skip("1.32.9", "1.36.2", "AKSLongTermSupport");
     assert_eq!(steps, ["cp-1.33.8", "cp-1.34.4"], "four minors at once would break the skew");
+    let (steps, _) = skip("1.33.8", "1.36.2", "KubernetesOfficial");
+    assert_eq!(steps, ["cp-1.34.4", "cp-1.35.2"], "others go minor by minor");
 }
 
 #[test]
@@ -322,10 +327,14 @@ fn an_os_sku_that_ends_is_refused_with_a_way_out() {
     let plan = planned(&renewed, &target(Scope::Full, Some("1.37.0")), &excluding(&["win1"])).unwrap();
     assert_eq!(
         plan.warnings,
-        ["pool win1 runs Windows2022, which ends with Kubernetes 1.36: it cannot follow to 1.37.0"]
+        [
+            "1.37.0 is a preview: without support, and without a way back",
+            "pool win1 runs Windows2022, which ends with Kubernetes 1.36: it cannot follow to 1.37.0"
+        ]
     );
     let plan = planned(&at, &target(Scope::ControlPlane, Some("1.37.0")), &none).unwrap();
-    assert_eq!((plan.steps.len(), plan.warnings.len()), (1, 4), "pools may stay behind, but not for ever");
+    assert_eq!((plan.steps.len(), plan.warnings.len()), (1, 5), "pools may stay behind, but not for ever");
+    assert_eq!(why_left(&plan, "win1"), "spec.target.scope is ControlPlane");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crds::{ClusterUpgrade, RETRY_ANNOTATION, UpgradePlan};
+use crds::{AKSCluster, ClusterUpgrade, RETRY_ANNOTATION, UpgradePlan};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
 
@@ -10,8 +11,10 @@ use super::{
     hold::{self, Hold},
     hub::HubArgs,
     output::{Format, local, print, without_wide},
+    plan::{RefusalAnswer, in_the_way},
     status::members,
 };
+use crate::{clock::real_now, controller::cluster_upgrade};
 
 /// Arguments of `explain`.
 #[derive(clap::Args)]
@@ -39,18 +42,28 @@ struct Answer {
     step: Option<String>,
     azure_said: Option<engine::Failure>,
     blockers: Vec<engine::Blocker>,
+    /// All that keeps it from starting, as far as the inventory tells.
+    in_the_way: Vec<RefusalAnswer>,
     what_you_can_do: Vec<String>,
+}
+
+/// What is known beside the upgrades themselves.
+struct Known<'a> {
+    clusters: &'a [AKSCluster],
+    now: Timestamp,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let hub = args.hub.connect().await?;
     let upgrades = hub.upgrades().await?;
     let plans = hub.plans().await?;
+    let known = Known { clusters: &hub.clusters().await?, now: real_now() };
     let answers = match plans.iter().find(|plan| plan.name_any() == args.name) {
-        Some(plan) => explain_plan(plan, &upgrades),
+        Some(plan) => explain_plan(plan, &upgrades, &known),
         None => match newest(&upgrades, &args.name) {
             Some(upgrade) => {
-                vec![explain_upgrade(upgrade).with(hold::of_upgrade(upgrade, &plans, &upgrades))]
+                let hold = hold::of_upgrade(upgrade, &plans, &upgrades);
+                vec![explain_upgrade(upgrade, &known).with(hold)]
             }
             None => anyhow::bail!(
                 "namespace {} has no UpgradePlan {name}, and no upgrade of an AKSCluster {name}: see tidegate status",
@@ -87,7 +100,7 @@ fn newest<'a>(upgrades: &'a [ClusterUpgrade], cluster: &str) -> Option<&'a Clust
 }
 
 /// The plan itself, then each of its clusters that has stopped.
-fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade]) -> Vec<Answer> {
+fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'_>) -> Vec<Answer> {
     let summary = plan.status.as_ref().and_then(|status| status.summary.clone());
     let words =
         |word: fn(&crds::PlanSummary) -> &String| summary.as_ref().map(word).cloned().unwrap_or_default();
@@ -101,19 +114,20 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade]) -> Vec<Answer> 
         step: None,
         azure_said: None,
         blockers: Vec::new(),
+        in_the_way: Vec::new(),
         what_you_can_do: match words(|summary| &summary.reason).as_str() {
             "InvalidSpec" => vec!["correct the field and apply the plan again".to_owned()],
             "" => vec!["see whether the operator runs".to_owned()],
             _ => Vec::new(),
         },
     };
-    let stopped = members(plan, upgrades).into_iter().map(|upgrade| explain_upgrade(&upgrade));
+    let stopped = members(plan, upgrades).into_iter().map(|upgrade| explain_upgrade(&upgrade, known));
     std::iter::once(own.with(hold::of_plan(plan)))
         .chain(stopped.filter(|answer| answer.phase == "Stopped"))
         .collect()
 }
 
-fn explain_upgrade(upgrade: &ClusterUpgrade) -> Answer {
+fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
     let status = upgrade.status.clone().unwrap_or_default();
     let current = status.ledger.current();
     let failure = current.and_then(|(operation, _)| operation.failure.clone());
@@ -131,10 +145,21 @@ fn explain_upgrade(upgrade: &ClusterUpgrade) -> Answer {
             format!("step {position} of {}, {}", status.ledger.steps.len(), record.step.subject())
         }),
         what_you_can_do: [remedies(&reason, &blockers), advice(&reason, upgrade)].concat(),
+        in_the_way: refusals(&reason, upgrade, known),
         blockers,
         azure_said: failure,
         reason,
     }
+}
+
+/// All that keeps an upgrade from starting: its condition has the first few.
+fn refusals(reason: &str, upgrade: &ClusterUpgrade, known: &Known<'_>) -> Vec<RefusalAnswer> {
+    let name = &upgrade.spec.cluster_ref.name;
+    let cluster = known.clusters.iter().find(|cluster| cluster.name_any() == *name);
+    let request = cluster_upgrade::request(&upgrade.spec).ok();
+    let planned = matches!(reason, "PreflightBlocked" | "InvalidSpec");
+    let known = cluster.zip(request).filter(|_| planned).map(|found| (found, known.now));
+    known.map(|((cluster, request), now)| in_the_way(cluster, &request, now)).unwrap_or_default()
 }
 
 /// What removes the blockers, each way once; for drains the advice says it.
@@ -200,9 +225,15 @@ fn render(answer: &Answer) -> String {
     if let Some(since) = answer.since {
         text.push_str(&format!(", since {}", local(since)));
     }
-    text.push_str(&format!(": {}\n  {}\n", answer.reason, answer.message));
+    text.push_str(&format!(": {}\n", answer.reason));
+    if !answer.in_the_way.iter().any(|refusal| answer.message.contains(&refusal.message)) {
+        text.push_str(&format!("  {}\n", answer.message));
+    }
     for besides in &answer.besides {
         text.push_str(&format!("  {besides}\n"));
+    }
+    for refusal in &answer.in_the_way {
+        text.push_str(&format!("  in the way: {}\n", refusal.message));
     }
     for blocker in &answer.blockers {
         text.push_str(&format!("    {blocker}\n"));
@@ -219,4 +250,75 @@ fn render(answer: &Answer) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn cluster() -> AKSCluster {
+        let pool = |name: &str, state: &str| {
+            json!({"name": name, "mode": "User", "osType": "Linux", "osSku": "Ubuntu2404", "version": "1.34.4",
+                "count": 3, "provisioningState": state, "power": "Running"})
+        };
+        let pools = [pool("apps", "Canceled"), pool("system", "Canceled")];
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "AKSCluster",
+            "metadata": {"namespace": "fleet", "name": "weu-1"},
+            "spec": {"resourceId": "unused"},
+            "status": {
+                "cluster": {"name": "weu-1", "location": "westeurope", "version": "1.34.4",
+                    "provisioningState": "Succeeded", "power": "Stopped", "pools": pools},
+                "offers": {"region": [{"version": "1.34.4"}]}},
+        }))
+        .unwrap()
+    }
+
+    fn upgrade(reason: &str) -> ClusterUpgrade {
+        serde_json::from_value(json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "ClusterUpgrade",
+            "metadata": {"namespace": "fleet", "name": "autumn-weu-1"},
+            "spec": {"clusterRef": {"name": "weu-1"}, "target": {"kubernetes": {"version": "1.34.4"}}},
+            "status": {"summary": {"phase": "Stopped", "reason": reason, "message": "the cluster is stopped",
+                "progress": "0/0", "since": "2026-11-22T20:00:00Z"}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_refused_upgrade_is_told_all_that_stands_in_its_way() {
+        let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
+        let known = Known { clusters: &clusters, now };
+        let answer = explain_upgrade(&upgrade("PreflightBlocked"), &known);
+        let told: Vec<(&str, Option<&str>)> =
+            answer.in_the_way.iter().map(|found| (found.reason, found.pool.as_deref())).collect();
+        let expected =
+            [("ClusterStopped", None), ("PoolAborted", Some("apps")), ("PoolAborted", Some("system"))];
+        assert_eq!(told, expected);
+        let text = render(&answer);
+        assert_eq!(text.matches("in the way: ").count(), 3, "{text}");
+        assert!(text.contains("az aks start") && text.contains("it is looked at again by itself"), "{text}");
+    }
+
+    #[test]
+    fn an_upgrade_that_waits_for_something_else_keeps_its_message() {
+        let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
+        let answer = explain_upgrade(&upgrade("GateFailed"), &Known { clusters: &clusters, now });
+        assert!(answer.in_the_way.is_empty() && render(&answer).contains("\n  the cluster is stopped\n"));
+    }
+
+    #[test]
+    fn what_holds_it_up_besides_is_told_with_what_to_do() {
+        let mut suspended = upgrade("GateFailed");
+        suspended.spec.suspend = true;
+        let known = Known { clusters: &[], now: "2026-11-22T21:00:00Z".parse().unwrap() };
+        let hold = hold::of_upgrade(&suspended, &[], &[]);
+        let text = render(&explain_upgrade(&suspended, &known).with(hold));
+        assert!(
+            text.contains("\n  suspended besides: spec.suspend of ClusterUpgrade autumn-weu-1"),
+            "{text}"
+        );
+        assert!(text.contains("\n  kubectl patch clusterupgrade autumn-weu-1 -n fleet "), "{text}");
+    }
 }

@@ -78,7 +78,8 @@ pub(super) fn os(os_type: &str, os_sku: &str) -> String {
     }
 }
 
-fn version_of(image: &str) -> &str {
+/// The part of its name that changes with every image.
+pub(super) fn version_of(image: &str) -> &str {
     image.rsplit_once('-').map_or(image, |(_, version)| version)
 }
 

@@ -20,7 +20,6 @@ mod image;
 mod inventory;
 mod output;
 mod plan;
-mod plan_file;
 mod selection;
 mod standing;
 mod status;

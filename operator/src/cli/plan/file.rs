@@ -10,7 +10,7 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::hub::Hub;
+use crate::cli::hub::Hub;
 
 /// The one UpgradePlan of a file.
 pub(super) struct PlanFile {
