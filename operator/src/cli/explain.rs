@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use serde::Serialize;
 
 use super::{
+    hold::{self, Hold},
     hub::HubArgs,
     output::{Format, local, print, without_wide},
     plan::{RefusalAnswer, in_the_way},
@@ -38,6 +39,8 @@ struct Answer {
     phase: String,
     reason: String,
     message: String,
+    /// What holds it up besides.
+    besides: Vec<String>,
     since: Option<jiff::Timestamp>,
     step: Option<String>,
     azure_said: Option<engine::Failure>,
@@ -65,7 +68,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let answers = match plans.iter().find(|plan| plan.name_any() == args.name) {
         Some(plan) => explain_plan(plan, &upgrades, &known),
         None => match newest(&upgrades, &args.name) {
-            Some(upgrade) => vec![explain_upgrade(upgrade, &known)],
+            Some(upgrade) => {
+                let hold = hold::of_upgrade(upgrade, &plans, &upgrades);
+                vec![explain_upgrade(upgrade, &known).with(hold)]
+            }
             None => anyhow::bail!(
                 "namespace {} has no UpgradePlan {name}, and no upgrade of an AKSCluster {name}: see tidegate status",
                 hub.namespace,
@@ -79,6 +85,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let stopped = answers.iter().any(|answer| answer.phase == "Stopped");
     Ok(if stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+impl Answer {
+    fn with(mut self, hold: Hold) -> Self {
+        self.besides.extend(hold.besides);
+        self.what_you_can_do.extend(hold.advice);
+        self
+    }
 }
 
 /// The upgrade of a cluster that matters now: one that is not finished, else the newest.
@@ -102,6 +116,7 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'
         phase: words(|summary| &summary.phase),
         reason: words(|summary| &summary.reason),
         message: words(|summary| &summary.message),
+        besides: Vec::new(),
         since: None,
         step: None,
         azure_said: None,
@@ -116,7 +131,9 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'
         },
     };
     let stopped = members(plan, upgrades).into_iter().map(|upgrade| explain_upgrade(&upgrade, known));
-    std::iter::once(own).chain(stopped.filter(|answer| answer.phase == "Stopped")).collect()
+    std::iter::once(own.with(hold::of_plan(plan)))
+        .chain(stopped.filter(|answer| answer.phase == "Stopped"))
+        .collect()
 }
 
 fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
@@ -130,6 +147,7 @@ fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
         subject: format!("{} (ClusterUpgrade {})", upgrade.spec.cluster_ref.name, upgrade.name_any()),
         phase: summary.map_or("Working", |summary| &summary.phase).to_owned(),
         message: summary.map(|summary| summary.message.clone()).unwrap_or_default(),
+        besides: Vec::new(),
         since: summary.map(|summary| summary.since),
         step: current.map(|(_, record)| {
             let position = status.ledger.steps.iter().position(|step| step.id == record.id).unwrap_or(0) + 1;
@@ -223,6 +241,9 @@ fn render(answer: &Answer) -> String {
     if !answer.in_the_way.iter().any(|refusal| answer.message.contains(&refusal.message)) {
         text.push_str(&format!("  {}\n", answer.message));
     }
+    for besides in &answer.besides {
+        text.push_str(&format!("  {besides}\n"));
+    }
     for refusal in &answer.in_the_way {
         text.push_str(&format!("  in the way: {}\n", refusal.message));
     }
@@ -303,5 +324,19 @@ mod tests {
         let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
         let answer = explain_upgrade(&upgrade("GateFailed"), &Known { clusters: &clusters, now });
         assert!(answer.in_the_way.is_empty() && render(&answer).contains("\n  the cluster is stopped\n"));
+    }
+
+    #[test]
+    fn what_holds_it_up_besides_is_told_with_what_to_do() {
+        let mut suspended = upgrade("GateFailed");
+        suspended.spec.suspend = true;
+        let known = Known { clusters: &[], now: "2026-11-22T21:00:00Z".parse().unwrap() };
+        let hold = hold::of_upgrade(&suspended, &[], &[]);
+        let text = render(&explain_upgrade(&suspended, &known).with(hold));
+        assert!(
+            text.contains("\n  suspended besides: spec.suspend of ClusterUpgrade autumn-weu-1"),
+            "{text}"
+        );
+        assert!(text.contains("\n  kubectl patch clusterupgrade autumn-weu-1 -n fleet "), "{text}");
     }
 }
