@@ -16,6 +16,7 @@ mod gates;
 mod limits;
 mod plans;
 mod reads;
+mod settings;
 mod size;
 mod storms;
 mod way;
@@ -34,6 +35,7 @@ fn request(scope: Scope, to: Option<&str>) -> Request {
         other_upgrade: None,
         retry: None,
         baseline: None,
+        abandoned: false,
     }
 }
 
@@ -51,7 +53,7 @@ fn retried(request: &Request, token: &str) -> Request {
 
 fn pool_soak(name: &str, soak: Duration) -> Vec<OrderRule> {
     let matches = PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() };
-    vec![OrderRule { matches, soak }]
+    vec![OrderRule { matches, soak, ..OrderRule::default() }]
 }
 
 fn is_operation(waiting: &WaitingOn) -> bool {

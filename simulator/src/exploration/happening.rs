@@ -46,6 +46,8 @@ pub(super) enum Happening {
     Ambush { cluster: ClusterKey, deed: Deed },
     /// Somebody suspends an upgrade.
     Suspend { upgrade: usize },
+    /// Somebody suspends the plan, or lets it go on.
+    SuspendPlan { suspend: bool },
     /// Somebody asks an upgrade to try again.
     Retry { upgrade: usize },
 }
@@ -118,6 +120,7 @@ impl Happening {
             Self::Somebody { cluster, deed } => deed.carry_out(state, &cluster),
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
             Self::Suspend { upgrade } => People::suspend(state, upgrade),
+            Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
             Self::Retry { upgrade } => People::retry(state, upgrade),
         }
         effects.leads = state.lease.settle(state.now);

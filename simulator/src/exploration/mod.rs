@@ -11,6 +11,7 @@ mod happening;
 mod hub;
 mod lease;
 mod people;
+mod plan;
 mod replica;
 mod sim;
 mod timeline;
@@ -78,6 +79,7 @@ pub fn run(seed: u64, keep_timeline: bool) -> Run {
 struct Stage {
     sim: Arc<Sim>,
     clusters: Vec<(ClusterKey, ClusterId)>,
+    waves: Option<plan::Waves>,
     tasks: BTreeMap<TaskId, (usize, Task)>,
 }
 
@@ -85,12 +87,14 @@ impl Stage {
     fn new(case: &Case, kept: bool) -> Self {
         let clusters =
             case.upgrades.iter().map(|upgrade| (upgrade.key.clone(), upgrade.id.clone())).collect();
-        Self { sim: Sim::new(State::new(case, kept)), clusters, tasks: BTreeMap::new() }
+        let (sim, waves) = (Sim::new(State::new(case, kept)), case.waves.clone());
+        Self { sim, clusters, waves, tasks: BTreeMap::new() }
     }
 
     /// Lets everything happen; gives the number of events.
     fn play(&mut self, case: &Case) -> u64 {
         let mut events = 0;
+        Checks::begin(&mut self.sim.state());
         loop {
             let event = {
                 let mut state = self.sim.state();
@@ -157,7 +161,7 @@ impl Stage {
         }
         self.sim.state().tell(&happening::name(replica), "leads");
         let here = Here { sim: self.sim.clone(), replica };
-        for (id, task) in replica::tasks(&here, &self.clusters) {
+        for (id, task) in replica::tasks(&here, &self.clusters, self.waves.as_ref()) {
             self.tasks.insert(id, (replica, task));
             self.go_on(id);
         }
