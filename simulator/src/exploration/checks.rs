@@ -65,6 +65,8 @@ struct Watched {
     /// How many claims there were of each step.
     claimed: BTreeMap<String, usize>,
     in_flight: Option<Step>,
+    /// When the baseline was recorded, whatever the operator's clock said.
+    baseline_at: Option<Timestamp>,
     /// Whether the step in flight was really done when that was last looked at, and until when it was so.
     really: (bool, Option<Timestamp>),
     /// The settings of its upgrades, as they were in the beginning.

@@ -40,18 +40,21 @@ impl Workloads {
     }
 
     /// Whether the gate could have passed at some instant of a span: the API server answers, and nothing
-    /// is broken that was well at `since`.
+    /// is broken that was well at the baseline. That was taken at `since`, which the operator's clock may
+    /// have shown as another instant.
     pub(super) fn could_pass(
         &self,
         key: &ClusterKey,
-        since: Timestamp,
+        (since, shown): (Timestamp, Timestamp),
         span: (Timestamp, Timestamp),
     ) -> bool {
         let Some(surroundings) = self.clusters.get(key) else { return false };
         let mut at = span.0;
         while at <= span.1 {
             let broken = surroundings.workloads.iter().any(|truth| {
-                truth.created_at <= since && within(&truth.broken, at) && !within(&truth.broken, since)
+                truth.created_at <= since.min(shown)
+                    && within(&truth.broken, at)
+                    && !within(&truth.broken, since)
             });
             if !broken && !within(&surroundings.outages, at) {
                 return true;

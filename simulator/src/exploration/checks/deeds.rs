@@ -224,13 +224,15 @@ impl Checks {
     /// 7: nothing starts past a failing gate, or one without data.
     fn passed_its_gate(state: &mut State, call: &Call, sent_at: Timestamp, before: &Before) {
         let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
-        let Some(baseline) = ledger.baseline.as_ref().filter(|_| !before.settings) else { return };
+        let baseline = ledger.baseline.as_ref().filter(|_| !before.settings);
+        let since = state.checks.watched[before.upgrade].baseline_at.zip(baseline);
+        let Some((since, baseline)) = since else { return };
         // What was half done when it failed is what the workloads wait for.
         if ledger.operation.as_ref().is_none_or(|operation| operation.failure.is_some()) {
             return;
         }
         let known = (sent_at - KNOWLEDGE, sent_at);
-        if !state.workloads.could_pass(&before.cluster, baseline.taken_at, known) {
+        if !state.workloads.could_pass(&before.cluster, (since, baseline.taken_at), known) {
             let what = format!("{} although the gate cannot have passed", describe(call));
             Self::violated(state, "7 gates", what);
         }

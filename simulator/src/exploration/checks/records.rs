@@ -36,7 +36,11 @@ impl Checks {
             let name = state.hub.upgrades[index].name.clone();
             Self::violated(state, "done is done", format!("{name} was finished, and its record changed"));
         }
+        let now = state.now;
         let watched = &mut state.checks.watched[index];
+        if after.ledger.baseline.is_some() {
+            watched.baseline_at.get_or_insert(now);
+        }
         let in_flight = after.ledger.current().map(|(_, record)| record.step.clone());
         if watched.in_flight != in_flight {
             (watched.in_flight, watched.really) = (in_flight, (false, None));
