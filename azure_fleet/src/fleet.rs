@@ -10,7 +10,9 @@ use azure_mgmt_containerservice::{
 };
 use engine::{
     Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
-    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable, published,
+    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable,
+    planted::{PlantedBug, planted},
+    published,
 };
 use jiff::Timestamp;
 
@@ -135,12 +137,20 @@ impl<L: Listing> AzureFleet<L> {
     async fn write(&self, step: &Step, held: Held) -> Result<Accepted, Error> {
         match held {
             Held::Pool(pool, read) => {
-                let body = writes::agent_pool_upgrade(read.value(), &step.to);
-                self.client.agent_pools().put(&self.id, &pool, &body, read.etag()).await
+                let mut body = writes::agent_pool_upgrade(read.value(), &step.to);
+                if planted(PlantedBug::LoseNodeLabels) {
+                    body["properties"]["nodeLabels"].take();
+                }
+                let etag = read.etag().filter(|_| !planted(PlantedBug::IgnoreETag));
+                self.client.agent_pools().put(&self.id, &pool, &body, etag).await
             }
             Held::Cluster(read) => {
-                let body = writes::control_plane_upgrade(read.value(), &step.to);
-                self.client.managed_clusters().put(&self.id, &body, read.etag()).await
+                let mut body = writes::control_plane_upgrade(read.value(), &step.to);
+                if planted(PlantedBug::LoseTags) {
+                    body["tags"].take();
+                }
+                let etag = read.etag().filter(|_| !planted(PlantedBug::IgnoreETag));
+                self.client.managed_clusters().put(&self.id, &body, etag).await
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     failure::FailureClass,
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
+    planted::{PlantedBug, planted},
     ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads},
     step::{Step, StepKind},
     waiting::WaitingOn,
@@ -53,12 +54,19 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
         }
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
-            Decision::Submit(_) if !clock.may_act() => break,
+            Decision::Submit(_) if !clock.may_act() && !planted(PlantedBug::IgnoreLease) => break,
+            Decision::Submit(step) if !run.claimed && planted(PlantedBug::SubmitUnclaimed) => {
+                run.claimed = true;
+                run.recheck(&step).await;
+            }
             Decision::Submit(step) if !run.claimed => {
                 // Claim by a guarded write, then read live, then act: whoever decided the same
                 // from the same record loses the write, also when the intent is an old one.
                 run.claim();
-                journal.save(&run.ledger, run.underway().as_ref()).await?;
+                match journal.save(&run.ledger, run.underway().as_ref()).await {
+                    Err(_) if planted(PlantedBug::IgnoreConflict) => {}
+                    saved => saved?,
+                }
                 run.recheck(&step).await;
             }
             Decision::Submit(step) => {
@@ -79,6 +87,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 Ok(report) => run.seen.operation = Some(report),
                 Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
             },
+            Decision::Wait(_) if planted(PlantedBug::WaitWithoutReason) => return run.rest(journal, None).await,
             Decision::Wait(waiting) => return run.rest(journal, Some(waiting)).await,
             Decision::Done => return run.rest(journal, None).await,
         }
@@ -154,7 +163,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         if self.glanced && step.kind == StepKind::NodePoolVersion {
             self.read_live().await;
         }
-        if let Ok(known) = &self.seen.cluster {
+        if let (Ok(known), false) = (&self.seen.cluster, planted(PlantedBug::SkipRecheck)) {
             self.seen.cluster = self.fleet.recheck(step, known).await;
             self.glanced = false;
         }

@@ -15,6 +15,7 @@ use crate::{
     gates::{Verdict, judge_nodes},
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
     observation::{HeldBack, Reading, ServerVersion, Unreadable},
+    planted::{PlantedBug, planted},
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
@@ -128,6 +129,9 @@ fn intent(
     if resource.is_moving_to_target(&current.step) {
         return move_on(view, Phase::Submitted);
     }
+    if planted(PlantedBug::AdoptAnything) && cluster.busy_with().is_some() {
+        return move_on(view, Phase::Submitted);
+    }
     if let Some(busy) = cluster.busy_with() {
         return Decision::Wait(WaitingOn::ClusterBusy(busy));
     }
@@ -135,7 +139,7 @@ fn intent(
         let Step { from, .. } = &current.step;
         return changed(view, &format!("{} went from {from} to {version}", current.step.subject()));
     }
-    if resource.is_done() && !is_repair(operation) {
+    if resource.is_done() && !is_repair(operation) && !planted(PlantedBug::SendWhatIsDone) {
         return move_on(view, Phase::Verifying);
     }
     if let Some(waiting) = holds_back(view, operation, current) {
@@ -143,6 +147,7 @@ fn intent(
     }
     // An intent may have waited for hours: what was healthy when it was recorded counts no more.
     if !goes_on_regardless(operation)
+        && !planted(PlantedBug::SkipGateOfIntent)
         && let Err(stop) = gate(view)
     {
         return *stop;
@@ -183,7 +188,7 @@ fn holds_back(view: &View<'_>, operation: &Operation, current: &StepRecord) -> O
             (_, _) => {}
         }
     }
-    view.request.suspend.then_some(WaitingOn::Suspended)
+    (view.request.suspend && !planted(PlantedBug::IgnoreSuspend)).then_some(WaitingOn::Suspended)
 }
 
 /// What the step waits on while our share of one of Azure's limits is used up.
@@ -213,7 +218,7 @@ fn submitted(
     resource: &Resource<'_>,
 ) -> Decision {
     if cluster.busy_with().is_some() {
-        return Decision::Wait(if view.now < operation.deadline {
+        return Decision::Wait(if view.now < operation.deadline || planted(PlantedBug::ForgetDeadline) {
             WaitingOn::Operation(current.step.clone())
         } else {
             WaitingOn::StepTimeout(current.step.clone())
@@ -221,6 +226,9 @@ fn submitted(
     }
     if resource.is_done() {
         return move_on(view, Phase::Verifying);
+    }
+    if planted(PlantedBug::PreemptedIsDone) && *resource.state == ProvisioningState::Succeeded {
+        return record(succeeded(view, &current.step));
     }
     if *resource.state == ProvisioningState::Canceled {
         return record(refused(view.ledger, &unexplained(resource.state), None, view));
@@ -260,6 +268,9 @@ fn verifying(
     if !resource.is_done() {
         // Somebody moved it again after it was done; what runs now is read like a fresh intent.
         return move_on(view, Phase::Intent);
+    }
+    if planted(PlantedBug::TrustAzure) {
+        return move_on(view, Phase::Gating);
     }
     let unread = match resource.pool {
         Some(_) => view.seen.nodes.as_ref().err(),
@@ -305,7 +316,7 @@ fn gating(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decis
         Err(why) => return Decision::Wait(WaitingOn::unreadable(&why)),
     };
     match operation.phase {
-        Phase::Gating if !soak.is_zero() => move_on(view, Phase::Soaking),
+        Phase::Gating if !soak.is_zero() && !planted(PlantedBug::SkipSoak) => move_on(view, Phase::Soaking),
         Phase::Soaking if view.now < operation.since + soak => {
             Decision::Wait(WaitingOn::Soaking(operation.since + soak))
         }
