@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     offers::LONG_TERM_SUPPORT,
     planted::{PlantedBug, planted},
+    settings::Settings,
     version::KubernetesVersion,
 };
 
@@ -50,6 +51,9 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub tier: Option<String>,
+    /// What forces its upgrades (`upgradeSettings.overrideSettings`), as far as it is set.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub override_settings: Settings,
     /// The node pools, by name.
     #[schemars(length(max = 100))]
     pub pools: Vec<NodePool>,
@@ -93,6 +97,9 @@ pub struct NodePool {
     pub provisioning_state: ProvisioningState,
     /// Whether the pool is started.
     pub power: Power,
+    /// How its nodes are replaced (`upgradeSettings`), as far as it is set.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub upgrade_settings: Settings,
 }
 
 impl Cluster {

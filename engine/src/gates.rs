@@ -55,7 +55,11 @@ pub fn judge_workloads(baseline: &Baseline, workloads: &Reading<Vec<Workload>>, 
         })
         .collect();
     broken.sort_unstable();
-    if broken.is_empty() || planted(PlantedBug::FailingGatePasses) { Verdict::Pass } else { Verdict::Fail(broken) }
+    if broken.is_empty() || planted(PlantedBug::FailingGatePasses) {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(broken)
+    }
 }
 
 fn watched<'a>(workloads: &'a [Workload], policy: &'a Policy) -> impl Iterator<Item = &'a Workload> {

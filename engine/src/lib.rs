@@ -4,6 +4,7 @@
 //! gate verdicts, the current instant), one decision comes out. Nothing here knows
 //! of tokio, kube, HTTP or a clock.
 
+mod action;
 mod cluster;
 mod decide;
 mod executor;
@@ -23,6 +24,7 @@ mod policy;
 mod ports;
 mod refusal;
 mod rollout;
+mod settings;
 mod step;
 mod support;
 mod target;
@@ -33,8 +35,9 @@ mod version;
 mod waiting;
 mod wave;
 
+pub use action::Action;
 pub use cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState};
-pub use decide::{Decision, Request, View, accepted, decide, not_sent, offers_needed, refused};
+pub use decide::{Decision, Request, View, accepted, answered, decide, not_sent, offers_needed, refused};
 pub use executor::{Progress, advance};
 #[cfg(any(test, fuzzing))]
 pub use failure::checks::check as check_failure;
@@ -56,6 +59,7 @@ pub use rollout::{
     Creation, MemberStanding, NewMember, Obstacle, Place, Proposal, ProposedWave, RequestedWave,
     ResolvedTarget, Rollout, RolloutMember, RolloutProgress, RolloutRequest, advance_rollout,
 };
+pub use settings::{Changes, Restore, Setting, Settings};
 pub use step::{Step, StepKind};
 pub use support::{End, Month, Over, Support, outlook, support};
 pub use target::{

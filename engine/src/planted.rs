@@ -79,6 +79,20 @@ pub enum PlantedBug {
     WaitWithoutReason,
     /// Waits without looking again.
     NeverLookAgain,
+    /// Changes settings for a step without recording what they were.
+    OverrideUnrecorded,
+    /// Does not put back the settings that it has changed for a step.
+    ForgetRestore,
+    /// Rounds a wave's percentage down to no cluster.
+    RoundToZero,
+    /// Rounds a wave's percentage up.
+    RoundUp,
+    /// Starts more clusters of a wave than it allows at once.
+    IgnoreRunning,
+    /// Starts a wave before the one before it is done.
+    NextWaveEarly,
+    /// Starts clusters although one has stopped.
+    IgnoreStopped,
 }
 
 impl PlantedBug {
@@ -120,6 +134,13 @@ impl PlantedBug {
         Self::KeepOldPlans,
         Self::WaitWithoutReason,
         Self::NeverLookAgain,
+        Self::OverrideUnrecorded,
+        Self::ForgetRestore,
+        Self::RoundToZero,
+        Self::RoundUp,
+        Self::IgnoreRunning,
+        Self::NextWaveEarly,
+        Self::IgnoreStopped,
     ];
 }
 

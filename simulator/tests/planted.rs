@@ -31,7 +31,8 @@ fn first_found(bug: PlantedBug) -> Option<(u64, exploration::Violation)> {
 #[test]
 fn the_simulation_finds_every_planted_bug() {
     let only = std::env::var("PLANTED").unwrap_or_default();
-    let chosen = |bug: &&PlantedBug| only.is_empty() || only.split(',').any(|name| name == format!("{bug:?}"));
+    let chosen =
+        |bug: &&PlantedBug| only.is_empty() || only.split(',').any(|name| name == format!("{bug:?}"));
     let bugs: Vec<PlantedBug> = PlantedBug::ALL.iter().filter(chosen).copied().collect();
     assert!(!bugs.is_empty(), "PLANTED={only} names no bug");
     let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
@@ -40,7 +41,12 @@ fn the_simulation_finds_every_planted_bug() {
             scope.spawn(|| {
                 while let Some(bug) = bugs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let first = first_found(*bug);
-                    println!("{bug:?}: {}", first.as_ref().map_or("NOT FOUND".to_owned(), |(seed, violation)| format!("seed {seed}: {violation}")));
+                    println!(
+                        "{bug:?}: {}",
+                        first.as_ref().map_or("NOT FOUND".to_owned(), |(seed, violation)| format!(
+                            "seed {seed}: {violation}"
+                        ))
+                    );
                     found.lock().unwrap().insert(format!("{bug:?}"), first);
                 }
             });
@@ -53,6 +59,7 @@ fn the_simulation_finds_every_planted_bug() {
             println!("| {bug} | {seed} | {} |", violation.invariant);
         }
     }
-    let missed: Vec<&String> = found.iter().filter(|(_, first)| first.is_none()).map(|(bug, _)| bug).collect();
+    let missed: Vec<&String> =
+        found.iter().filter(|(_, first)| first.is_none()).map(|(bug, _)| bug).collect();
     assert!(missed.is_empty(), "not found within {SEEDS} seeds: {missed:?}");
 }

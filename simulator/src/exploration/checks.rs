@@ -2,14 +2,17 @@
 //!
 //! The numbers are those of the invariants of the architecture. The first violation ends the run.
 
+mod conduct;
 mod deeds;
 mod ending;
+mod plans;
 mod records;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use engine::Step;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{case::Case, sim::State};
 use crate::effects::ClusterKey;
@@ -60,6 +63,18 @@ struct Watched {
     in_flight: Option<Step>,
     /// Whether the step in flight was really done when that was last looked at, and until when it was so.
     really: (bool, Option<Timestamp>),
+    /// Until when the step in flight was under way in Azure, or done.
+    under_way: Option<Timestamp>,
+    /// Since when it is suspended.
+    suspended: Option<Timestamp>,
+    /// When somebody else has moved a version that this upgrade accounts for, since the last `retry`.
+    moved: Option<Timestamp>,
+    /// How often each step has failed since the last `retry`.
+    failures: BTreeMap<String, u32>,
+    /// When the last step was recorded as done.
+    last_success: Option<Timestamp>,
+    /// The settings of its upgrades, as they were in the beginning.
+    settings: BTreeMap<String, Value>,
 }
 
 impl Checks {
@@ -71,6 +86,14 @@ impl Checks {
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
             mutations: 0,
             done: None,
+        }
+    }
+
+    /// Remembers what is to be so again in the end.
+    pub(super) fn begin(state: &mut State) {
+        for (key, index) in state.checks.clusters.clone() {
+            let document = state.world.document(&key).unwrap_or_default();
+            state.checks.watched[index].settings = ending::settings_of(&document);
         }
     }
 
@@ -104,6 +127,9 @@ impl Checks {
                 *until = Some(now);
             }
             *was = done;
+            if conduct::is_under_way(state, &key, &step) {
+                state.checks.watched[index].under_way = Some(now);
+            }
         }
     }
 }

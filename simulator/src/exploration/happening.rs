@@ -40,12 +40,16 @@ pub(super) enum Happening {
     ClockJump { replica: usize, to: SignedDuration },
     /// The lease may have become free.
     LeaseFree,
+    /// Something happens right after a replica has next written a record.
+    AfterNextWrite { replica: usize, then: Box<Happening> },
     /// Somebody does something in Azure.
     Somebody { cluster: ClusterKey, deed: Deed },
     /// Somebody does something right after the operator has next read the cluster.
     Ambush { cluster: ClusterKey, deed: Deed },
     /// Somebody suspends an upgrade.
     Suspend { upgrade: usize },
+    /// Somebody suspends the plan, or lets it go on.
+    SuspendPlan { suspend: bool },
     /// Somebody asks an upgrade to try again.
     Retry { upgrade: usize },
 }
@@ -110,14 +114,17 @@ impl Happening {
             }
             Self::ClockJump { replica, to } => {
                 state.tell(&name(replica), &format!("has a clock that is off by {to:#}"));
+                state.clocks_jumped |= !to.is_zero();
                 if let Some(error) = state.clock_errors.get_mut(replica) {
                     *error = to;
                 }
             }
             Self::LeaseFree => {}
+            Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
             Self::Somebody { cluster, deed } => deed.carry_out(state, &cluster),
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
             Self::Suspend { upgrade } => People::suspend(state, upgrade),
+            Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
             Self::Retry { upgrade } => People::retry(state, upgrade),
         }
         effects.leads = state.lease.settle(state.now);
@@ -154,13 +161,29 @@ pub(super) fn after_read(state: &mut State, cluster: &ClusterKey) {
     }
 }
 
+/// A replica has written a record: whatever waits for that happens before it does anything else.
+pub(super) fn after_write(state: &mut State, replica: usize) {
+    if let Some(place) = state.after_write.iter().position(|(of, _)| *of == replica) {
+        let (_, happening) = state.after_write.remove(place);
+        state.schedule(state.now, Event::Happens(happening));
+    }
+}
+
 impl Deed {
     fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
         let words = format!("{self:?}");
+        let moved = match &self {
+            Self::UpgradeControlPlane { to } => Some((None, to.clone())),
+            Self::UpgradePool { pool, to } => Some((Some(pool.clone()), to.clone())),
+            Self::RefreshImage { .. } | Self::Abort { .. } | Self::Tag { .. } | Self::Label { .. } => None,
+        };
         let Some(call) = self.call(state, cluster) else { return };
         let answer = state.world.call(state.now, SOMEBODY, call);
         state.tell("somebody", &format!("{words}: {}", answer.status));
         if answer.is_success() {
+            if let Some((pool, to)) = moved {
+                super::checks::Checks::moved_by_somebody(state, cluster, pool.as_deref(), &to);
+            }
             super::checks::Checks::after_event(state);
         }
     }
