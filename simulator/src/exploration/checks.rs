@@ -71,6 +71,8 @@ struct Watched {
     moved: Option<Timestamp>,
     /// How often each step has failed since the last `retry`.
     failures: BTreeMap<String, u32>,
+    /// When the baseline was really recorded, whatever the operator's clock said.
+    baseline_at: Option<Timestamp>,
     /// When the last step was recorded as done.
     last_success: Option<Timestamp>,
     /// The settings of its upgrades, as they were in the beginning.

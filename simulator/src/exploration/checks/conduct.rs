@@ -72,6 +72,9 @@ impl Checks {
             watched.moved = None;
             watched.failures.clear();
         }
+        if before.baseline.is_none() && after.baseline.is_some() {
+            state.checks.watched[index].baseline_at = Some(state.now);
+        }
         if before.baseline.is_some() && before.baseline != after.baseline {
             Self::violated(state, "7 gates", "the baseline was taken a second time".to_owned());
         }

@@ -240,7 +240,8 @@ impl Checks {
             return;
         }
         let known = (sent_at - KNOWLEDGE, sent_at);
-        if !state.workloads.could_pass(&before.cluster, baseline.taken_at, known) {
+        let since = state.checks.watched[before.upgrade].baseline_at.unwrap_or(baseline.taken_at);
+        if !state.workloads.could_pass(&before.cluster, (baseline.taken_at, since), known) {
             let what = format!("{} although the gate cannot have passed", describe(call));
             Self::violated(state, "7 gates", what);
         }
