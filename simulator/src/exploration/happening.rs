@@ -59,6 +59,7 @@ pub(super) enum Happening {
 pub(super) enum Deed {
     UpgradeControlPlane { to: String },
     UpgradePool { pool: String, to: String },
+    UpdateCluster,
     RefreshImage { pool: String },
     Abort { pool: Option<String> },
     Tag { value: String },
@@ -172,19 +173,37 @@ pub(super) fn after_write(state: &mut State, replica: usize) {
 impl Deed {
     fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
         let words = format!("{self:?}");
-        let moved = match &self {
-            Self::UpgradeControlPlane { to } => Some((None, to.clone())),
-            Self::UpgradePool { pool, to } => Some((Some(pool.clone()), to.clone())),
-            Self::RefreshImage { .. } | Self::Abort { .. } | Self::Tag { .. } | Self::Label { .. } => None,
-        };
+        let (moved, to) = (self.moves(), self.version().map(str::to_owned));
         let Some(call) = self.call(state, cluster) else { return };
         let answer = state.world.call(state.now, SOMEBODY, call);
         state.tell("somebody", &format!("{words}: {}", answer.status));
         if answer.is_success() {
-            if let Some((pool, to)) = moved {
+            if let (Some(pool), Some(to)) = (&moved, to) {
                 super::checks::Checks::moved_by_somebody(state, cluster, pool.as_deref(), &to);
             }
+            state.checks.moved.extend(moved.map(|pool| (cluster.clone(), pool)));
             super::checks::Checks::after_event(state);
+        }
+    }
+
+    /// What it moves to another version: a pool, or the control plane.
+    fn moves(&self) -> Option<Option<String>> {
+        match self {
+            Self::UpgradeControlPlane { .. } => Some(None),
+            Self::UpgradePool { pool, .. } | Self::RefreshImage { pool } => Some(Some(pool.clone())),
+            Self::UpdateCluster | Self::Abort { .. } | Self::Tag { .. } | Self::Label { .. } => None,
+        }
+    }
+
+    /// The version that it asks for.
+    fn version(&self) -> Option<&str> {
+        match self {
+            Self::UpgradeControlPlane { to } | Self::UpgradePool { to, .. } => Some(to),
+            Self::UpdateCluster
+            | Self::RefreshImage { .. }
+            | Self::Abort { .. }
+            | Self::Tag { .. }
+            | Self::Label { .. } => None,
         }
     }
 
@@ -203,6 +222,9 @@ impl Deed {
                 let mut body = document.clone();
                 body["properties"]["kubernetesVersion"] = Value::from(to);
                 Call::PutCluster { cluster: cluster.clone(), body, if_match: None }
+            }
+            Self::UpdateCluster => {
+                Call::PutCluster { cluster: cluster.clone(), body: document.clone(), if_match: None }
             }
             Self::UpgradePool { pool, to } => {
                 let mut body = body_of(&pool)?;
