@@ -10,7 +10,9 @@ use azure_mgmt_containerservice::{
 };
 use engine::{
     Action, Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
-    Reading, RegionVersion, Rejection, StepKind, Unreadable, published,
+    Reading, RegionVersion, Rejection, StepKind, Unreadable,
+    planted::{PlantedBug, planted},
+    published,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -133,12 +135,20 @@ impl<L: Listing> AzureFleet<L> {
     async fn write(&self, action: &Action, held: Held) -> Result<Accepted, Error> {
         match held {
             Held::Pool(pool, read) => {
-                let body = pool_body(action, read.value());
-                self.client.agent_pools().put(&self.id, &pool, &body, read.etag()).await
+                let mut body = pool_body(action, read.value());
+                if planted(PlantedBug::LoseNodeLabels) {
+                    body["properties"]["nodeLabels"].take();
+                }
+                let etag = read.etag().filter(|_| !planted(PlantedBug::IgnoreETag));
+                self.client.agent_pools().put(&self.id, &pool, &body, etag).await
             }
             Held::Cluster(read) => {
-                let body = cluster_body(action, read.value());
-                self.client.managed_clusters().put(&self.id, &body, read.etag()).await
+                let mut body = cluster_body(action, read.value());
+                if planted(PlantedBug::LoseTags) {
+                    body["tags"].take();
+                }
+                let etag = read.etag().filter(|_| !planted(PlantedBug::IgnoreETag));
+                self.client.managed_clusters().put(&self.id, &body, etag).await
             }
         }
     }

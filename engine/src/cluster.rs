@@ -5,7 +5,12 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{offers::LONG_TERM_SUPPORT, settings::Settings, version::KubernetesVersion};
+use crate::{
+    offers::LONG_TERM_SUPPORT,
+    planted::{PlantedBug, planted},
+    settings::Settings,
+    version::KubernetesVersion,
+};
 
 /// One AKS cluster, observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -206,6 +211,7 @@ impl From<String> for ProvisioningState {
             "Succeeded" => Self::Succeeded,
             "Failed" => Self::Failed,
             "Canceled" | "Cancelled" => Self::Canceled,
+            _ if planted(PlantedBug::BusyIsDone) => Self::Succeeded,
             _ => Self::Busy(text),
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState},
     observation::{Observation, Unreadable},
     plan::{Plan, plan},
+    planted::{PlantedBug, planted},
     policy::Policy,
     step::{Step, StepKind},
     target::{KubernetesRequest, NodeImagePolicy, Scope, Target, resolve},
@@ -92,10 +93,10 @@ pub fn decide(view: &View<'_>) -> Decision {
     if view.request.abandoned {
         return overrides::restoring(view).unwrap_or(Decision::Done);
     }
-    if ledger.finished_at.is_some() {
+    if ledger.finished_at.is_some() && !planted(PlantedBug::WorkAfterDone) {
         return Decision::Done;
     }
-    if retry.is_some() && *retry != ledger.retry_token {
+    if retry.is_some() && *retry != ledger.retry_token && !planted(PlantedBug::IgnoreRetry) {
         return record(answer::reopened(view));
     }
     if let Some((operation, step)) = ledger.current() {
@@ -108,7 +109,7 @@ pub fn decide(view: &View<'_>) -> Decision {
     if let Some(wave) = waits_for_wave {
         return Decision::Wait(WaitingOn::Wave(wave.clone()));
     }
-    if *suspend && !ledger.has_done_all() {
+    if *suspend && !ledger.has_done_all() && !planted(PlantedBug::IgnoreSuspend) {
         return Decision::Wait(WaitingOn::Suspended);
     }
     if let Some(other) = other_upgrade {
@@ -143,7 +144,7 @@ fn idle(view: &View<'_>) -> Result<Decision, Stop> {
     plan.steps.retain(|planned| !is_rolled(view.ledger, &planned.step));
     let Some(next) = plan.steps.first() else { return finish(view) };
     overrides::check(policy, cluster, &plan).map_err(|problem| wait(WaitingOn::InvalidSpec(problem)))?;
-    if view.request.suspend {
+    if view.request.suspend && !planted(PlantedBug::IgnoreSuspend) {
         return Ok(Decision::Wait(WaitingOn::Suspended));
     }
     if view.ledger.baseline.is_none() {
@@ -160,7 +161,8 @@ fn is_rolled(ledger: &Ledger, step: &Step) -> bool {
         // A repair may have found nothing to renew.
         record.state == StepState::Succeeded && record.step.pool == step.pool && !record.step.is_repair()
     };
-    step.kind == StepKind::NodePoolImage && ledger.steps.iter().any(done)
+    step.kind == StepKind::NodePoolImage
+        && (ledger.steps.iter().any(done) || planted(PlantedBug::LeaveImages))
 }
 
 /// The target with its version resolved once, when the upgrade starts.
@@ -221,7 +223,7 @@ const EXTERNAL_ADVICE: &str =
 
 /// What moved although no step of ours moved it.
 fn external_change(ledger: &Ledger, cluster: &Cluster) -> Option<String> {
-    let expected = ledger.expected.as_ref()?;
+    let expected = ledger.expected.as_ref().filter(|_| !planted(PlantedBug::IgnoreExternalChange))?;
     let advice = EXTERNAL_ADVICE;
     if cluster.version != expected.control_plane {
         let (was, is) = (&expected.control_plane, &cluster.version);
@@ -277,7 +279,7 @@ fn finish(view: &View<'_>) -> Result<Decision, Stop> {
         }
         Some(until) => {
             gate(view)?;
-            if view.now < until {
+            if view.now < until && !planted(PlantedBug::SkipSoak) {
                 return Ok(Decision::Wait(WaitingOn::Soaking(until)));
             }
             Ok(record(done))
@@ -313,14 +315,17 @@ fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> 
         held: false,
         since: view.now,
     });
-    ledger.restore = overrides::planned(view, cluster, step);
+    if !planted(PlantedBug::OverrideUnrecorded) {
+        ledger.restore = overrides::planned(view, cluster, step);
+    }
     ledger
 }
 
 /// The steps that are done as they went, then those of the present plan.
 fn merged_steps(ledger: &Ledger, plan: &Plan) -> Vec<StepRecord> {
-    let mut steps: Vec<StepRecord> =
-        ledger.steps.iter().filter(|record| record.state == StepState::Succeeded).cloned().collect();
+    let kept =
+        |record: &&StepRecord| record.state == StepState::Succeeded || planted(PlantedBug::KeepOldPlans);
+    let mut steps: Vec<StepRecord> = ledger.steps.iter().filter(kept).cloned().collect();
     let mut taken: BTreeMap<String, u32> = BTreeMap::new();
     for record in &steps {
         *taken.entry(record.id.clone()).or_default() += 1;

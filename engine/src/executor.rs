@@ -12,6 +12,7 @@ use crate::{
     failure::FailureClass,
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
+    planted::{PlantedBug, planted},
     ports::{Clock, Fleet, Glance, Journal, Workloads},
     settings::subject,
     waiting::WaitingOn,
@@ -54,12 +55,19 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
         }
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
-            Decision::Submit(_) if !clock.may_act() => break,
+            Decision::Submit(_) if !clock.may_act() && !planted(PlantedBug::IgnoreLease) => break,
+            Decision::Submit(action) if !run.claimed && planted(PlantedBug::SubmitUnclaimed) => {
+                run.claimed = true;
+                run.recheck(&action).await;
+            }
             Decision::Submit(action) if !run.claimed => {
                 // Claim by a guarded write, then read live, then act: whoever decided the same
                 // from the same record loses the write, also when the intent is an old one.
                 run.claim(&action);
-                journal.save(&run.ledger, run.underway_with(&action).as_ref()).await?;
+                match journal.save(&run.ledger, run.underway_with(&action).as_ref()).await {
+                    Err(_) if planted(PlantedBug::IgnoreConflict) => {}
+                    saved => saved?,
+                }
                 run.recheck(&action).await;
             }
             Decision::Submit(action) => {
@@ -74,6 +82,9 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 Ok(report) => run.seen.operation = Some(report),
                 Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
             },
+            Decision::Wait(_) if planted(PlantedBug::WaitWithoutReason) => {
+                return run.rest(journal, None).await;
+            }
             Decision::Wait(waiting) => return run.rest(journal, Some(waiting)).await,
             Decision::Done => return run.rest(journal, None).await,
         }
@@ -160,7 +171,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         if self.glanced && action.pool_document().is_some() {
             self.read_live().await;
         }
-        if let Ok(known) = &self.seen.cluster {
+        if let (Ok(known), false) = (&self.seen.cluster, planted(PlantedBug::SkipRecheck)) {
             self.seen.cluster = self.fleet.recheck(action, known).await;
             self.glanced = false;
         }
@@ -232,6 +243,12 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
                 WaitingOn::Blocked { step, failure: failure.clone(), blockers: failure.blockers() }
             }
             (Some(failure), Some(at)) => WaitingOn::Retry { step, failure: failure.clone(), at },
+            _ if operation.phase == Phase::Submitted
+                && self.clock.now() >= operation.deadline
+                && !planted(PlantedBug::ForgetDeadline) =>
+            {
+                WaitingOn::StepTimeout(step)
+            }
             _ => WaitingOn::Operation(step),
         })
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     ledger::Baseline,
     observation::{Node, Reading, Workload},
+    planted::{PlantedBug, planted},
     policy::Policy,
     step::{Step, StepKind},
     version::KubernetesVersion,
@@ -42,6 +43,7 @@ pub fn take_baseline(workloads: &[Workload], policy: &Policy, now: Timestamp) ->
 pub fn judge_workloads(baseline: &Baseline, workloads: &Reading<Vec<Workload>>, policy: &Policy) -> Verdict {
     let workloads = match workloads {
         Ok(workloads) => workloads,
+        Err(_) if planted(PlantedBug::UnreadableIsHealthy) => return Verdict::Pass,
         Err(unreadable) => return Verdict::Inconclusive(unreadable.to_string()),
     };
     let mut broken: Vec<String> = watched(workloads, policy)
@@ -53,7 +55,11 @@ pub fn judge_workloads(baseline: &Baseline, workloads: &Reading<Vec<Workload>>, 
         })
         .collect();
     broken.sort_unstable();
-    if broken.is_empty() { Verdict::Pass } else { Verdict::Fail(broken) }
+    if broken.is_empty() || planted(PlantedBug::FailingGatePasses) {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(broken)
+    }
 }
 
 fn watched<'a>(workloads: &'a [Workload], policy: &'a Policy) -> impl Iterator<Item = &'a Workload> {
@@ -80,6 +86,7 @@ pub fn judge_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node])
     match number {
         // All that are there may be done, and others still missing.
         None => problems.insert(0, "Azure does not say how many nodes the pool should have".to_owned()),
+        Some((_, Ordering::Less)) if planted(PlantedBug::IgnoreMissingNodes) => {}
         Some((count, Ordering::Less)) => {
             problems.insert(0, format!("the pool has fewer nodes than the {count} it should have"))
         }
@@ -92,13 +99,17 @@ pub fn judge_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node])
 }
 
 fn node_problem(node: &Node, wanted: Option<&KubernetesVersion>, image: &str) -> Option<String> {
+    if planted(PlantedBug::OnlyCountNodes) {
+        return None;
+    }
     if let Some(wanted) = wanted
+        && !planted(PlantedBug::IgnoreKubelet)
         && node.kubelet.as_ref() != Some(wanted)
     {
         let shown = node.kubelet.as_ref().map_or("nothing".to_owned(), ToString::to_string);
         return Some(format!("shows kubelet {shown} instead of {wanted}"));
     }
-    if node.image != image {
+    if node.image != image && !planted(PlantedBug::IgnoreImage) {
         return Some(format!("shows image {} instead of {image}", node.image));
     }
     if node.quarantined {

@@ -18,6 +18,8 @@ mod on_offer;
 mod os_sku;
 mod path;
 mod plan;
+#[doc(hidden)]
+pub mod planted;
 mod policy;
 mod ports;
 mod refusal;

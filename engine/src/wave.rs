@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::planted::{PlantedBug, planted};
+
 /// How many clusters of a wave may be worked on at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
@@ -20,6 +22,10 @@ impl Share {
     pub fn of(self, total: usize) -> usize {
         match self {
             Self::Number(number) => usize::try_from(number).unwrap_or(usize::MAX),
+            Self::Percent(_) if planted(PlantedBug::RoundUp) => 1 + total / 2,
+            Self::Percent(percent) if planted(PlantedBug::RoundToZero) => {
+                return total * usize::try_from(percent).unwrap_or(100) / 100;
+            }
             Self::Percent(percent) => total.saturating_mul(usize::try_from(percent).unwrap_or(100)) / 100,
         }
         .max(1)
@@ -102,10 +108,13 @@ pub fn decide_rollout(waves: &[Wave], suspended: bool) -> RolloutDecision {
     let any_stopped = waves.iter().any(|wave| wave.missing > 0 || wave.count(MemberState::Stopped) > 0);
     for wave in waves {
         let state = if earlier_done { wave.state() } else { WaveState::Pending };
-        if state == WaveState::RollingOut && !suspended && !any_stopped {
+        if state == WaveState::RollingOut
+            && !suspended
+            && (!any_stopped || planted(PlantedBug::IgnoreStopped))
+        {
             start.extend(wave.to_start());
         }
-        earlier_done &= state == WaveState::Succeeded;
+        earlier_done &= state == WaveState::Succeeded || planted(PlantedBug::NextWaveEarly);
         states.push(state);
     }
     RolloutDecision { start, waves: states }
@@ -135,6 +144,7 @@ impl Wave {
     fn to_start(&self) -> impl Iterator<Item = String> {
         let free =
             self.max_concurrent.of(self.members.len()).saturating_sub(self.count(MemberState::Running));
+        let free = if planted(PlantedBug::IgnoreRunning) { usize::MAX } else { free };
         let waiting = self.members.iter().filter(|member| member.state == MemberState::Waiting);
         waiting.take(free).map(|member| member.name.clone())
     }

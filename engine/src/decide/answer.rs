@@ -10,6 +10,7 @@ use crate::{
     failure::{Failure, FailureClass},
     ledger::{Hold, Ledger, Operation, Phase, StepState},
     observation::HeldBack,
+    planted::{PlantedBug, planted},
     ports::Rejection,
 };
 
@@ -39,6 +40,9 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
         gates_failing_since: None,
         ..view.ledger.clone()
     };
+    if planted(PlantedBug::RetakeBaseline) {
+        ledger.baseline = None;
+    }
     let Some(operation) = &mut ledger.operation else { return ledger };
     let failure = match operation.phase {
         Phase::Intent => None,
@@ -201,6 +205,9 @@ fn class_of_last(operation: &Operation) -> Option<FailureClass> {
 #[must_use]
 pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>, view: &View<'_>) -> Ledger {
     let (mut ledger, now, policy) = (ledger.clone(), view.now, &view.request.policy);
+    if planted(PlantedBug::ForgetOnError) {
+        return Ledger { operation: None, ..ledger };
+    }
     let Some(operation) = &mut ledger.operation else { return ledger };
     end_hold(operation, now);
     let was_transient = class_of_last(operation).map(|class| class == FailureClass::Transient);
@@ -235,11 +242,18 @@ fn pause_after(
     let retry_after = retry_after.unwrap_or_default();
     let pause = backoff(operation.resubmissions).max(retry_after);
     let retries = i32::try_from(view.request.policy.retries).unwrap_or(i32::MAX);
-    let attempt = if operation.attempt <= retries { (Some(pause), true) } else { (None, false) };
+    let attempt = if operation.attempt <= retries || planted(PlantedBug::EndlessAttempts) {
+        (Some(pause), true)
+    } else {
+        (None, false)
+    };
     let without_effect = operation.phase == Phase::Submitted;
     match failure.class() {
         // Somebody stopped it on purpose: only a person starts it again.
         _ if failure.code.as_deref() == Some(ABORTED) => (None, false),
+        FailureClass::Transient if planted(PlantedBug::TransientIsFinal) => (None, false),
+        FailureClass::Blocked if planted(PlantedBug::BlockedIsFinal) => (None, false),
+        FailureClass::Failed if planted(PlantedBug::FailedIsTransient) => (Some(pause), false),
         FailureClass::Transient if view.now >= operation.deadline => (None, false),
         FailureClass::Transient => (Some(pause), false),
         FailureClass::Busy if without_effect && operation.resubmissions >= PREEMPTIONS => attempt,

@@ -15,6 +15,7 @@ use crate::{
     gates::{Verdict, judge_nodes},
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
     observation::{HeldBack, Reading, ServerVersion, Unreadable},
+    planted::{PlantedBug, planted},
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
@@ -134,6 +135,9 @@ fn intent(
     if resource.is_moving_to_target(&current.step) {
         return move_on(view, Phase::Submitted);
     }
+    if planted(PlantedBug::AdoptAnything) && cluster.busy_with().is_some() {
+        return move_on(view, Phase::Submitted);
+    }
     if let Some(busy) = cluster.busy_with() {
         let waiting = overrides::changing(view.ledger, cluster).unwrap_or(WaitingOn::ClusterBusy(busy));
         return Decision::Wait(waiting);
@@ -142,7 +146,7 @@ fn intent(
         let Step { from, .. } = &current.step;
         return changed(view, &format!("{} went from {from} to {version}", current.step.subject()));
     }
-    if resource.is_done() && !is_repair(operation) {
+    if resource.is_done() && !is_repair(operation) && !planted(PlantedBug::SendWhatIsDone) {
         return move_on(view, Phase::Verifying);
     }
     if let Some(waiting) = holds_back(view, operation, current) {
@@ -150,6 +154,7 @@ fn intent(
     }
     // An intent may have waited for hours: what was healthy when it was recorded counts no more.
     if !goes_on_regardless(operation)
+        && !planted(PlantedBug::SkipGateOfIntent)
         && let Err(stop) = gate(view)
     {
         return *stop;
@@ -190,7 +195,7 @@ fn holds_back(view: &View<'_>, operation: &Operation, current: &StepRecord) -> O
             (_, _) => {}
         }
     }
-    view.request.suspend.then_some(WaitingOn::Suspended)
+    (view.request.suspend && !planted(PlantedBug::IgnoreSuspend)).then_some(WaitingOn::Suspended)
 }
 
 /// What the step waits on while our share of one of Azure's limits is used up.
@@ -220,7 +225,7 @@ fn submitted(
     resource: &Resource<'_>,
 ) -> Decision {
     if cluster.busy_with().is_some() {
-        return Decision::Wait(if view.now < operation.deadline {
+        return Decision::Wait(if view.now < operation.deadline || planted(PlantedBug::ForgetDeadline) {
             WaitingOn::Operation(current.step.clone())
         } else {
             WaitingOn::StepTimeout(current.step.clone())
@@ -228,6 +233,9 @@ fn submitted(
     }
     if resource.is_done() {
         return move_on(view, Phase::Verifying);
+    }
+    if planted(PlantedBug::PreemptedIsDone) && *resource.state == ProvisioningState::Succeeded {
+        return record(succeeded(view, &current.step));
     }
     if *resource.state == ProvisioningState::Canceled {
         return record(refused(view.ledger, &unexplained(resource.state), None, view));
@@ -267,6 +275,9 @@ fn verifying(
     if !resource.is_done() {
         // Somebody moved it again after it was done; what runs now is read like a fresh intent.
         return move_on(view, Phase::Intent);
+    }
+    if planted(PlantedBug::TrustAzure) {
+        return move_on(view, Phase::Gating);
     }
     let unread = match resource.pool {
         Some(_) => view.seen.nodes.as_ref().err(),
@@ -312,7 +323,7 @@ fn gating(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decis
         Err(why) => return Decision::Wait(WaitingOn::unreadable(&why)),
     };
     match operation.phase {
-        Phase::Gating if !soak.is_zero() => move_on(view, Phase::Soaking),
+        Phase::Gating if !soak.is_zero() && !planted(PlantedBug::SkipSoak) => move_on(view, Phase::Soaking),
         Phase::Soaking if view.now < operation.since + soak => {
             Decision::Wait(WaitingOn::Soaking(operation.since + soak))
         }

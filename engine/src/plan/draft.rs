@@ -12,6 +12,7 @@ use crate::{
     cluster::{Cluster, NodePool, ProvisioningState},
     offers::Offers,
     path::{Journey, NoWay, is_long_term_only},
+    planted::{PlantedBug, planted},
     policy::Policy,
     refusal::{Refusal, preconditions},
     step::{Step, StepKind},
@@ -82,6 +83,9 @@ impl<'a> Draft<'a> {
                 self.check_hops(&stops);
                 self.plan_hops(&stops);
                 self.plan_pools(now);
+                if planted(PlantedBug::PoolsFirst) {
+                    self.plan.steps.reverse();
+                }
             }
             // Where the control plane cannot go, no pool can follow.
             Err(refusal) => self.refusals.push(*refusal),

@@ -46,6 +46,9 @@ impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let sent = Sent::new(request);
         let sent_at = self.0.state().now;
+        if sent.method != Method::GET {
+            Checks::is_sent(&mut self.0.state(), self.0.replica);
+        }
         self.0.latency(30, 1500).await;
         let answer = sent.arrive(&mut self.0.state(), sent_at);
         self.0.latency(30, 1500).await;

@@ -118,6 +118,11 @@ fn waves(dice: &mut Rng, upgrades: &[UpgradeCase]) -> Waves {
     waves
 }
 
+/// Whether an image is one of those that pools had in the beginning.
+pub(super) fn is_old_image(image: &str) -> bool {
+    OLD_IMAGES.iter().any(|(_, old)| *old == image)
+}
+
 struct Draw {
     dice: Rng,
     /// Draws settings: on its own, so that the other draws of a seed stay what they were.
@@ -271,12 +276,21 @@ impl Draw {
             .settings
             .bool()
             .then(|| self.start + Duration::from_secs(self.settings.u64(HOUR..60 * HOUR)));
+        let step_timeout = Duration::from_secs(self.settings.u64(HOUR / 4..6 * HOUR));
         Request {
             scope: if target.is_some() { Scope::Full } else { Scope::NodeImage },
             kubernetes: target.map(version),
             node_image: NodeImagePolicy::Latest,
             max_image_age: None,
-            policy: Policy { order, soak, retries, upgrade_settings, force_until, ..Policy::default() },
+            policy: Policy {
+                order,
+                soak,
+                retries,
+                upgrade_settings,
+                force_until,
+                step_timeout,
+                ..Policy::default()
+            },
             suspend: false,
             waits_for_wave: None,
             other_upgrade: None,
@@ -364,8 +378,13 @@ impl Draw {
     ) -> Vec<(Timestamp, Happening)> {
         let mut happenings = vec![(self.start, Happening::LeaseFree)];
         for _ in 0..self.dice.usize(0..=12) {
-            let happening = self.of_process(replicas);
-            happenings.push((self.when(chaos), happening));
+            let (replica, happening) = self.of_process(replicas);
+            let at = self.when(chaos);
+            // Between the record of an intent and its deed is where it matters most.
+            let after_write = self.settings.bool();
+            let then = Box::new(happening.clone());
+            let happening = if after_write { Happening::AfterNextWrite { replica, then } } else { happening };
+            happenings.push((at, happening));
         }
         if self.chance(0.3) {
             let error = SignedDuration::from_secs(self.dice.i64(-600..600));
@@ -393,15 +412,16 @@ impl Draw {
         happenings
     }
 
-    fn of_process(&mut self, replicas: usize) -> Happening {
+    fn of_process(&mut self, replicas: usize) -> (usize, Happening) {
         let replica = self.dice.usize(0..replicas);
-        match self.dice.usize(0..10) {
+        let happening = match self.dice.usize(0..10) {
             0..=4 => Happening::Crash { replica, back_after: self.seconds(1, 120) },
             5 | 6 => Happening::Freeze { replica, length: self.seconds(1, 1800) },
             7 => Happening::CutOff { replica, length: self.seconds(1, 1800) },
             8 => Happening::Delude { replica, length: self.seconds(1, 300) },
             _ => Happening::ClockJump { replica, to: SignedDuration::from_secs(self.dice.i64(-3600..3600)) },
-        }
+        };
+        (replica, happening)
     }
 
     fn of_somebody(&mut self, upgrade: &UpgradeCase) -> Happening {

@@ -2,6 +2,7 @@
 //!
 //! The numbers are those of the invariants of the architecture. The first violation ends the run.
 
+mod conduct;
 mod deeds;
 mod ending;
 mod plans;
@@ -47,7 +48,7 @@ pub(super) struct Checks {
     watched: Vec<Watched>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
-    /// What somebody else has moved to another version: pools, and control planes under no name.
+    /// What somebody else has moved to another version or image: pools, and control planes under no name.
     pub(super) moved: BTreeSet<(ClusterKey, Option<String>)>,
     /// When all was done, and how much had been written by then.
     done: Option<(Timestamp, u64)>,
@@ -65,10 +66,20 @@ struct Watched {
     /// How many claims there were of each step.
     claimed: BTreeMap<String, usize>,
     in_flight: Option<Step>,
-    /// When the baseline was recorded, whatever the operator's clock said.
-    baseline_at: Option<Timestamp>,
     /// Whether the step in flight was really done when that was last looked at, and until when it was so.
     really: (bool, Option<Timestamp>),
+    /// Until when the step in flight was under way in Azure, or done.
+    under_way: Option<Timestamp>,
+    /// Since when it is suspended.
+    suspended: Option<Timestamp>,
+    /// When somebody else has moved a version that this upgrade accounts for, since the last `retry`.
+    moved: Option<Timestamp>,
+    /// How often each step has failed since the last `retry`.
+    failures: BTreeMap<String, u32>,
+    /// When the baseline was really recorded, whatever the operator's clock said.
+    baseline_at: Option<Timestamp>,
+    /// When the last step was recorded as done.
+    last_success: Option<Timestamp>,
     /// The settings of its upgrades, as they were in the beginning.
     settings: BTreeMap<String, Value>,
 }
@@ -124,6 +135,9 @@ impl Checks {
                 *until = Some(now);
             }
             *was = done;
+            if conduct::is_under_way(state, &key, &step) {
+                state.checks.watched[index].under_way = Some(now);
+            }
         }
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum Happening {
     ClockJump { replica: usize, to: SignedDuration },
     /// The lease may have become free.
     LeaseFree,
+    /// Something happens right after a replica has next written a record.
+    AfterNextWrite { replica: usize, then: Box<Happening> },
     /// Somebody does something in Azure.
     Somebody { cluster: ClusterKey, deed: Deed },
     /// Somebody does something right after the operator has next read the cluster.
@@ -113,11 +115,13 @@ impl Happening {
             }
             Self::ClockJump { replica, to } => {
                 state.tell(&name(replica), &format!("has a clock that is off by {to:#}"));
+                state.clocks_jumped |= !to.is_zero();
                 if let Some(error) = state.clock_errors.get_mut(replica) {
                     *error = to;
                 }
             }
             Self::LeaseFree => {}
+            Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
             Self::Somebody { cluster, deed } => deed.carry_out(state, &cluster),
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
             Self::Suspend { upgrade } => People::suspend(state, upgrade),
@@ -158,14 +162,25 @@ pub(super) fn after_read(state: &mut State, cluster: &ClusterKey) {
     }
 }
 
+/// A replica has written a record: whatever waits for that happens before it does anything else.
+pub(super) fn after_write(state: &mut State, replica: usize) {
+    if let Some(place) = state.after_write.iter().position(|(of, _)| *of == replica) {
+        let (_, happening) = state.after_write.remove(place);
+        state.schedule(state.now, Event::Happens(happening));
+    }
+}
+
 impl Deed {
     fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
         let words = format!("{self:?}");
-        let moved = self.moves();
+        let (moved, to) = (self.moves(), self.version().map(str::to_owned));
         let Some(call) = self.call(state, cluster) else { return };
         let answer = state.world.call(state.now, SOMEBODY, call);
         state.tell("somebody", &format!("{words}: {}", answer.status));
         if answer.is_success() {
+            if let (Some(pool), Some(to)) = (&moved, to) {
+                super::checks::Checks::moved_by_somebody(state, cluster, pool.as_deref(), &to);
+            }
             state.checks.moved.extend(moved.map(|pool| (cluster.clone(), pool)));
             super::checks::Checks::after_event(state);
         }
@@ -175,7 +190,15 @@ impl Deed {
     fn moves(&self) -> Option<Option<String>> {
         match self {
             Self::UpgradeControlPlane { .. } => Some(None),
-            Self::UpgradePool { pool, .. } => Some(Some(pool.clone())),
+            Self::UpgradePool { pool, .. } | Self::RefreshImage { pool } => Some(Some(pool.clone())),
+            Self::UpdateCluster | Self::Abort { .. } | Self::Tag { .. } | Self::Label { .. } => None,
+        }
+    }
+
+    /// The version that it asks for.
+    fn version(&self) -> Option<&str> {
+        match self {
+            Self::UpgradeControlPlane { to } | Self::UpgradePool { to, .. } => Some(to),
             Self::UpdateCluster
             | Self::RefreshImage { .. }
             | Self::Abort { .. }

@@ -235,6 +235,7 @@ impl Journal for StatusJournal {
             self.version = upgrade.version;
             state.hub.plan_watchers().into_iter().for_each(|task| state.wake(task));
             Checks::after_save(&mut state, self.index, &before, &record);
+            super::happening::after_write(&mut state, self.here.replica);
             !state.mishap(0.005)
         };
         self.stored = record;

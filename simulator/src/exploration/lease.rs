@@ -9,6 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 const EXPIRES: Duration = Duration::from_secs(15);
+/// How often a leader renews it.
+pub(super) const ROUND: Duration = Duration::from_secs(2);
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Who leads.
@@ -26,6 +28,8 @@ struct Replica {
     state: Health,
     /// Until when it takes itself for the leader, whatever the hub says.
     deluded_until: Option<Timestamp>,
+    /// When it notices that it has lost the lease.
+    notices_at: Option<Timestamp>,
 }
 
 /// Whether a replica can renew its lease.
@@ -44,7 +48,7 @@ pub(super) enum Health {
 impl Lease {
     /// Nobody leads yet.
     pub(super) fn new(replicas: usize) -> Self {
-        let replica = Replica { state: Health::Well, deluded_until: None };
+        let replica = Replica { state: Health::Well, deluded_until: None, notices_at: None };
         Self { holder: None, last_renewal: None, replicas: vec![replica; replicas] }
     }
 
@@ -86,6 +90,18 @@ impl Lease {
         }
         let fresh = self.last_renewal.is_none_or(|last| now < last + RENEW_DEADLINE);
         self.holder == Some(replica) && fresh
+    }
+
+    /// When a replica that has lost the lease notices: at the end of a round of renewal.
+    pub(super) fn notices_at(&self, replica: usize) -> Option<Timestamp> {
+        self.replicas.get(replica)?.notices_at
+    }
+
+    /// Says when it will.
+    pub(super) fn set_notices_at(&mut self, replica: usize, at: Option<Timestamp>) {
+        if let Some(replica) = self.replicas.get_mut(replica) {
+            replica.notices_at = at;
+        }
     }
 
     /// Gives the lease to a replica that is well, if it is free. Tells who has got it.

@@ -21,6 +21,7 @@ use std::{
     collections::BTreeMap,
     sync::Arc,
     task::{Context, Waker},
+    time::Duration,
 };
 
 use azure_mgmt_containerservice::ClusterId;
@@ -47,7 +48,7 @@ pub struct Run {
     /// Tells two runs apart.
     pub hash: String,
     /// How much time has passed in it.
-    pub simulated: std::time::Duration,
+    pub simulated: Duration,
     /// How many events there were.
     pub events: u64,
     /// Changes that were asked of Azure.
@@ -71,7 +72,7 @@ pub fn run(seed: u64, keep_timeline: bool) -> Run {
     let state = sim.into_state().expect("nobody is left who holds on to it");
     let State { now, checks, timeline, .. } = state;
     let (timeline, hash) = timeline.finish();
-    let simulated = std::time::Duration::try_from(now.duration_since(case.start)).unwrap_or_default();
+    let simulated = Duration::try_from(now.duration_since(case.start)).unwrap_or_default();
     Run { seed, violation: checks.violation, timeline, hash, simulated, events, mutations: checks.mutations }
 }
 
@@ -133,7 +134,7 @@ impl Stage {
             let mut state = self.sim.state();
             if state.lease.health(*replica) == lease::Health::Paused {
                 // It goes on where it was when its process does.
-                state.schedule_in(std::time::Duration::from_secs(1), Event::Wake(task));
+                state.schedule_in(Duration::from_secs(1), Event::Wake(task));
                 return;
             }
             state.set_running(task);
@@ -146,6 +147,7 @@ impl Stage {
 
     /// A replica's process ends.
     fn end(&mut self, replica: usize) {
+        self.sim.state().lease.set_notices_at(replica, None);
         let gone: Vec<_> =
             self.tasks.iter().filter(|(_, (of, _))| *of == replica).map(|(id, _)| *id).collect();
         for task in gone {
@@ -172,9 +174,10 @@ impl Stage {
         let leaders: Vec<usize> = self.tasks.values().map(|(replica, _)| *replica).collect();
         for replica in leaders {
             let lost = {
-                let state = self.sim.state();
+                let mut state = self.sim.state();
                 let paused = state.lease.health(replica) == lease::Health::Paused;
-                !paused && !state.lease.believes(state.now, replica)
+                let lost = !paused && !state.lease.believes(state.now, replica);
+                lost && notices(&mut state, replica)
             };
             if lost && self.tasks.values().any(|(of, _)| *of == replica) {
                 self.sim.state().tell(&happening::name(replica), "has lost the lease and exits");
@@ -182,4 +185,17 @@ impl Stage {
             }
         }
     }
+}
+
+/// Whether a replica that has lost the lease knows by now: until it looks the next time it goes on, and
+/// only asking before each deed keeps it from harm.
+fn notices(state: &mut State, replica: usize) -> bool {
+    let Some(at) = state.lease.notices_at(replica) else {
+        let pause = state.between(Duration::ZERO, lease::ROUND);
+        let at = state.now + pause;
+        state.lease.set_notices_at(replica, Some(at));
+        state.schedule(at, Event::Happens(happening::Happening::LeaseFree));
+        return false;
+    };
+    state.now >= at
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     case::Case,
+    checks::Checks,
     happening::{Deed, Happening},
     sim::{Event, State},
 };
@@ -104,6 +105,7 @@ impl People {
         let words = format!("sets spec.suspend={suspend} on {}", upgrade.name);
         state.tell("person", &words);
         let tasks = state.hub.edit(index, |request| request.suspend = suspend);
+        Checks::after_suspend(state, index, suspend);
         tasks.into_iter().for_each(|task| state.wake(task));
     }
 }

@@ -85,11 +85,13 @@ impl OneUpgrade {
         };
         let fleet = self.azure.fleet(here, &self.id);
         let target = TargetApi { here: here.clone(), key: self.key.clone() };
+        let began = clock(&here.state(), here.replica);
         let progress = advance(&request, ledger, &fleet, &target, &mut journal, here).await;
         let progress = progress.map_err(|_| NotReconciled)?;
         let mut state = here.state();
         Checks::after_advance(&mut state, self.index, &progress);
         let now = clock(&state, here.replica);
+        Checks::tells_of_delay(&mut state, self.index, &progress, began.min(now));
         Ok(progress.waiting.map_or(REST, |waiting| waiting.look_again(now)))
     }
 }

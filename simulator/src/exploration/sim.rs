@@ -54,8 +54,12 @@ pub(super) struct State {
     pub(super) timeline: Timeline,
     /// What somebody does to a cluster right after it was read.
     pub(super) ambushes: Vec<(ClusterKey, Deed)>,
+    /// What happens right after a replica has written a record.
+    pub(super) after_write: Vec<(usize, Happening)>,
     /// How far each replica's clock is off.
     pub(super) clock_errors: Vec<SignedDuration>,
+    /// Whether one of them has ever jumped.
+    pub(super) clocks_jumped: bool,
     /// Nothing goes wrong by itself any more from this instant on.
     pub(super) calm_from: Timestamp,
     queue: BTreeMap<(Timestamp, u64), Event>,
@@ -77,8 +81,10 @@ impl State {
             people: People::new(case),
             checks: Checks::new(case),
             timeline: Timeline::new(case.start, kept),
+            clocks_jumped: false,
             clock_errors: vec![SignedDuration::ZERO; case.replicas],
             ambushes: Vec::new(),
+            after_write: Vec::new(),
             calm_from: case.calm_from,
             queue: BTreeMap::new(),
             next: 0,

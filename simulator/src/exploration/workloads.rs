@@ -8,6 +8,9 @@ use jiff::Timestamp;
 use super::{case::Case, sim::Here};
 use crate::{effects::ClusterKey, world::ApiNode};
 
+/// How long it may take from reading the workloads to recording them as the baseline.
+const BASELINE: Duration = Duration::from_secs(120);
+
 /// The truth about the workloads of all clusters: known from the start, whoever looks.
 #[derive(Debug)]
 pub(super) struct Workloads {
@@ -40,21 +43,20 @@ impl Workloads {
     }
 
     /// Whether the gate could have passed at some instant of a span: the API server answers, and nothing
-    /// is broken that was well at the baseline. That was taken at `since`, which the operator's clock may
-    /// have shown as another instant.
+    /// is broken that was well when the baseline was taken: `taken_at` by the operator's clock, `since`
+    /// really.
     pub(super) fn could_pass(
         &self,
         key: &ClusterKey,
-        (since, shown): (Timestamp, Timestamp),
+        (taken_at, since): (Timestamp, Timestamp),
         span: (Timestamp, Timestamp),
     ) -> bool {
         let Some(surroundings) = self.clusters.get(key) else { return false };
         let mut at = span.0;
         while at <= span.1 {
             let broken = surroundings.workloads.iter().any(|truth| {
-                truth.created_at <= since.min(shown)
-                    && within(&truth.broken, at)
-                    && !within(&truth.broken, since)
+                let judged = truth.created_at <= since.min(taken_at);
+                judged && within(&truth.broken, at) && !was_broken(truth, since)
             });
             if !broken && !within(&surroundings.outages, at) {
                 return true;
@@ -72,6 +74,11 @@ impl Workloads {
         }
         Ok(surroundings)
     }
+}
+
+/// Whether a workload may have been seen broken right before an instant.
+fn was_broken(truth: &Truth, at: Timestamp) -> bool {
+    truth.broken.iter().any(|(from, until)| *from <= at && at < *until + BASELINE)
 }
 
 fn within(spans: &[(Timestamp, Timestamp)], at: Timestamp) -> bool {

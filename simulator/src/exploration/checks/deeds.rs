@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{KubernetesVersion, Phase, Step, StepKind, allowed_skew};
+use engine::{FailureClass, KubernetesVersion, Operation, Phase, Step, StepKind, allowed_skew};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::{
 
 /// How old may be what the operator knew of workloads when it acted: reads of Azure and writes of records
 /// lie in between, each of which may be slow.
-const KNOWLEDGE: Duration = Duration::from_secs(300);
+pub(super) const KNOWLEDGE: Duration = Duration::from_secs(300);
 
 /// What was so when the operator asked for a change.
 pub(in crate::exploration) struct Before {
@@ -138,6 +138,10 @@ impl Checks {
         Self::keeps_fields(state, call, &before);
         Self::keeps_skew(state, call, &before);
         Self::passed_its_gate(state, call, sent_at, &before);
+        if !before.settings {
+            Self::is_not_suspended(state, before.upgrade, sent_at, &describe(call));
+        }
+        Self::after_event(state);
     }
 
     /// 2: a claim is recorded for every submission, before it.
@@ -224,15 +228,20 @@ impl Checks {
     /// 7: nothing starts past a failing gate, or one without data.
     fn passed_its_gate(state: &mut State, call: &Call, sent_at: Timestamp, before: &Before) {
         let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
-        let baseline = ledger.baseline.as_ref().filter(|_| !before.settings);
-        let since = state.checks.watched[before.upgrade].baseline_at.zip(baseline);
-        let Some((since, baseline)) = since else { return };
-        // What was half done when it failed is what the workloads wait for.
-        if ledger.operation.as_ref().is_none_or(|operation| operation.failure.is_some()) {
+        let Some(baseline) = ledger.baseline.as_ref().filter(|_| !before.settings) else { return };
+        // What was half done when its drain was blocked, or is repaired, is what the workloads wait for.
+        let regardless = |operation: &Operation| {
+            let failure = operation.failure.as_ref();
+            failure.is_some_and(|failure| {
+                failure.class() == FailureClass::Blocked || failure.code.as_deref() == Some("NodesNotUpdated")
+            })
+        };
+        if ledger.operation.as_ref().is_none_or(regardless) {
             return;
         }
         let known = (sent_at - KNOWLEDGE, sent_at);
-        if !state.workloads.could_pass(&before.cluster, (since, baseline.taken_at), known) {
+        let since = state.checks.watched[before.upgrade].baseline_at.unwrap_or(baseline.taken_at);
+        if !state.workloads.could_pass(&before.cluster, (baseline.taken_at, since), known) {
             let what = format!("{} although the gate cannot have passed", describe(call));
             Self::violated(state, "7 gates", what);
         }

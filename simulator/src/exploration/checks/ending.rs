@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Checks;
 use crate::exploration::{
-    case::{Case, UpgradeCase},
+    case::{Case, UpgradeCase, is_old_image},
     sim::State,
 };
 
@@ -48,6 +48,14 @@ impl Checks {
             }
         }
         let Some(view) = state.world.cluster_view(&wanted.key) else { return };
+        let moved = &state.checks.moved;
+        let ours =
+            view.pools.iter().filter(|pool| !moved.contains(&(wanted.key.clone(), Some(pool.name.clone()))));
+        let mut nodes = ours.flat_map(|pool| &pool.nodes);
+        if let Some(node) = nodes.find(|node| is_old_image(&node.node_image)) {
+            let what = format!("{name} is done, and node {} has image {}", node.name, node.node_image);
+            return Self::violated(state, "9 it comes to its end", what);
+        }
         let Some(target) = &wanted.target else { return };
         if view.kubernetes_version != *target {
             let what = format!("{name} is done, and its control plane is at {}", view.kubernetes_version);

@@ -2,11 +2,21 @@
 
 use std::time::Duration;
 
+use engine::Share;
+
 use super::Checks;
 use crate::exploration::sim::State;
 
 /// A cluster that has stopped for so long must have been seen by whoever starts others.
 const SEEN: Duration = Duration::from_secs(120);
+
+/// How many clusters a wave of this size may be worked on at once, counted here once more.
+fn allowed(share: Share, size: usize) -> usize {
+    match share {
+        Share::Number(number) => number.max(1) as usize,
+        Share::Percent(percent) => (size * percent as usize / 100).max(1),
+    }
+}
 
 impl Checks {
     /// A cluster was let start.
@@ -32,7 +42,7 @@ impl Checks {
         let of_wave = state.hub.upgrades.iter().filter(|upgrade| upgrade.wave == *wave);
         let size = of_wave.clone().count();
         let most = plan.request.waves.iter().find(|asked| asked.name == *wave);
-        let most = most.map_or(0, |asked| asked.max_concurrent.of(size));
+        let most = most.map_or(0, |asked| allowed(asked.max_concurrent, size));
         let working = of_wave.filter(|upgrade| {
             let soaking = !upgrade.record.ledger.in_flight() && upgrade.record.ledger.soak_until.is_some();
             let admitted = upgrade.place.is_some_and(|place| place.admitted);

@@ -24,6 +24,7 @@ impl Checks {
         Self::note_claim(state, index, before, after);
         Self::shows_in_the_nodes(state, index, before, after);
         Self::stays_small(state, index, after);
+        Self::after_record(state, index, &before.ledger, &after.ledger);
         let retries = i32::try_from(state.hub.upgrades[index].request.policy.retries).unwrap_or(i32::MAX);
         if let Some(operation) = &after.ledger.operation
             && operation.attempt > retries.saturating_add(1)
@@ -36,14 +37,10 @@ impl Checks {
             let name = state.hub.upgrades[index].name.clone();
             Self::violated(state, "done is done", format!("{name} was finished, and its record changed"));
         }
-        let now = state.now;
         let watched = &mut state.checks.watched[index];
-        if after.ledger.baseline.is_some() {
-            watched.baseline_at.get_or_insert(now);
-        }
         let in_flight = after.ledger.current().map(|(_, record)| record.step.clone());
         if watched.in_flight != in_flight {
-            (watched.in_flight, watched.really) = (in_flight, (false, None));
+            (watched.in_flight, watched.really, watched.under_way) = (in_flight, (false, None), None);
         }
         Self::after_event(state);
     }

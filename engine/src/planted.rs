@@ -1,0 +1,181 @@
+//! Bugs that are planted on purpose, so that a test can prove that the simulation finds such ones.
+//!
+//! Only with the feature `planted-bugs`, which nothing but that test turns on: without it
+//! [`planted`] is a constant, and no place where it is asked is left in the program. No part of this crate's
+//! interface.
+
+/// A bug, named after what the code does then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedBug {
+    /// Sends a step that was not claimed by a write before.
+    SubmitUnclaimed,
+    /// Goes on when the claim was lost to somebody else.
+    IgnoreConflict,
+    /// Does not read again what it has claimed.
+    SkipRecheck,
+    /// Sends a step although Azure shows that it is done.
+    SendWhatIsDone,
+    /// Takes every operation that runs for its own.
+    AdoptAnything,
+    /// Writes without a precondition.
+    IgnoreETag,
+    /// Drops the tags when it writes a cluster back.
+    LoseTags,
+    /// Drops the node labels when it writes a pool back.
+    LoseNodeLabels,
+    /// Takes Azure's word, and does not look at the nodes.
+    TrustAzure,
+    /// Counts nodes, and does not look at what they show.
+    OnlyCountNodes,
+    /// Does not look at the version that nodes run.
+    IgnoreKubelet,
+    /// Does not look at the image that nodes run.
+    IgnoreImage,
+    /// Does not count nodes.
+    IgnoreMissingNodes,
+    /// Takes a word for an operation that runs for one that says that all is well.
+    BusyIsDone,
+    /// Takes a step that another operation has pushed aside for done.
+    PreemptedIsDone,
+    /// Takes workloads that cannot be read for healthy.
+    UnreadableIsHealthy,
+    /// Takes a gate that fails for one that passes.
+    FailingGatePasses,
+    /// Asks no gate about a step whose intent is recorded.
+    SkipGateOfIntent,
+    /// Takes the baseline anew with each `retry`.
+    RetakeBaseline,
+    /// Does not wait for the end of a soak.
+    SkipSoak,
+    /// Never says that a step takes too long.
+    ForgetDeadline,
+    /// Tries failed steps again without end.
+    EndlessAttempts,
+    /// Takes a step that failed for one that passes by itself.
+    FailedIsTransient,
+    /// Stops at what passes by itself.
+    TransientIsFinal,
+    /// Stops at what is blocked, and does not go on when it is not any more.
+    BlockedIsFinal,
+    /// Forgets what it was at when something goes wrong.
+    ForgetOnError,
+    /// Does not see the annotation `tidegate.dev/retry`.
+    IgnoreRetry,
+    /// Does not see `spec.suspend`.
+    IgnoreSuspend,
+    /// Goes on deciding about what is done.
+    WorkAfterDone,
+    /// Acts without holding the lease.
+    IgnoreLease,
+    /// Takes versions that others have changed for its own.
+    IgnoreExternalChange,
+    /// Leaves images as they are.
+    LeaveImages,
+    /// Puts node pools before their control plane.
+    PoolsFirst,
+    /// Keeps steps of older plans.
+    KeepOldPlans,
+    /// Waits without saying what for.
+    WaitWithoutReason,
+    /// Waits without looking again.
+    NeverLookAgain,
+    /// Changes settings for a step without recording what they were.
+    OverrideUnrecorded,
+    /// Does not put back the settings that it has changed for a step.
+    ForgetRestore,
+    /// Rounds a wave's percentage down to no cluster.
+    RoundToZero,
+    /// Rounds a wave's percentage up.
+    RoundUp,
+    /// Starts more clusters of a wave than it allows at once.
+    IgnoreRunning,
+    /// Starts a wave before the one before it is done.
+    NextWaveEarly,
+    /// Starts clusters although one has stopped.
+    IgnoreStopped,
+}
+
+impl PlantedBug {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::SubmitUnclaimed,
+        Self::IgnoreConflict,
+        Self::SkipRecheck,
+        Self::SendWhatIsDone,
+        Self::AdoptAnything,
+        Self::IgnoreETag,
+        Self::LoseTags,
+        Self::LoseNodeLabels,
+        Self::TrustAzure,
+        Self::OnlyCountNodes,
+        Self::IgnoreKubelet,
+        Self::IgnoreImage,
+        Self::IgnoreMissingNodes,
+        Self::BusyIsDone,
+        Self::PreemptedIsDone,
+        Self::UnreadableIsHealthy,
+        Self::FailingGatePasses,
+        Self::SkipGateOfIntent,
+        Self::RetakeBaseline,
+        Self::SkipSoak,
+        Self::ForgetDeadline,
+        Self::EndlessAttempts,
+        Self::FailedIsTransient,
+        Self::TransientIsFinal,
+        Self::BlockedIsFinal,
+        Self::ForgetOnError,
+        Self::IgnoreRetry,
+        Self::IgnoreSuspend,
+        Self::WorkAfterDone,
+        Self::IgnoreLease,
+        Self::IgnoreExternalChange,
+        Self::LeaveImages,
+        Self::PoolsFirst,
+        Self::KeepOldPlans,
+        Self::WaitWithoutReason,
+        Self::NeverLookAgain,
+        Self::OverrideUnrecorded,
+        Self::ForgetRestore,
+        Self::RoundToZero,
+        Self::RoundUp,
+        Self::IgnoreRunning,
+        Self::NextWaveEarly,
+        Self::IgnoreStopped,
+    ];
+}
+
+/// Whether this bug is planted: it never is.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline]
+#[must_use]
+pub const fn planted(_: PlantedBug) -> bool {
+    false
+}
+
+#[cfg(feature = "planted-bugs")]
+pub use switch::{planted, with};
+
+#[cfg(feature = "planted-bugs")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::PlantedBug;
+
+    thread_local! {
+        static PLANTED: Cell<Option<PlantedBug>> = const { Cell::new(None) };
+    }
+
+    /// Whether this bug is planted in this thread.
+    #[must_use]
+    pub fn planted(bug: PlantedBug) -> bool {
+        PLANTED.get() == Some(bug)
+    }
+
+    /// Runs `body` with a bug planted, in this thread only.
+    pub fn with<T>(bug: PlantedBug, body: impl FnOnce() -> T) -> T {
+        PLANTED.set(Some(bug));
+        let result = body();
+        PLANTED.set(None);
+        result
+    }
+}
