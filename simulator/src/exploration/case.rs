@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     happening::{Deed, Happening},
+    script::Trigger,
     workloads::{Surroundings, Truth},
 };
 use crate::{effects::ClusterKey, scenario::Scenario};
@@ -41,6 +42,10 @@ pub(super) struct Case {
     pub(super) scenario: Scenario,
     pub(super) upgrades: Vec<UpgradeCase>,
     pub(super) happenings: Vec<(Timestamp, Happening)>,
+    /// Nothing is left to chance, and nobody mends anything of their own accord: a script.
+    pub(super) quiet: bool,
+    /// What happens when Azure does something.
+    pub(super) triggers: Vec<Trigger>,
 }
 
 /// One upgrade, of a cluster of its own.
@@ -79,7 +84,8 @@ impl Case {
         scenario.check().expect("what is drawn is a good scenario");
         let happenings = draw.happenings(replicas, &upgrades, calm_after);
         let end = calm_from + Duration::from_secs(14 * 24 * HOUR);
-        Self { seed, start: draw.start, calm_from, end, replicas, scenario, upgrades, happenings }
+        let (start, quiet, triggers) = (draw.start, false, Vec::new());
+        Self { seed, start, calm_from, end, replicas, scenario, upgrades, happenings, quiet, triggers }
     }
 }
 
