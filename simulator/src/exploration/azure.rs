@@ -208,7 +208,7 @@ impl Listing for SharedListing {
         };
         let recent = now - Duration::from_secs(60);
         if let Some(glance) =
-            self.shown(cluster, |began| since.map_or(began >= recent, |since| began > since))
+            self.shown(cluster, |began| began >= recent && since.is_none_or(|since| began > since))
         {
             return glance;
         }

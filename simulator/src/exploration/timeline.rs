@@ -41,7 +41,8 @@ impl Timeline {
     pub(super) fn add(&mut self, now: Timestamp, who: &str, what: &str) {
         let past = now.duration_since(self.start).as_millis();
         if self.is_story() {
-            return self.tell(past / 60_000, who, what);
+            let minutes = past / 60_000;
+            return self.tell(&format!("{}:{:02}", minutes / 60, minutes % 60), who, what);
         }
         let mut line = String::with_capacity(what.len() + 40);
         let (days, rest) = (past / 86_400_000, past % 86_400_000);
@@ -57,9 +58,15 @@ impl Timeline {
         }
     }
 
+    /// Adds how something is in the end.
+    pub(super) fn end(&mut self, who: &str, what: &str) {
+        self.tell("end", who, what);
+    }
+
     /// Adds a line of a story, folded where it is too long to read.
-    fn tell(&mut self, minutes: i128, who: &str, what: &str) {
-        let mut line = format!("{:<7}{who:<11}", format!("{}:{:02}", minutes / 60, minutes % 60));
+    fn tell(&mut self, when: &str, who: &str, what: &str) {
+        let mut line = format!("{when:<7}{who:<11}");
+        self.hash.update(format!("{line} {what}\n").as_bytes());
         let lines = self.lines.get_or_insert_default();
         let mut width = line.chars().count();
         for word in what.split_whitespace() {

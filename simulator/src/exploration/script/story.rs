@@ -10,14 +10,13 @@ use crate::{
 /// The record of an upgrade was written.
 pub(in crate::exploration) fn saved(state: &mut State, index: usize, before: &Record, after: &Record) {
     let name = state.hub.upgrades[index].name.clone();
-    let begins = begins(&before.ledger, &after.ledger);
     let lines = [
         done(&before.ledger, &after.ledger),
         planned(&before.ledger, &after.ledger),
         unhealthy(&before.ledger, &after.ledger),
-        begins.clone(),
+        begins(&before.ledger, after),
         adopted(&before.ledger, &after.ledger),
-        standing(before, after, begins.is_some()),
+        standing(before, after),
         (after.ledger.finished_at.is_some() && before.ledger.finished_at.is_none())
             .then(|| "is done".to_owned()),
     ];
@@ -34,8 +33,11 @@ fn done(before: &Ledger, after: &Ledger) -> Option<String> {
     let new = after.steps.iter().find(|record| {
         record.state == StepState::Succeeded && !succeeded(before, &record.id)
     })?;
-    let again = if new.attempts > 1 { format!(", at attempt {}", new.attempts) } else { String::new() };
-    Some(format!("{} is done: the nodes show it, and the workloads are well{again}", new.id))
+    // Recorded as an intent only: Azure was never known to work on it.
+    let unseen = before.current().is_some_and(|(operation, record)| {
+        record.id == new.id && operation.phase == Phase::Intent
+    });
+    Some(if unseen { format!("finds {} done already", new.id) } else { format!("{} is done", new.id) })
 }
 
 /// The steps, when they are not those that were planned before.
@@ -61,9 +63,9 @@ fn unhealthy(before: &Ledger, after: &Ledger) -> Option<String> {
     (!baseline.unhealthy.is_empty()).then(|| are(&baseline.unhealthy))
 }
 
-/// An intent, or another attempt.
-fn begins(before: &Ledger, after: &Ledger) -> Option<String> {
-    let (operation, record) = after.current()?;
+/// An intent, or another attempt. Why it stops there is told by how the upgrade stands.
+fn begins(before: &Ledger, after: &Record) -> Option<String> {
+    let (operation, record) = after.ledger.current()?;
     let known = before.current().filter(|(_, known)| known.id == record.id);
     let step = &record.step;
     let words = format!("{} from {} to {}", step.subject(), step.from, step.to);
@@ -73,7 +75,7 @@ fn begins(before: &Ledger, after: &Ledger) -> Option<String> {
             Some(format!("counts attempt {} as failed", known.attempt))
         }
         Some((known, _)) if known.phase != Phase::Intent && operation.phase == Phase::Intent => {
-            Some(format!("goes back to its intent: {words}"))
+            (!after.stopped).then(|| format!("goes back to its intent: {words}"))
         }
         Some(_) => None,
     }
@@ -97,14 +99,18 @@ fn adopted(before: &Ledger, after: &Ledger) -> Option<String> {
     }
 }
 
-/// Why nothing is started now. That Azure works on what has just begun needs no line.
-fn standing(before: &Record, after: &Record, begins: bool) -> Option<String> {
+/// Why nothing is started now. That Azure works on what has just been sent needs no line.
+fn standing(before: &Record, after: &Record) -> Option<String> {
     let (reason, words) = after.standing.as_ref()?;
     let was = before.standing.as_ref();
     let same_reason = was.is_some_and(|(known, _)| known == reason);
     let same_words = was.is_some_and(|(_, known)| known == words);
     let told = if after.stopped { !same_reason || !same_words } else { !same_reason };
-    if !told || begins && reason.starts_with("Upgrading") {
+    let is_intent = |record: &Record| {
+        record.ledger.operation.as_ref().is_none_or(|operation| operation.phase == Phase::Intent)
+    };
+    let sent = is_intent(before) || is_intent(after);
+    if !told || sent && reason.starts_with("Upgrading") {
         return None;
     }
     Some(format!("{} ({reason}): {words}", if after.stopped { "STOPS" } else { "waits" }))
@@ -133,7 +139,7 @@ pub(in crate::exploration) fn ended(state: &mut State, cluster: &str, operation:
     let views = state.world.operations();
     let view = views.iter().find(|view| view.id == operation);
     let status = view.map_or("and is forgotten", |view| view.status.as_str());
-    state.tell("azure", &format!("{cluster}: the operation has ended, {status}"));
+    state.tell("azure", &format!("{cluster} operation has ended: {status}"));
 }
 
 /// How everything is in the end: of each upgrade, and what its nodes really run.
@@ -149,7 +155,7 @@ pub(in crate::exploration) fn stands(state: &mut State) {
         };
         let (name, key) = (upgrade.name.clone(), state.checks.key_of(index));
         let nodes = key.and_then(|key| layout(state, &key)).unwrap_or_default();
-        state.tell(&name, &format!("in the end: {how}, {done} of {all} steps; {nodes}"));
+        state.timeline.end(&name, &format!("{how}, {done} of {all} steps: {nodes}"));
     }
 }
 

@@ -82,5 +82,5 @@ fn the_same_script_tells_the_same_story() {
     assert_eq!(story.violation, None);
     assert_eq!(story.timeline, script.play().unwrap().timeline);
     let end = story.timeline.last().unwrap();
-    assert!(end.contains("in the end: is done, 2 of 2 steps; control plane 1.35.3, system 1.35.3"), "{end}");
+    assert!(end.contains("is done, 2 of 2 steps: control plane 1.35.3, system 1.35.3"), "{end}");
 }
