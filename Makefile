@@ -1,6 +1,6 @@
 # `make` lists the targets. Each sets up what it needs; Rust (rustup), Go and, for `test`, Python 3 must be on PATH.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint audit fuzz manifests
+.PHONY: help demo test crashes build lint audit fuzz manifests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ demo: ## Watch three simulated AKS clusters being upgraded; KEEP=1 leaves all ru
 
 test: ## Check everything that has to hold before a change goes in
 	@scripts/test
+
+crashes: ## Kill the operator at each of its changes and at each moment of it; `make test` tries a third of that
+	@scripts/crashes
 
 build: ## Build all binaries for development
 	@cargo build --workspace --bins

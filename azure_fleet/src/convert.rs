@@ -12,6 +12,7 @@ use engine::{
 };
 use jiff::Timestamp;
 
+use crate::settings;
 /// How much of a snapshot's name is kept, in characters; Azure's are at most 63.
 const SNAPSHOT_NAME: usize = 128;
 
@@ -43,6 +44,7 @@ pub fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
         node_os_upgrade_channel: on(&view.auto_upgrade_profile.node_os_upgrade_channel),
         support_plan: view.support_plan.clone(),
         tier: view.sku.tier.clone(),
+        override_settings: settings::of_cluster(view),
         pools,
     })
 }
@@ -68,6 +70,7 @@ pub(super) fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
         count: view.count.and_then(|count| i32::try_from(count).ok()),
         provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
         power: power(view.is_stopped()),
+        upgrade_settings: settings::of_pool(view),
     })
 }
 

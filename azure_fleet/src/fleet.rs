@@ -9,12 +9,13 @@ use azure_mgmt_containerservice::{
     Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationId, writes,
 };
 use engine::{
-    Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
-    Reading, RegionVersion, Rejection, Step, StepKind, Unreadable, published,
+    Action, Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
+    Reading, RegionVersion, Rejection, StepKind, Unreadable, published,
 };
 use jiff::Timestamp;
+use serde_json::Value;
 
-use crate::{Listing, OfferCache, convert, steady};
+use crate::{Listing, OfferCache, convert, settings::members, steady};
 
 /// Tells the present, in whole seconds.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -26,8 +27,8 @@ pub struct AzureFleet<L> {
     offers: Arc<OfferCache>,
     now: Now,
     listing: L,
-    /// A step, and the document of what it changes, as read right before it is sent.
-    held: Mutex<Option<(Step, Held)>>,
+    /// What is about to be sent, and the document that it changes, as read right before.
+    held: Mutex<Option<(Action, Held)>>,
 }
 
 /// A document to be written back with one thing changed.
@@ -117,41 +118,38 @@ impl<L: Listing> AzureFleet<L> {
         self.id.as_str().to_lowercase()
     }
 
-    /// Reads what a step changes.
-    async fn read(&self, step: &Step) -> Result<Held, Error> {
-        match (step.kind, &step.pool) {
-            // An image step has no document to write.
-            (StepKind::ControlPlane | StepKind::NodePoolImage, _) | (_, None) => {
-                self.client.managed_clusters().get(&self.id).await.map(Held::Cluster)
-            }
-            (StepKind::NodePoolVersion, Some(pool)) => {
+    /// Reads what is to be changed.
+    async fn read(&self, action: &Action) -> Result<Held, Error> {
+        match action.pool_document() {
+            None => self.client.managed_clusters().get(&self.id).await.map(Held::Cluster),
+            Some(pool) => {
                 let read = self.client.agent_pools().get(&self.id, pool).await?;
-                Ok(Held::Pool(pool.clone(), read))
+                Ok(Held::Pool(pool.to_owned(), read))
             }
         }
     }
 
-    /// Writes the document back with the version of the step.
-    async fn write(&self, step: &Step, held: Held) -> Result<Accepted, Error> {
+    /// Writes the document back with what the action changes.
+    async fn write(&self, action: &Action, held: Held) -> Result<Accepted, Error> {
         match held {
             Held::Pool(pool, read) => {
-                let body = writes::agent_pool_upgrade(read.value(), &step.to);
+                let body = pool_body(action, read.value());
                 self.client.agent_pools().put(&self.id, &pool, &body, read.etag()).await
             }
             Held::Cluster(read) => {
-                let body = writes::control_plane_upgrade(read.value(), &step.to);
+                let body = cluster_body(action, read.value());
                 self.client.managed_clusters().put(&self.id, &body, read.etag()).await
             }
         }
     }
 
-    /// The document that was read for this very step; one that was read for another is thrown away.
-    fn take_held(&self, step: &Step) -> Option<Held> {
+    /// The document that was read for this very action; one that was read for another is thrown away.
+    fn take_held(&self, action: &Action) -> Option<Held> {
         let (of, held) = self.held().take()?;
-        (of == *step).then_some(held)
+        (of == *action).then_some(held)
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<(Step, Held)>> {
+    fn held(&self) -> MutexGuard<'_, Option<(Action, Held)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -159,7 +157,8 @@ impl<L: Listing> AzureFleet<L> {
         if let Error::HeldBack(held) = error {
             return Unreadable::HeldBack(convert::held_back(held, (self.now)()));
         }
-        Unreadable::Failed(steady(&describe(error)))
+        let why = steady(&describe(error));
+        if is_gone(error) { Unreadable::Gone(why) } else { Unreadable::Failed(why) }
     }
 
     fn rejection(&self, error: &Error) -> Rejection {
@@ -168,6 +167,47 @@ impl<L: Listing> AzureFleet<L> {
         }
         Rejection::Refused { failure: convert::failure(error), retry_after: error.retry_after() }
     }
+}
+
+/// A pool's document with what the action changes.
+fn pool_body(action: &Action, document: &Value) -> Value {
+    match action {
+        Action::Step { step, settings } => {
+            let mut body = writes::agent_pool_upgrade(document, &step.to);
+            if !settings.is_empty() {
+                writes::merge_upgrade_settings(&mut body, &members(settings));
+            }
+            body
+        }
+        Action::Override { settings, .. } | Action::Restore { settings, .. } => {
+            writes::agent_pool_upgrade_settings(document, &members(settings))
+        }
+    }
+}
+
+/// The cluster's document with what the action changes.
+fn cluster_body(action: &Action, document: &Value) -> Value {
+    match action {
+        Action::Step { step, settings } => {
+            let mut body = writes::control_plane_upgrade(document, &step.to);
+            if !settings.is_empty() {
+                writes::merge_override_settings(&mut body, &members(settings));
+            }
+            body
+        }
+        Action::Override { settings, .. } | Action::Restore { settings, .. } => {
+            writes::cluster_override_settings(document, &members(settings))
+        }
+    }
+}
+
+/// Whether Azure says that a resource does not exist. Not whatever it answers with 404: that it does
+/// not find a subscription says no more than that we have no access there.
+fn is_gone(error: &Error) -> bool {
+    let codes = ["NotFound", "ParentResourceNotFound", "ResourceGroupNotFound", "ResourceNotFound"];
+    let code = error.api().and_then(|api| api.code.as_deref());
+    error.is_not_found()
+        && code.is_some_and(|code| codes.iter().any(|known| known.eq_ignore_ascii_case(code)))
 }
 
 fn describe(error: &Error) -> String {
@@ -194,8 +234,16 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         convert::cluster(answer.map_err(|error| self.unreadable(&error))?.view())
     }
 
-    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
-        let held = self.read(step).await.map_err(|error| self.unreadable(&error))?;
+    async fn recheck(&self, action: &Action, known: &Cluster) -> Reading<Cluster> {
+        let held = match self.read(action).await {
+            Ok(held) => held,
+            Err(error) => {
+                let pool = action.pool_document().filter(|_| is_gone(&error));
+                let mut without = known.clone();
+                without.pools.retain(|known| Some(known.name.as_str()) != pool);
+                return if pool.is_some() { Ok(without) } else { Err(self.unreadable(&error)) };
+            }
+        };
         let cluster = match &held {
             Held::Cluster(read) => convert::cluster(read.view())?,
             Held::Pool(_, read) => {
@@ -209,7 +257,7 @@ impl<L: Listing> Fleet for AzureFleet<L> {
                 cluster
             }
         };
-        *self.held() = Some((step.clone(), held));
+        *self.held() = Some((action.clone(), held));
         Ok(cluster)
     }
 
@@ -217,16 +265,18 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         self.read_offers(cluster, needed).await.map_err(|error| self.unreadable(&error))
     }
 
-    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
-        let answer = match (step.kind, &step.pool, self.take_held(step)) {
+    async fn submit(&self, action: &Action) -> Result<Option<String>, Rejection> {
+        let image = match action {
+            Action::Step { step, .. } if step.kind == StepKind::NodePoolImage => step.pool.as_deref(),
+            Action::Step { .. } | Action::Override { .. } | Action::Restore { .. } => None,
+        };
+        let answer = match (image, self.take_held(action)) {
             // It has no document to write.
-            (StepKind::NodePoolImage, Some(pool), _) => {
-                self.client.agent_pools().upgrade_node_image(&self.id, pool).await
-            }
-            (_, _, Some(held)) => self.write(step, held).await,
-            (_, subject, None) => {
-                let subject =
-                    subject.as_deref().map_or("the cluster".to_owned(), |pool| format!("pool {pool}"));
+            (Some(pool), _) => self.client.agent_pools().upgrade_node_image(&self.id, pool).await,
+            (None, Some(held)) => self.write(action, held).await,
+            (None, None) => {
+                let subject = action.pool_document();
+                let subject = subject.map_or("the cluster".to_owned(), |pool| format!("pool {pool}"));
                 let message =
                     format!("{subject} was not read right before it was to be written: nothing was sent");
                 let failure = Failure::new(None, None, None, &message);

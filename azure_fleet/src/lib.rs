@@ -7,6 +7,7 @@ mod cache;
 mod convert;
 mod fleet;
 mod listing;
+mod settings;
 mod steady;
 
 pub use cache::OfferCache;

@@ -73,21 +73,28 @@ pub(crate) const POOL_LEFT_OUT: &[Path] = &[
 /// The body that upgrades a control plane to `version`, a full patch, and leaves the pools alone.
 ///
 /// Every pool's `orchestratorVersion` stays as read: changing it is refused, leaving it out as well.
-/// With a managed identity, `servicePrincipalProfile` is null: Azure shows a placeholder there that
-/// it does not take back. Source: the upgrade command of the Azure CLI.
 #[must_use]
 pub fn control_plane_upgrade(document: &Value, version: &str) -> Value {
-    let mut body = document.clone();
-    for path in CLUSTER_READ_ONLY.iter().chain(CLUSTER_POOL_REFUSED) {
-        remove(&mut body, path);
-    }
-    if has_managed_identity(document)
-        && let Some(profile) = body.pointer_mut("/properties/servicePrincipalProfile")
-    {
-        *profile = Value::Null;
-    }
+    let mut body = managed_cluster(document);
     set(&mut body, "kubernetesVersion", Value::from(version));
     body
+}
+
+/// The body that changes nothing of a cluster but what forces its upgrades
+/// (`upgradeSettings.overrideSettings`: `forceUpgrade`, `until`).
+///
+/// Members of `settings` replace those of the same name; null takes a member away. Other members stay
+/// as read.
+#[must_use]
+pub fn cluster_override_settings(document: &Value, settings: &Map<String, Value>) -> Value {
+    let mut body = managed_cluster(document);
+    merge_override_settings(&mut body, settings);
+    body
+}
+
+/// Adds changed settings that force upgrades to a body made by this module, so that one write does both.
+pub fn merge_override_settings(body: &mut Value, settings: &Map<String, Value>) {
+    merge(body, &["upgradeSettings", "overrideSettings"], settings);
 }
 
 /// The body that upgrades a node pool, as read by itself, to `version`, a full patch.
@@ -121,16 +128,52 @@ pub fn agent_pool_upgrade_settings(document: &Value, settings: &Map<String, Valu
 
 /// Adds changed upgrade settings to a body made by this module, so that one write does both.
 pub fn merge_upgrade_settings(body: &mut Value, settings: &Map<String, Value>) {
-    let mut merged = body.pointer("/properties/upgradeSettings").and_then(Value::as_object).cloned();
-    let members = merged.get_or_insert_default();
-    for (name, value) in settings {
-        if value.is_null() {
-            members.remove(name);
-        } else {
-            members.insert(name.clone(), value.clone());
-        }
+    merge(body, &["upgradeSettings"], settings);
+}
+
+/// Changes members of the object at a path below `properties`. Objects on the way are made where they
+/// are missing, and those that are left without a member are taken away.
+fn merge(body: &mut Value, path: &[&str], settings: &Map<String, Value>) {
+    if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+        merge_into(properties, path, settings);
     }
-    set(body, "upgradeSettings", Value::from(merged.unwrap_or_default()));
+}
+
+fn merge_into(object: &mut Map<String, Value>, path: &[&str], settings: &Map<String, Value>) {
+    let Some((first, rest)) = path.split_first() else {
+        for (name, value) in settings {
+            if value.is_null() {
+                object.remove(name);
+            } else {
+                object.insert(name.clone(), value.clone());
+            }
+        }
+        return;
+    };
+    let mut member = object.get(*first).and_then(Value::as_object).cloned().unwrap_or_default();
+    merge_into(&mut member, rest, settings);
+    if member.is_empty() {
+        object.remove(*first);
+    } else {
+        object.insert((*first).to_owned(), Value::from(member));
+    }
+}
+
+/// A cluster's document without what must not be sent.
+///
+/// With a managed identity, `servicePrincipalProfile` is null: Azure shows a placeholder there that
+/// it does not take back. Source: the upgrade command of the Azure CLI.
+fn managed_cluster(document: &Value) -> Value {
+    let mut body = document.clone();
+    for path in CLUSTER_READ_ONLY.iter().chain(CLUSTER_POOL_REFUSED) {
+        remove(&mut body, path);
+    }
+    if has_managed_identity(document)
+        && let Some(profile) = body.pointer_mut("/properties/servicePrincipalProfile")
+    {
+        *profile = Value::Null;
+    }
+    body
 }
 
 /// A pool's document without what must not be sent.

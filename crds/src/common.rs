@@ -6,7 +6,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Duration;
+use crate::{
+    Duration,
+    settings::{ForceUpgrade, UpgradeSettings},
+};
 
 /// An AKSCluster of the same namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,10 +82,14 @@ pub struct UpgradePolicy {
     /// How long gates stay watched after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<Duration>,
+    /// Go over disruption budgets and deprecated APIs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_upgrade: Option<ForceUpgrade>,
 }
 
 /// Order and selection of node pools. One pool at a time, always.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NodePools {
     /// The first match places a pool; unmatched pools come last; names break ties.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -92,10 +99,14 @@ pub struct NodePools {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub exclude: Vec<NodePoolMatch>,
+    /// How nodes are replaced while a pool's step runs; afterwards the pool has its own settings again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade_settings: Option<UpgradeSettings>,
 }
 
 /// A place in the order of pools.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NodePoolOrder {
     /// A name for this place.
     #[schemars(length(min = 1, max = 63))]
@@ -106,6 +117,9 @@ pub struct NodePoolOrder {
     /// How long gates stay watched after each such pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<Duration>,
+    /// As `nodePools.upgradeSettings`, for such pools; what is given here goes before what is given there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade_settings: Option<UpgradeSettings>,
 }
 
 /// Which pools are meant: all that is given must match.

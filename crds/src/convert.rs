@@ -1,9 +1,9 @@
 //! From what users write to what the engine takes: parsed once, so that nothing invalid gets further.
 
-use engine::{KubernetesRequest, OrderRule, Policy, PoolMatch, Share};
+use engine::{KubernetesRequest, OrderRule, Policy, PoolMatch, Settings, Share};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::{GateSpec, NodePoolMatch, TargetSpec, UpgradePolicy, WaveSpec};
+use crate::{GateSpec, NodePoolMatch, TargetSpec, UpgradePolicy, UpgradeSettings, WaveSpec};
 
 /// A field that the schema cannot judge, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ pub fn kubernetes_request(target: &TargetSpec) -> Result<Option<KubernetesReques
 /// The policy that a ClusterUpgrade asks for.
 #[must_use]
 pub fn policy_of(policy: &UpgradePolicy) -> Policy {
-    let UpgradePolicy { node_pools, gates, failure_policy, soak } = policy;
+    let UpgradePolicy { node_pools, gates, failure_policy, soak, force_upgrade } = policy;
     let defaults = Policy::default();
     let pools = node_pools.clone().unwrap_or_default();
     let failures = failure_policy.as_ref();
@@ -52,6 +52,7 @@ pub fn policy_of(policy: &UpgradePolicy) -> Policy {
             .map(|rule| OrderRule {
                 matches: pool_match(&rule.matches),
                 soak: rule.soak.map_or(defaults.soak, |soak| soak.0),
+                upgrade_settings: settings_of(rule.upgrade_settings.as_ref()),
             })
             .collect(),
         exclude: pools.exclude.iter().map(pool_match).collect(),
@@ -65,7 +66,13 @@ pub fn policy_of(policy: &UpgradePolicy) -> Policy {
         ignored_namespaces: gates.iter().flat_map(|gate| gate.workloads.exclude_namespaces.clone()).collect(),
         progress_deadline: deadline.map_or(defaults.progress_deadline, |deadline| deadline.0),
         soak: soak.map_or(defaults.soak, |soak| soak.0),
+        upgrade_settings: settings_of(pools.upgrade_settings.as_ref()),
+        force_until: force_upgrade.as_ref().map(|force| force.until),
     }
+}
+
+fn settings_of(settings: Option<&UpgradeSettings>) -> Settings {
+    settings.map(UpgradeSettings::settings).unwrap_or_default()
 }
 
 fn pool_match(matches: &NodePoolMatch) -> PoolMatch {
@@ -96,6 +103,7 @@ pub fn share_of(wave: &WaveSpec, index: usize) -> Result<Share, InvalidField> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::Setting;
     use serde_json::{Value, json};
     use std::time::Duration;
 
@@ -112,14 +120,17 @@ mod tests {
     fn each_setting_reaches_the_engine() {
         let told = policy(json!({
             "nodePools": {
-                "order": [{"name": "system", "match": {"mode": "System"}, "soak": "10m"},
+                "upgradeSettings": {"maxSurge": "33%"},
+                "order": [{"name": "system", "match": {"mode": "System"}, "soak": "10m",
+                        "upgradeSettings": {"drainTimeout": "1h"}},
                     {"name": "rest", "match": {"osType": "Linux"}}],
                 "exclude": [{"names": ["legacy"]}]
             },
             "gates": [{"name": "a", "workloads": {"excludeNamespaces": ["dev"], "progressDeadline": "5m"}},
                 {"name": "b", "workloads": {"excludeNamespaces": ["test"]}}],
             "failurePolicy": {"retries": 0, "stepTimeout": "1h30m"},
-            "soak": "1d"
+            "soak": "1d",
+            "forceUpgrade": {"until": "2026-12-06T22:00:00Z"}
         }));
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let soaks: Vec<_> = told.order.iter().map(|rule| rule.soak).collect();
@@ -129,6 +140,10 @@ mod tests {
         assert_eq!(told.ignored_namespaces, ["dev", "test"]);
         assert_eq!((told.progress_deadline, told.soak), (minutes(5), minutes(24 * 60)));
         assert_eq!((told.retries, told.step_timeout), (0, minutes(90)));
+        assert_eq!(told.upgrade_settings, [(Setting::MaxSurge, "33%")].into());
+        assert_eq!(told.order[0].upgrade_settings, [(Setting::DrainTimeoutInMinutes, "60")].into());
+        assert!(told.order[1].upgrade_settings.is_empty());
+        assert_eq!(told.force_until, Some("2026-12-06T22:00:00Z".parse().unwrap()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod cluster_upgrade;
 mod common;
 mod convert;
 mod duration;
+mod settings;
 mod upgrade_plan;
 
 pub use aks_cluster::{
@@ -25,6 +26,7 @@ pub use common::{
 };
 pub use convert::{InvalidField, kubernetes_request, policy_of, share_of};
 pub use duration::Duration;
+pub use settings::{ForceUpgrade, UpgradeSettings};
 pub use upgrade_plan::{
     ClusterCounts, ClusterSelection, PlanSummary, UpgradePlan, UpgradePlanSpec, UpgradePlanStatus, WaveSpec,
     WaveStatus,

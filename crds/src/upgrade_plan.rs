@@ -9,7 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Duration, FailurePolicy, GateSpec, NodePools, TargetSpec, common::OBJECT_NAME};
+use crate::{Duration, FailurePolicy, ForceUpgrade, GateSpec, NodePools, TargetSpec, common::OBJECT_NAME};
 
 /// Upgrades clusters in waves.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -56,6 +56,9 @@ pub struct UpgradePlanSpec {
     /// What happens when a step fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_policy: Option<FailurePolicy>,
+    /// Go over disruption budgets and deprecated APIs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_upgrade: Option<ForceUpgrade>,
 }
 
 /// A wave of clusters.

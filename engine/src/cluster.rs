@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{offers::LONG_TERM_SUPPORT, version::KubernetesVersion};
+use crate::{offers::LONG_TERM_SUPPORT, settings::Settings, version::KubernetesVersion};
 
 /// One AKS cluster, observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +46,9 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub tier: Option<String>,
+    /// What forces its upgrades (`upgradeSettings.overrideSettings`), as far as it is set.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub override_settings: Settings,
     /// The node pools, by name.
     #[schemars(length(max = 100))]
     pub pools: Vec<NodePool>,
@@ -89,6 +92,9 @@ pub struct NodePool {
     pub provisioning_state: ProvisioningState,
     /// Whether the pool is started.
     pub power: Power,
+    /// How its nodes are replaced (`upgradeSettings`), as far as it is set.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub upgrade_settings: Settings,
 }
 
 impl Cluster {

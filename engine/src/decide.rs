@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
+    action::Action,
     cluster::{Cluster, NodePool, Power},
     gates::{LARGEST_BASELINE, Verdict, judge_workloads, take_baseline},
     ledger::{Baseline, Expected, Ledger, Operation, Phase, StepRecord, StepState},
@@ -22,8 +23,9 @@ use crate::{
 mod answer;
 mod inquiry;
 mod operation;
+mod overrides;
 
-pub use answer::{accepted, not_sent, refused};
+pub use answer::{accepted, answered, not_sent, refused};
 pub use inquiry::offers_needed;
 pub(crate) use operation::waits_for_limit;
 
@@ -50,6 +52,8 @@ pub struct Request {
     pub retry: Option<String>,
     /// The baseline of an earlier upgrade of the cluster that did not come to its end.
     pub baseline: Option<Baseline>,
+    /// The upgrade is being deleted: what was changed for a step is put back, nothing else is done.
+    pub abandoned: bool,
 }
 
 /// Everything that a decision looks at.
@@ -70,8 +74,8 @@ pub struct View<'a> {
 pub enum Decision {
     /// The record changes to this; then decide again.
     Record(Box<Ledger>),
-    /// Send this step, whose intent is recorded, to Azure: the only action that disrupts.
-    Submit(Step),
+    /// Send this to Azure; what it is for is recorded.
+    Submit(Action),
     /// Read the error of the operation of that name, once; then decide again.
     ReadOperation(String),
     /// Nothing until then.
@@ -85,6 +89,9 @@ pub enum Decision {
 pub fn decide(view: &View<'_>) -> Decision {
     let Request { retry, suspend, waits_for_wave, other_upgrade, .. } = view.request;
     let ledger = view.ledger;
+    if view.request.abandoned {
+        return overrides::restoring(view).unwrap_or(Decision::Done);
+    }
     if ledger.finished_at.is_some() {
         return Decision::Done;
     }
@@ -93,6 +100,10 @@ pub fn decide(view: &View<'_>) -> Decision {
     }
     if let Some((operation, step)) = ledger.current() {
         return operation::decide(view, operation, step);
+    }
+    // Whatever else there is to wait for: nothing stays changed meanwhile.
+    if let Some(decision) = overrides::restoring(view) {
+        return decision;
     }
     if let Some(wave) = waits_for_wave {
         return Decision::Wait(WaitingOn::Wave(wave.clone()));
@@ -131,6 +142,7 @@ fn idle(view: &View<'_>) -> Result<Decision, Stop> {
         .map_err(|refusals| wait(WaitingOn::Refused(refusals)))?;
     plan.steps.retain(|planned| !is_rolled(view.ledger, &planned.step));
     let Some(next) = plan.steps.first() else { return finish(view) };
+    overrides::check(policy, cluster, &plan).map_err(|problem| wait(WaitingOn::InvalidSpec(problem)))?;
     if view.request.suspend {
         return Ok(Decision::Wait(WaitingOn::Suspended));
     }
@@ -301,6 +313,7 @@ fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> 
         held: false,
         since: view.now,
     });
+    ledger.restore = overrides::planned(view, cluster, step);
     ledger
 }
 

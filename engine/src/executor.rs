@@ -7,12 +7,13 @@
 use std::mem;
 
 use crate::{
-    decide::{Decision, Request, View, accepted, decide, not_sent, offers_needed, refused, waits_for_limit},
+    action::Action,
+    decide::{Decision, Request, View, answered, decide, offers_needed, waits_for_limit},
     failure::FailureClass,
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
-    ports::{Clock, Fleet, Glance, Journal, Rejection, Workloads},
-    step::{Step, StepKind},
+    ports::{Clock, Fleet, Glance, Journal, Workloads},
+    settings::subject,
     waiting::WaitingOn,
 };
 
@@ -54,23 +55,17 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
             Decision::Submit(_) if !clock.may_act() => break,
-            Decision::Submit(step) if !run.claimed => {
+            Decision::Submit(action) if !run.claimed => {
                 // Claim by a guarded write, then read live, then act: whoever decided the same
                 // from the same record loses the write, also when the intent is an old one.
-                run.claim();
-                journal.save(&run.ledger, run.underway().as_ref()).await?;
-                run.recheck(&step).await;
+                run.claim(&action);
+                journal.save(&run.ledger, run.underway_with(&action).as_ref()).await?;
+                run.recheck(&action).await;
             }
-            Decision::Submit(step) => {
-                let answer = fleet.submit(&step).await;
+            Decision::Submit(action) => {
+                let answer = fleet.submit(&action).await;
                 let view = run.view();
-                run.ledger = match answer {
-                    Ok(name) => accepted(view.ledger, name, &view),
-                    Err(Rejection::Refused { failure, retry_after }) => {
-                        refused(view.ledger, &failure, retry_after, &view)
-                    }
-                    Err(Rejection::HeldBack(held)) => not_sent(view.ledger, &held, &view),
-                };
+                run.ledger = answered(view.ledger, &action, answer, &view);
                 let waiting = run.underway();
                 journal.save(&run.ledger, waiting.as_ref()).await?;
                 return Ok(Progress { ledger: run.ledger, waiting });
@@ -97,6 +92,8 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
             false
         }
         Decision::Record(next) if next.finished_at.is_some() => false,
+        // What was changed counts as put back only when that was read live.
+        Decision::Record(next) if next.restore.len() < ledger.restore.len() => false,
         Decision::Record(next) => match phase(ledger) {
             None => true,
             Some(Phase::Intent | Phase::Submitted) => false,
@@ -139,23 +136,32 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         self.ledger = ledger;
     }
 
-    fn claim(&mut self) {
-        if let Some(operation) = &mut self.ledger.operation {
-            operation.intent_at = self.clock.now();
-            // So that the write is never one that changes nothing, whatever the clock shows.
-            operation.claims = operation.claims.saturating_add(1).min(1_000_000);
+    /// Counts, so that the write is never one that changes nothing, whatever the clock shows.
+    fn claim(&mut self, action: &Action) {
+        let counted = |claims: i32| claims.saturating_add(1).min(1_000_000);
+        match (action, &mut self.ledger.operation) {
+            (Action::Restore { pool, .. }, _) => {
+                for record in self.ledger.restore.iter_mut().filter(|record| record.pool == *pool) {
+                    record.attempts = counted(record.attempts);
+                }
+            }
+            (Action::Step { .. } | Action::Override { .. }, Some(operation)) => {
+                operation.intent_at = self.clock.now();
+                operation.claims = counted(operation.claims);
+            }
+            (Action::Step { .. } | Action::Override { .. }, None) => {}
         }
         self.claimed = true;
     }
 
-    /// Reads what the step changes, after it was claimed. The rest of the cluster must have been read
+    /// Reads what is to be changed, after it was claimed. The rest of the cluster must have been read
     /// live, too: nothing is started beside somebody else's operation.
-    async fn recheck(&mut self, step: &Step) {
-        if self.glanced && step.kind == StepKind::NodePoolVersion {
+    async fn recheck(&mut self, action: &Action) {
+        if self.glanced && action.pool_document().is_some() {
             self.read_live().await;
         }
         if let Ok(known) = &self.seen.cluster {
-            self.seen.cluster = self.fleet.recheck(step, known).await;
+            self.seen.cluster = self.fleet.recheck(action, known).await;
             self.glanced = false;
         }
     }
@@ -170,11 +176,15 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     /// Glances at the cluster, and reads it live where no listing shows it. `Some` when there is only
     /// to wait.
     async fn look(&mut self) -> Option<WaitingOn> {
+        let settings = self.ledger.restore.iter().filter_map(|record| record.sent_at).max();
         let (since, waits) = match &self.ledger.operation {
             Some(operation) if operation.phase == Phase::Submitted => (operation.submitted_at, true),
             // Between two steps: listings from before the last one's end show the past.
-            None => (self.ledger.steps.iter().filter_map(|record| record.finished_at).max(), false),
-            Some(_) => (None, false),
+            None => {
+                let ended = self.ledger.steps.iter().filter_map(|record| record.finished_at).max();
+                (ended.max(settings), settings.is_some())
+            }
+            Some(_) => (settings, settings.is_some()),
         };
         match self.fleet.glance(since).await {
             Glance::Seen(cluster) => {
@@ -198,11 +208,21 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
 
     /// What the step in flight waits on, told from the record alone.
     fn underway(&self) -> Option<WaitingOn> {
-        let (operation, record) = self.ledger.current()?;
+        let settings = self.ledger.restore.iter().find(|record| record.sent_at.is_some());
+        let restoring =
+            self.ledger.restore.iter().find(|record| record.attempts > 0).map(WaitingOn::restoring);
+        let Some((operation, record)) = self.ledger.current() else { return restoring };
         let step = record.step.clone();
         let held = waits_for_limit(operation, &step, self.request, self.clock.now());
-        if held.is_some() && operation.phase == Phase::Intent {
-            return held;
+        match operation.phase {
+            Phase::Intent | Phase::Gating | Phase::Soaking if restoring.is_some() => return restoring,
+            Phase::Intent if held.is_some() => return held,
+            Phase::Intent if operation.failure.is_none() => {
+                if let Some(record) = settings {
+                    return Some(WaitingOn::ChangingSettings(record.subject()));
+                }
+            }
+            Phase::Intent | Phase::Submitted | Phase::Verifying | Phase::Gating | Phase::Soaking => {}
         }
         Some(match (&operation.failure, operation.not_before) {
             (Some(failure), _) if operation.held => {
@@ -214,6 +234,15 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             (Some(failure), Some(at)) => WaitingOn::Retry { step, failure: failure.clone(), at },
             _ => WaitingOn::Operation(step),
         })
+    }
+
+    /// What is about to be sent, as what it will be waited for.
+    fn underway_with(&self, action: &Action) -> Option<WaitingOn> {
+        match action {
+            Action::Step { step, .. } => Some(WaitingOn::Operation(step.clone())),
+            Action::Override { pool, .. } => Some(WaitingOn::ChangingSettings(subject(pool.as_deref()))),
+            Action::Restore { .. } => self.underway(),
+        }
     }
 
     /// Reads what the next decision needs and is not known yet. `Some` when there is only to wait.
@@ -262,10 +291,16 @@ struct Needs {
 
 impl Needs {
     fn of(request: &Request, ledger: &Ledger) -> Self {
+        if request.abandoned {
+            return Self { cluster: !ledger.restore.is_empty(), ..Self::default() };
+        }
         if ledger.finished_at.is_some() {
             return Self::default();
         }
         let Some((operation, record)) = ledger.current() else {
+            if !ledger.restore.is_empty() {
+                return Self { cluster: true, ..Self::default() };
+            }
             let suspended = request.suspend && !ledger.has_done_all();
             let idle = request.waits_for_wave.is_none() && !suspended && request.other_upgrade.is_none();
             return Self { cluster: idle, offers: idle, workloads: idle, ..Self::default() };

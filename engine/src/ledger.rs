@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{failure::Failure, step::Step, version::KubernetesVersion};
+use crate::{failure::Failure, settings::Restore, step::Step, version::KubernetesVersion};
 
 /// The record of one cluster's upgrade.
 ///
@@ -36,6 +36,14 @@ pub struct Ledger {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub operation: Option<Operation>,
+    /// Settings that were changed for a step: recorded before the change, until they are put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub restore: Vec<Restore>,
+    /// Settings that somebody else changed while a step had overridden them: they were left so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 128)))]
+    pub left_to_others: Vec<String>,
     /// Which workloads were already unhealthy before the first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]

@@ -4,6 +4,7 @@
 //! gate verdicts, the current instant), one decision comes out. Nothing here knows
 //! of tokio, kube, HTTP or a clock.
 
+mod action;
 mod cluster;
 mod decide;
 mod executor;
@@ -21,6 +22,7 @@ mod policy;
 mod ports;
 mod refusal;
 mod rollout;
+mod settings;
 mod step;
 mod support;
 mod target;
@@ -31,8 +33,9 @@ mod version;
 mod waiting;
 mod wave;
 
+pub use action::Action;
 pub use cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState};
-pub use decide::{Decision, Request, View, accepted, decide, not_sent, offers_needed, refused};
+pub use decide::{Decision, Request, View, accepted, answered, decide, not_sent, offers_needed, refused};
 pub use executor::{Progress, advance};
 #[cfg(any(test, fuzzing))]
 pub use failure::checks::check as check_failure;
@@ -54,6 +57,7 @@ pub use rollout::{
     Creation, MemberStanding, NewMember, Obstacle, Place, Proposal, ProposedWave, RequestedWave,
     ResolvedTarget, Rollout, RolloutMember, RolloutProgress, RolloutRequest, advance_rollout,
 };
+pub use settings::{Changes, Restore, Setting, Settings};
 pub use step::{Step, StepKind};
 pub use support::{End, Month, Over, Support, outlook, support};
 pub use target::{

@@ -21,6 +21,9 @@ pub enum Unreadable {
     /// Why it could not.
     #[error("{0}")]
     Failed(String),
+    /// Azure says that it does not exist.
+    #[error("{0}")]
+    Gone(String),
     /// Nobody was asked.
     #[error("{0}")]
     HeldBack(HeldBack),

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::cluster::NodePool;
+use jiff::Timestamp;
+
+use crate::{
+    cluster::NodePool,
+    settings::{Setting, Settings},
+};
 
 /// The policy of one cluster's upgrade, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,10 @@ pub struct Policy {
     pub progress_deadline: Duration,
     /// How long gates stay watched after the last step.
     pub soak: Duration,
+    /// Settings of pools that their steps override; those of an order rule go first, one by one.
+    pub upgrade_settings: Settings,
+    /// Steps that start before this instant go over disruption budgets and deprecated APIs.
+    pub force_until: Option<Timestamp>,
 }
 
 impl Default for Policy {
@@ -34,17 +43,21 @@ impl Default for Policy {
             ignored_namespaces: Vec::new(),
             progress_deadline: Duration::from_secs(600),
             soak: Duration::ZERO,
+            upgrade_settings: Settings::default(),
+            force_until: None,
         }
     }
 }
 
 /// A place in the order of pools.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderRule {
     /// Which pools it places.
     pub matches: PoolMatch,
     /// How long gates stay watched after such a pool.
     pub soak: Duration,
+    /// Settings that a step of such a pool overrides.
+    pub upgrade_settings: Settings,
 }
 
 /// Which pools are meant; everything that is given must match, nothing given matches all.
@@ -89,5 +102,32 @@ impl Policy {
     #[must_use]
     pub fn pool_soak(&self, pool: &NodePool) -> Duration {
         self.order.iter().find(|rule| rule.matches.matches(pool)).map_or(Duration::ZERO, |rule| rule.soak)
+    }
+
+    /// The settings that a step of this pool overrides.
+    #[must_use]
+    pub fn pool_settings(&self, pool: &NodePool) -> Settings {
+        match self.order.iter().find(|rule| rule.matches.matches(pool)) {
+            Some(rule) => rule.upgrade_settings.over(&self.upgrade_settings),
+            None => self.upgrade_settings.clone(),
+        }
+    }
+
+    /// The settings of the cluster that a step overrides which is sent now.
+    #[must_use]
+    pub fn cluster_settings(&self, now: Timestamp) -> Settings {
+        match self.force_until.filter(|until| now < *until) {
+            Some(until) => {
+                [(Setting::ForceUpgrade, "true"), (Setting::Until, until.to_string().as_str())].into()
+            }
+            None => Settings::default(),
+        }
+    }
+
+    /// Whether any step may override anything.
+    #[must_use]
+    pub fn overrides_settings(&self) -> bool {
+        let rules = || self.order.iter().any(|rule| !rule.upgrade_settings.is_empty());
+        self.force_until.is_some() || !self.upgrade_settings.is_empty() || rules()
     }
 }

@@ -7,13 +7,13 @@ use std::{future::Future, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
+    action::Action,
     cluster::Cluster,
     failure::{Blocker, Failure},
     ledger::Ledger,
     observation::{HeldBack, Node, OperationReport, Reading, ServerVersion, Workload},
     offers::{Offers, OffersNeeded},
     rollout::{Creation, NewMember, Place, Rollout, RolloutMember},
-    step::Step,
     waiting::WaitingOn,
 };
 
@@ -22,20 +22,21 @@ pub trait Fleet: Sync {
     /// The cluster as a listing that the whole fleet shares showed it. Only listings begun after
     /// `since` count; without it, any recent one.
     fn glance(&self, since: Option<Timestamp>) -> impl Future<Output = Glance> + Send;
-    /// The cluster as it is now, read live.
+    /// The cluster as it is now, read live; [`crate::Unreadable::Gone`] when Azure does not have it.
     fn cluster(&self) -> impl Future<Output = Reading<Cluster>> + Send;
-    /// The cluster right before a step is sent. A step that writes a pool's document reads that pool
-    /// live, and the rest is as `known`; every other step reads the whole cluster live.
-    fn recheck(&self, step: &Step, known: &Cluster) -> impl Future<Output = Reading<Cluster>> + Send;
+    /// The cluster right before something is sent. An action that writes a pool's document reads that
+    /// pool live, and the rest is as `known`; every other action reads the whole cluster live. A pool
+    /// that does not exist any more is left out.
+    fn recheck(&self, action: &Action, known: &Cluster) -> impl Future<Output = Reading<Cluster>> + Send;
     /// What Azure offers it, as far as it is needed.
     fn offers(
         &self,
         cluster: &Cluster,
         needed: &OffersNeeded,
     ) -> impl Future<Output = Reading<Offers>> + Send;
-    /// Sends a step. `Ok` carries Azure's name of the operation, `LOCATION/ID`, when it gave one. It is
+    /// Sends one write. `Ok` carries Azure's name of the operation, `LOCATION/ID`, when it gave one. It is
     /// recorded, so it must not let anybody do anything.
-    fn submit(&self, step: &Step) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
+    fn submit(&self, action: &Action) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
     /// What became of an operation, by that name.
     fn operation(&self, name: &str) -> impl Future<Output = Reading<OperationReport>> + Send;
 }
@@ -52,7 +53,7 @@ pub enum Glance {
     Unavailable,
 }
 
-/// A step was not accepted.
+/// A write was not accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rejection {
     /// Azure refused it, or its answer was lost.

@@ -5,6 +5,7 @@ pub(crate) mod world;
 use crate::{
     cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState},
     offers::{OfferedVersion, Offers, RegionVersion},
+    settings::Settings,
     version::KubernetesVersion,
 };
 
@@ -63,6 +64,7 @@ pub(crate) fn pool(name: &str, os_type: &str, mode: &str, at: &str, image: &str)
         count: Some(3),
         provisioning_state: ProvisioningState::Succeeded,
         power: Power::Running,
+        upgrade_settings: Settings::default(),
     }
 }
 
@@ -80,6 +82,7 @@ pub(crate) fn cluster(at: &str) -> Cluster {
         node_os_upgrade_channel: None,
         support_plan: None,
         tier: None,
+        override_settings: Settings::default(),
         pools: vec![
             pool("linux1", "Linux", "User", at, OLD_LINUX),
             pool("linux2", "Linux", "User", at, OLD_LINUX),

@@ -6,9 +6,10 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    failure::{Blocker, Failure},
+    failure::{Blocker, Failure, FailureClass},
     observation::{HeldBack, Unreadable},
     refusal::Refusal,
+    settings::Restore,
     step::{Step, StepKind},
 };
 
@@ -88,7 +89,23 @@ pub enum WaitingOn {
     StepTimeout(Step),
     /// A version moved, and not by us.
     ExternalChange(String),
+    /// Azure changes settings for the next step; names what they belong to.
+    ChangingSettings(String),
+    /// Settings that were changed for a step are put back.
+    RestoringSettings {
+        /// What they belong to.
+        subject: String,
+        /// What Azure said last, when it did not take them.
+        failure: Option<Failure>,
+        /// When it is tried again.
+        at: Option<Timestamp>,
+        /// Whether it has failed in a way that does not pass soon.
+        stuck: bool,
+    },
 }
+
+/// Putting settings back so often in vain is no matter of chance.
+const RESTORE_ATTEMPTS: i32 = 5;
 
 /// How an upgrade stands: decides which conditions are True.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +123,32 @@ pub enum Stance {
 const CROWD_PAUSE: Duration = Duration::from_secs(10);
 
 impl WaitingOn {
+    /// What was changed for a step is being put back.
+    #[must_use]
+    pub fn restoring(record: &Restore) -> Self {
+        if let (Some(hold), Some(until)) = (&record.hold, record.not_before) {
+            let held = HeldBack { why: hold.why.clone(), until };
+            return Self::HeldBack { step: None, held, overdue: false };
+        }
+        let passes =
+            |failure: &Failure| matches!(failure.class(), FailureClass::Transient | FailureClass::Busy);
+        let refused = record.failure.as_ref().is_some_and(|failure| !passes(failure));
+        Self::RestoringSettings {
+            subject: record.subject(),
+            failure: record.failure.clone(),
+            at: record.not_before,
+            stuck: refused || record.attempts >= RESTORE_ATTEMPTS,
+        }
+    }
+
     /// Azure could not be read.
     #[must_use]
     pub fn unreadable(why: &Unreadable) -> Self {
         match why {
             Unreadable::HeldBack(held) => Self::HeldBack { step: None, held: held.clone(), overdue: false },
-            Unreadable::NotAsked | Unreadable::Failed(_) => Self::AzureUnreadable(why.to_string()),
+            Unreadable::NotAsked | Unreadable::Failed(_) | Unreadable::Gone(_) => {
+                Self::AzureUnreadable(why.to_string())
+            }
         }
     }
 
@@ -121,7 +158,9 @@ impl WaitingOn {
         match why {
             // Where the cluster's API is, Azure says.
             Unreadable::HeldBack(_) => Self::unreadable(why),
-            Unreadable::NotAsked | Unreadable::Failed(_) => Self::GateInconclusive(why.to_string()),
+            Unreadable::NotAsked | Unreadable::Failed(_) | Unreadable::Gone(_) => {
+                Self::GateInconclusive(why.to_string())
+            }
         }
     }
 
@@ -154,6 +193,9 @@ impl WaitingOn {
             Self::OperationFailed { .. } => "OperationFailed",
             Self::StepTimeout(_) => "StepTimeout",
             Self::ExternalChange(_) => "ExternalChange",
+            Self::ChangingSettings(_) => "ChangingSettings",
+            Self::RestoringSettings { stuck: false, .. } => "RestoringSettings",
+            Self::RestoringSettings { stuck: true, .. } => "RestoreFailed",
         }
     }
 
@@ -169,7 +211,9 @@ impl WaitingOn {
             | Self::Retry { .. }
             | Self::Nodes { overdue: false, .. }
             | Self::GateInconclusive(_)
-            | Self::GateSettling(_) => Stance::Working,
+            | Self::GateSettling(_)
+            | Self::ChangingSettings(_)
+            | Self::RestoringSettings { stuck: false, .. } => Stance::Working,
             Self::Nodes { overdue: true, .. }
             | Self::HeldBack { overdue: true, .. }
             | Self::GateFailed(_)
@@ -179,7 +223,8 @@ impl WaitingOn {
             | Self::Blocked { .. }
             | Self::OperationFailed { .. }
             | Self::StepTimeout(_)
-            | Self::ExternalChange(_) => Stance::Stopped,
+            | Self::ExternalChange(_)
+            | Self::RestoringSettings { stuck: true, .. } => Stance::Stopped,
         }
     }
 
@@ -193,8 +238,13 @@ impl WaitingOn {
             // Woken by the change of its own specification; the time is a safety net.
             Self::Wave(_) | Self::Suspended => Duration::from_secs(600),
             // AKS sends no Retry-After on operations: 30 s is what its own tools poll at.
-            Self::Operation(_) | Self::ClusterBusy(_) | Self::OtherUpgrade(_) | Self::AzureUnreadable(_) => {
-                Duration::from_secs(30)
+            Self::Operation(_)
+            | Self::ClusterBusy(_)
+            | Self::OtherUpgrade(_)
+            | Self::AzureUnreadable(_)
+            | Self::ChangingSettings(_) => Duration::from_secs(30),
+            Self::RestoringSettings { at, .. } => {
+                at.as_ref().map_or(Duration::ZERO, until).max(Duration::from_secs(30))
             }
             Self::Nodes { .. } | Self::GateSettling(_) | Self::GateInconclusive(_) => Duration::from_secs(15),
             Self::Retry { at, .. } => until(at),
@@ -259,6 +309,17 @@ impl fmt::Display for WaitingOn {
             }
             Self::OperationFailed { step, failure } => {
                 write!(f, "Azure failed to upgrade {}: {}", step.subject(), failure.message)
+            }
+            Self::ChangingSettings(subject) => {
+                write!(f, "Azure changes the upgrade settings of {subject} for the next step")
+            }
+            Self::RestoringSettings { subject, failure, stuck, .. } => {
+                if !stuck {
+                    return write!(f, "{subject} gets back the upgrade settings that it had before its step");
+                }
+                let why = "Azure takes them and does not show them";
+                let why = failure.as_ref().map_or(why, |failure| &failure.message);
+                write!(f, "{subject} could not get back the upgrade settings that it had before its step: {why}")
             }
             Self::StepTimeout(step) => write!(
                 f,

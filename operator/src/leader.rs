@@ -18,6 +18,7 @@ use kube::{Api, Client, api::PostParams};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    api_words,
     clock::{monotonic, real_now},
     telemetry::Metrics,
 };
@@ -136,6 +137,17 @@ async fn overdue(stop: &CancellationToken) {
     tracing::warn!("work in flight did not end in time and is dropped");
 }
 
+/// Why the lease could not be read or written. That it is not there yet is no error: what is missing
+/// then is its namespace.
+fn trouble(error: &kube::Error, namespace: &str) -> String {
+    if matches!(error, kube::Error::Api(status) if status.code == 404) {
+        return format!(
+            "there is no namespace {namespace}: create the namespace, or run with --no-leader-election if no other replica runs"
+        );
+    }
+    api_words::words(error)
+}
+
 /// Another replica may be leading now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the leader lease was lost")]
@@ -171,7 +183,8 @@ impl Elector {
         match tokio::time::timeout(RENEW_DEADLINE / 2, self.take_or_renew()).await {
             Ok(Ok(held)) => held,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the leader lease could not be read or written");
+                let error = trouble(&error, &self.election.namespace);
+                tracing::warn!(error, "the leader lease could not be read or written");
                 false
             }
             Err(_) => {
@@ -290,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_holder_is_dead_only_after_its_lease_has_passed_unchanged_before_our_eyes() {
+    async fn r13_another_holder_is_dead_only_after_its_lease_has_passed_unchanged_before_our_eyes() {
         let mut elector = elector();
         // Its clock is an hour behind: that says nothing.
         let other = held_by("other", real_now().as_second() - 3600);
@@ -306,7 +319,21 @@ mod tests {
     }
 
     #[test]
-    fn leadership_ends_by_itself() {
+    fn a_missing_namespace_is_told_with_what_to_do() {
+        let answer = |code, message: &str, reason: &str| {
+            let status = kube::core::Status::failure(message, reason).with_code(code);
+            trouble(&kube::Error::Api(status.boxed()), "tidegate-system")
+        };
+        let missing = answer(404, "namespaces \"tidegate-system\" not found", "NotFound");
+        assert!(
+            missing.contains("no namespace tidegate-system: create the namespace, or run with --no-leader")
+        );
+        let forbidden = "leases.coordination.k8s.io \"tidegate\" is forbidden";
+        assert_eq!(answer(403, forbidden, "Forbidden"), forbidden);
+    }
+
+    #[test]
+    fn r3_leadership_ends_by_itself() {
         let leadership = Leadership::none();
         assert!(!leadership.held());
         leadership.set(Some(Term::Until(monotonic() + Duration::from_secs(60))));

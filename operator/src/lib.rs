@@ -1,5 +1,6 @@
 //! The `tidegate` binary: controllers that upgrade AKS clusters, and the command line.
 
+mod api_words;
 mod azure;
 mod cli;
 mod clock;

@@ -13,6 +13,10 @@ pub(crate) fn text(ready: &Ready, scenario: &Scenario, ca_file: &Path) -> String
         Some(format!("--username {} --password {secret}", identity.client_id))
     });
     let sign_in = secret.unwrap_or_else(|| "--username CLIENT-ID --password SECRET".to_owned());
+    // One for each address: a cloud that is registered already keeps the address that it has.
+    let port = endpoint.rsplit(':').next().unwrap_or_default();
+    let folder = ca_file.with_file_name(format!("azure-cli-{port}"));
+    let folder = folder.display();
     let subscription = subscriptions.first().map_or("SUBSCRIPTION", String::as_str);
     format!(
         "\
@@ -20,8 +24,8 @@ The simulator serves Azure Resource Manager and Entra at {endpoint}
   tenant {tenant}, certificate authority in {ca}
   GET {control}/ lists what tests and demo can do
 
-Azure CLI:
-  export REQUESTS_CA_BUNDLE={ca} AZURE_CORE_INSTANCE_DISCOVERY=false
+Azure CLI, with a folder for its settings, so that your own stay signed in to Azure:
+  export REQUESTS_CA_BUNDLE={ca} AZURE_CONFIG_DIR={folder} AZURE_CORE_INSTANCE_DISCOVERY=false
   az cloud register --name simulator --endpoint-resource-manager {endpoint}
   az cloud set --name simulator
   az login --service-principal --tenant {tenant} {sign_in}

@@ -81,6 +81,9 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
     let Serve { scenario: file, listen, control, clock: scale, ca_file } = serve;
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let scenario = Scenario::parse(&text).with_context(|| format!("in {}", file.display()))?;
+    for oddity in scenario.oddities() {
+        tracing::warn!("in {}: {oddity}", file.display());
+    }
     let scale = match (scale, &scenario.clock) {
         (Some(scale), _) => scale,
         (None, Some(spec)) => TimeScale::new(spec.start, clock::now(), spec.rate)?,

@@ -15,7 +15,7 @@ clusters:
   resourceGroup: shop
   name: weu
   kubernetesVersion: 1.34.4
-  pools: [{name: system, mode: System, count: 1}]
+  pools: [{name: system, mode: System, count: 1, nodeImage: banana}]
 ";
 
 struct Running(Child);
@@ -63,6 +63,10 @@ async fn says_where_it_is_when_it_is_ready() {
     for hint in [text("endpoint"), text("caFile"), "az login --service-principal".to_owned()] {
         assert!(said.contains(&hint), "{hint}: {said}");
     }
+    let port = text("endpoint").rsplit(':').next().unwrap().to_owned();
+    let config = format!("AZURE_CONFIG_DIR={}/azure-cli-{port} ", std::env::temp_dir().display());
+    assert!(said.contains(&config), "the reader's own az stays as it is: {said}");
+    assert!(said.contains("clusters[0].pools[0].nodeImage: \"banana\" has no date"), "{said}");
     // It was killed, so this is still there; the next simulator would take it away.
     fs::remove_file(text("caFile")).unwrap();
 }

@@ -86,6 +86,7 @@ fn what_one_object_can_tell_about_itself_is_refused_at_admission() -> Result<()>
         for (target, waves, words) in cases {
             refused(stage, &plan("bad", target, waves), words).await?;
         }
+        refused_settings(stage).await?;
         let cluster = "
 apiVersion: tidegate.dev/v1alpha1
 kind: AKSCluster
@@ -94,6 +95,41 @@ spec: {resourceId: /subscriptions/nonsense/managedClusters/weu-9}
 ";
         refused(stage, cluster, &["spec.resourceId", "/[pP]roviders/"]).await
     })
+}
+
+/// Settings beyond what Azure takes; for the whole plan and for a rule of the order.
+async fn refused_settings(stage: &Stage) -> Result<()> {
+    let cases: [(&str, &str, &[&str]); 14] = [
+        ("maxSurge: '0%'", ".maxSurge", &["0%"]),
+        ("maxSurge: '101%'", ".maxSurge", &["101%"]),
+        ("maxSurge: '5'", ".maxSurge", &["5"]),
+        ("maxSurge: 0", ".maxSurge", &["greater than or equal to 1"]),
+        ("maxUnavailable: -1", ".maxUnavailable", &["greater than or equal to 1"]),
+        ("maxSurge: 1, maxUnavailable: 1", "", &["only one of maxSurge and maxUnavailable"]),
+        ("drainTimeout: 4m", ".drainTimeout", &["from 5m to 24h"]),
+        ("drainTimeout: 24h1m", ".drainTimeout", &["from 5m to 24h"]),
+        ("drainTimeout: 300s", ".drainTimeout", &["300s"]),
+        ("drainTimeout: 1d", ".drainTimeout", &["1d"]),
+        ("nodeSoak: 31m", ".nodeSoak", &["at most 30m"]),
+        ("nodeSoak: banana", ".nodeSoak", &["banana"]),
+        ("undrainableNodes: Delete", ".undrainableNodes", &["Delete"]),
+        ("", "", &["at least one of"]),
+    ];
+    let plan = |node_pools: &str| {
+        let plan = plan("bad", "{kubernetes: {version: '1.35'}}", GOOD_WAVES);
+        plan.trim_end().trim_end_matches('}').to_owned() + &format!(", {node_pools}}}\n")
+    };
+    for (settings, field, words) in cases {
+        let path = format!("spec.nodePools.upgradeSettings{field}");
+        let manifest = plan(&format!("nodePools: {{upgradeSettings: {{{settings}}}}}"));
+        refused(stage, &manifest, &[&[path.as_str()], words].concat()).await?;
+        let path = format!("spec.nodePools.order[0].upgradeSettings{field}");
+        let rule = format!("{{name: a, match: {{mode: User}}, upgradeSettings: {{{settings}}}}}");
+        let manifest = plan(&format!("nodePools: {{order: [{rule}]}}"));
+        refused(stage, &manifest, &[&[path.as_str()], words].concat()).await?;
+    }
+    refused(stage, &plan("forceUpgrade: {}"), &["spec.forceUpgrade.until", "Required"]).await?;
+    refused(stage, &plan("forceUpgrade: {until: tomorrow}"), &["spec.forceUpgrade.until", "tomorrow"]).await
 }
 
 /// Waits until the plan is Stalled for its specification; its message contains all of these.

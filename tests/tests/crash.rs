@@ -60,7 +60,7 @@ async fn ends_as_if_nothing_had_happened(stage: &Stage) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_while_azure_works_it_takes_the_operation_over() -> Result<()> {
+async fn r1_killed_while_azure_works_it_takes_the_operation_over() -> Result<()> {
     Stage::run(Setup::new("crash-in-flight", SCENARIO), async |stage| {
         begin(stage).await?;
         in_phase(stage, Phase::Submitted).await?;
@@ -71,7 +71,7 @@ async fn killed_while_azure_works_it_takes_the_operation_over() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_intent_and_before_azure_was_asked_it_asks_once() -> Result<()> {
+async fn r1_killed_after_the_intent_and_before_azure_was_asked_it_asks_once() -> Result<()> {
     Stage::run(Setup::new("crash-before", SCENARIO), async |stage| {
         stage.simulator.hold(Hold::Requests);
         begin(stage).await?;
@@ -88,7 +88,7 @@ async fn killed_after_the_intent_and_before_azure_was_asked_it_asks_once() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_before_azures_answer_arrived_it_asks_nothing_twice() -> Result<()> {
+async fn r1_r20_killed_before_azures_answer_arrived_it_asks_nothing_twice() -> Result<()> {
     Stage::run(Setup::new("crash-after", SCENARIO), async |stage| {
         stage.simulator.hold(Hold::Answers);
         begin(stage).await?;

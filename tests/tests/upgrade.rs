@@ -95,7 +95,7 @@ spec:
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn from_1_33_to_1_36_with_every_pool_moved_once() -> Result<()> {
+async fn r17_from_1_33_to_1_36_with_every_pool_moved_once() -> Result<()> {
     let setup = Setup::new("upgrade", SCENARIO).workloads(&["weu-1"]);
     Stage::run(setup, async |stage| {
         run_workloads(stage).await?;

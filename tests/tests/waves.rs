@@ -130,7 +130,7 @@ async fn in_phase(stage: &Stage, namespace: &str, upgrade: &str, phase: Phase) -
 }
 
 #[test]
-fn an_edit_lets_the_step_in_flight_finish_and_then_starts_a_new_rollout() -> Result<()> {
+fn r15_an_edit_lets_the_step_in_flight_finish_and_then_starts_a_new_rollout() -> Result<()> {
     STAGE.run(async |stage| {
         stage.register("edit", "edit-1", &[]).await?;
         let plan = plan("edit", "[{name: all, clusters: {names: [edit-1]}}]");

@@ -9,6 +9,8 @@ use azure_core::{
 use azure_mgmt_containerservice::{Answered, Call, CallKind, ClientOptions, Cloud, Governor, HeldBack};
 use serde_json::json;
 
+use engine::{Changes, Setting, Step};
+
 use super::*;
 use crate::NoListing;
 
@@ -57,9 +59,10 @@ fn fleet() -> (AzureFleet<NoListing>, Closed) {
     (fleet, closed)
 }
 
-fn step(kind: StepKind, pool: &str) -> Step {
+fn step(kind: StepKind, pool: &str) -> Action {
     let pool = (kind != StepKind::ControlPlane).then(|| pool.to_owned());
-    Step { kind, pool, from: "1.34.4".to_owned(), to: "1.35.3".to_owned() }
+    let step = Step { kind, pool, from: "1.34.4".to_owned(), to: "1.35.3".to_owned() };
+    Action::Step { step, settings: Changes::new() }
 }
 
 fn held_back() -> engine::HeldBack {
@@ -83,6 +86,11 @@ async fn a_document_is_written_only_for_the_step_that_it_was_read_for() {
     not_read(fleet.submit(&step(StepKind::NodePoolVersion, "batch")).await, "pool batch");
     not_read(fleet.submit(&apps).await, "pool apps");
     assert!(closed.0.lock().unwrap().is_empty(), "nothing was even tried");
+
+    let settings = Changes::from([(Setting::MaxSurge, Some("1".to_owned()))]);
+    let restore = Action::Restore { pool: Some("apps".to_owned()), settings };
+    *fleet.held() = Some((restore, read()));
+    not_read(fleet.submit(&apps).await, "pool apps");
 
     *fleet.held() = Some((apps.clone(), read()));
     assert_eq!(fleet.submit(&apps).await, Err(Rejection::HeldBack(held_back())));

@@ -10,6 +10,7 @@ const VERSION: &[Path] = &[&["properties", "kubernetesVersion"], &["properties",
 const POOL_VERSION: &[Path] = &[&["properties", "orchestratorVersion"]];
 const ROLLBACK: &[Path] = &[&["properties", "orchestratorVersion"], &["properties", "nodeImageVersion"]];
 const SETTINGS: &[Path] = &[&["properties", "upgradeSettings"]];
+const OVERRIDES: &[Path] = &[&["properties", "upgradeSettings"], &["properties", "servicePrincipalProfile"]];
 
 /// Makes every kind of write from `document`, and compares.
 pub(crate) fn assert_written(document: &Value) {
@@ -38,6 +39,18 @@ pub(crate) fn assert_written(document: &Value) {
         members
     };
     assert_eq!(other(&changed), other(document), "settings that nobody asked to change");
+
+    let force = json!({"forceUpgrade": true, "until": null});
+    let force = force.as_object().expect("the constant is an object");
+    let forced = writes::cluster_override_settings(document, force);
+    assert_lossless(document, &forced, &[CLUSTER_READ_ONLY, CLUSTER_POOL_REFUSED], OVERRIDES);
+    let beside = |value: &Value| {
+        let members = value.pointer("/properties/upgradeSettings").and_then(Value::as_object).cloned();
+        let mut members = members.unwrap_or_default();
+        members.remove("overrideSettings");
+        members
+    };
+    assert_eq!(beside(&forced), beside(document), "settings that nobody asked to change");
 }
 
 fn assert_set(body: &Value, name: &str, value: &Value) {

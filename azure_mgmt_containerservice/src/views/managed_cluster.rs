@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{AgentPool, boolean, error, objects, parsed, text};
+use super::{AgentPool, boolean, error, objects, text};
 use crate::{ApiError, View};
 
 /// A cluster: what is read of it.
@@ -70,12 +69,12 @@ pub struct AutoUpgradeProfile {
 }
 
 /// Which of AKS's checks an upgrade passes over: deprecated APIs, and disruption budgets too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OverrideSettings {
     /// Whether it does.
     pub force_upgrade: Option<bool>,
-    /// Until when an upgrade must have begun to do so.
-    pub until: Option<Timestamp>,
+    /// Until when an upgrade must have begun to do so: an instant, as Azure writes it.
+    pub until: Option<String>,
 }
 
 impl ManagedCluster {
@@ -122,7 +121,7 @@ impl View for ManagedCluster {
             support_plan: text(document, "/properties/supportPlan"),
             override_settings: OverrideSettings {
                 force_upgrade: boolean(document, "/properties/upgradeSettings/overrideSettings/forceUpgrade"),
-                until: parsed(document, "/properties/upgradeSettings/overrideSettings/until"),
+                until: text(document, "/properties/upgradeSettings/overrideSettings/until"),
             },
             provisioning_error: error(document, "/properties/status/provisioningError"),
             node_provisioning_mode: text(document, "/properties/nodeProvisioningProfile/mode"),

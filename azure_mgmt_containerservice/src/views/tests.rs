@@ -76,7 +76,7 @@ fn a_cluster_shows_its_fields_and_its_pools() {
     assert_eq!(cluster.auto_upgrade_profile.node_os_upgrade_channel.as_deref(), Some("NodeImage"));
     assert_eq!(cluster.node_provisioning_mode.as_deref(), Some("Auto"));
     assert_eq!(cluster.node_provisioning_default_pools.as_deref(), Some("None"));
-    let until = Some("2026-11-22T18:00:00Z".parse().unwrap());
+    let until = Some("2026-11-22T18:00:00Z".to_owned());
     assert_eq!(cluster.override_settings, OverrideSettings { force_upgrade: Some(true), until });
     assert_eq!(cluster.provisioning_error, None);
     assert_eq!(cluster.support_plan.as_deref(), Some("AKSLongTermSupport"));

@@ -158,6 +158,42 @@ fn settings_are_merged_and_can_be_put_back() {
 }
 
 #[test]
+fn what_forces_upgrades_is_merged_and_can_be_put_back() {
+    let settings = |value: Value| value.as_object().unwrap().clone();
+    let ours = settings(json!({"forceUpgrade": true, "until": "2026-12-06T22:00:00Z"}));
+    let mut body = control_plane_upgrade(&cluster(), "1.34.4");
+    merge_override_settings(&mut body, &ours);
+    assert_eq!(body["properties"]["kubernetesVersion"], "1.34.4");
+    assert_eq!(body["properties"]["upgradeSettings"], json!({ "overrideSettings": ours }));
+
+    let back = settings(json!({"forceUpgrade": false, "until": null}));
+    let body = cluster_override_settings(&body, &back);
+    assert_eq!(body["properties"]["upgradeSettings"], cluster()["properties"]["upgradeSettings"]);
+    assert_eq!(body["properties"]["kubernetesVersion"], "1.34.4", "as read");
+    assert_eq!(body["properties"]["agentPoolProfiles"][0]["orchestratorVersion"], "1.33.8");
+
+    let mut document = cluster();
+    document["properties"].as_object_mut().unwrap().remove("upgradeSettings");
+    let forced = cluster_override_settings(&document, &ours);
+    let absent = settings(json!({"forceUpgrade": null, "until": null}));
+    let body = cluster_override_settings(&forced, &absent);
+    assert_eq!(body["properties"].get("upgradeSettings"), None, "what was absent is absent again");
+}
+
+#[test]
+fn upgrade_settings_that_were_absent_are_absent_again() {
+    let mut document = pool();
+    document["properties"].as_object_mut().unwrap().remove("upgradeSettings");
+    let ours = json!({"maxSurge": "50%", "drainTimeoutInMinutes": 45});
+    let mut body = agent_pool_upgrade(&document, "1.34.4");
+    merge_upgrade_settings(&mut body, ours.as_object().unwrap());
+    assert_eq!(body["properties"]["upgradeSettings"], ours);
+    let back = json!({"maxSurge": null, "drainTimeoutInMinutes": null});
+    let body = agent_pool_upgrade_settings(&body, back.as_object().unwrap());
+    assert_eq!(body["properties"].get("upgradeSettings"), None);
+}
+
+#[test]
 fn a_document_that_is_none_stays_as_it_is() {
     for document in [json!(null), json!([]), json!({"properties": []})] {
         assert_eq!(control_plane_upgrade(&document, "1.34.4"), document);

@@ -6,9 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::View;
 use crate::{
+    action::Action,
     failure::{Failure, FailureClass},
     ledger::{Hold, Ledger, Operation, Phase, StepState},
     observation::HeldBack,
+    ports::Rejection,
 };
 
 /// A blocked step is tried again at this pace even if nothing seems to have changed:
@@ -65,6 +67,80 @@ pub(super) fn is_repair(operation: &Operation) -> bool {
     operation.failure.as_ref().is_some_and(|failure| failure.code.as_deref() == Some(NOT_SHOWN))
 }
 
+/// The record after Azure has answered, or its answer was lost.
+#[must_use]
+pub fn answered(
+    ledger: &Ledger,
+    action: &Action,
+    answer: Result<Option<String>, Rejection>,
+    view: &View<'_>,
+) -> Ledger {
+    match (action, answer) {
+        (Action::Step { .. }, Ok(address)) => accepted(ledger, address, view),
+        (Action::Step { .. } | Action::Override { .. }, Err(Rejection::Refused { failure, retry_after })) => {
+            refused(ledger, &failure, retry_after, view)
+        }
+        (Action::Step { .. } | Action::Override { .. }, Err(Rejection::HeldBack(held))) => {
+            not_sent(ledger, &held, view)
+        }
+        (Action::Override { pool, .. }, Ok(_)) => {
+            let mut ledger = settings_sent(ledger, pool.as_deref(), view);
+            if let Some(operation) = ledger.operation.as_mut().filter(|operation| operation.hold.is_some()) {
+                end_hold(operation, view.now);
+                operation.not_before = None;
+            }
+            ledger
+        }
+        (Action::Restore { pool, .. }, Ok(_)) => settings_sent(ledger, pool.as_deref(), view),
+        (Action::Restore { pool, .. }, Err(rejection)) => {
+            not_restored(ledger, pool.as_deref(), &rejection, view)
+        }
+    }
+}
+
+/// Azure has accepted settings; what it then shows tells the rest.
+fn settings_sent(ledger: &Ledger, pool: Option<&str>, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    for record in ledger.restore.iter_mut().filter(|record| record.pool.as_deref() == pool) {
+        record.sent_at = Some(view.now);
+        record.failure = None;
+        record.hold = None;
+        // Should Azure not show it afterwards, it is not sent again at once.
+        record.not_before = (record.attempts > 0).then(|| view.now + backoff(record.attempts - 1));
+    }
+    ledger
+}
+
+/// What is to be put back is tried again for ever: nobody else knows of it.
+fn not_restored(ledger: &Ledger, pool: Option<&str>, rejection: &Rejection, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    for record in ledger.restore.iter_mut().filter(|record| record.pool.as_deref() == pool) {
+        match rejection {
+            Rejection::Refused { failure, retry_after } => {
+                let pause = match failure.class() {
+                    FailureClass::Transient | FailureClass::Busy => backoff(record.attempts - 1),
+                    FailureClass::Blocked | FailureClass::Failed | FailureClass::Bug => BLOCKED_PACE,
+                };
+                record.not_before = Some(view.now + pause.max(retry_after.unwrap_or_default()));
+                record.failure = Some(failure.clone());
+                record.hold = None;
+            }
+            Rejection::HeldBack(held) => {
+                // Nothing was tried; that putting back has begun stays true.
+                record.attempts = (record.attempts - 1).max(1);
+                record.hold = Some(hold(held, record.hold.as_ref(), view.now));
+                record.not_before = Some(held.until);
+            }
+        }
+    }
+    ledger
+}
+
+fn hold(held: &HeldBack, before: Option<&Hold>, now: Timestamp) -> Hold {
+    let since = before.map_or(now, |hold| hold.since);
+    Hold { why: held.why.chars().take(LONGEST_WHY).collect(), since }
+}
+
 /// The record after Azure has accepted the step in flight.
 #[must_use]
 pub fn accepted(ledger: &Ledger, azure_operation: Option<String>, view: &View<'_>) -> Ledger {
@@ -91,8 +167,7 @@ pub fn accepted(ledger: &Ledger, azure_operation: Option<String>, view: &View<'_
 pub fn not_sent(ledger: &Ledger, held: &HeldBack, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
     if let Some(operation) = &mut ledger.operation {
-        let since = operation.hold.as_ref().map_or(view.now, |hold| hold.since);
-        operation.hold = Some(Hold { why: held.why.chars().take(LONGEST_WHY).collect(), since });
+        operation.hold = Some(hold(held, operation.hold.as_ref(), view.now));
         operation.not_before = Some(held.until);
     }
     ledger

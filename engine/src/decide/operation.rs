@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     Decision, EXTERNAL_ADVICE, Request, View,
     answer::{ABORTED, backoff, deadline_of_accepted, end_hold, is_repair, refused, set_state},
-    gate, record,
+    gate, overrides, record,
 };
 use crate::{
     cluster::{Cluster, NodePool, ProvisioningState},
@@ -29,7 +29,10 @@ const NO_REASON: &str = "the operation failed, and Azure gives no reason: it has
 /// Decides about the step in flight.
 pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decision {
     match operation.phase {
-        Phase::Gating | Phase::Soaking => return gating(view, operation, current),
+        // Azure is done: whatever is waited for now, it is waited for with the pool's own settings.
+        Phase::Gating | Phase::Soaking => {
+            return overrides::restoring(view).unwrap_or_else(|| gating(view, operation, current));
+        }
         Phase::Intent | Phase::Submitted | Phase::Verifying => {}
     }
     let cluster = match &view.seen.cluster {
@@ -37,10 +40,13 @@ pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecor
         Err(why) => return Decision::Wait(WaitingOn::unreadable(why)),
     };
     let Some(resource) = Resource::of(cluster, &current.step) else {
-        return changed(view, &format!("{} no longer exists", current.step.subject()));
+        let change = changed(view, &format!("{} no longer exists", current.step.subject()));
+        return overrides::not_while_stopped(view, cluster, change);
     };
     match operation.phase {
-        Phase::Intent => intent(view, operation, current, cluster, &resource),
+        Phase::Intent => {
+            overrides::not_while_stopped(view, cluster, intent(view, operation, current, cluster, &resource))
+        }
         Phase::Submitted => submitted(view, operation, current, cluster, &resource),
         Phase::Verifying | Phase::Gating | Phase::Soaking => verifying(view, operation, current, &resource),
     }
@@ -129,7 +135,8 @@ fn intent(
         return move_on(view, Phase::Submitted);
     }
     if let Some(busy) = cluster.busy_with() {
-        return Decision::Wait(WaitingOn::ClusterBusy(busy));
+        let waiting = overrides::changing(view.ledger, cluster).unwrap_or(WaitingOn::ClusterBusy(busy));
+        return Decision::Wait(waiting);
     }
     if let Some(version) = resource.elsewhere(cluster, &current.step) {
         let Step { from, .. } = &current.step;
@@ -147,7 +154,7 @@ fn intent(
     {
         return *stop;
     }
-    Decision::Submit(current.step.clone())
+    overrides::submit(view, cluster, &current.step)
 }
 
 /// A step that was half done when its drain was blocked, or that a person has asked to repair, is

@@ -9,12 +9,14 @@ use crate::{
 };
 
 mod changes;
+mod clock;
 mod crashes;
 mod failures;
 mod gates;
 mod limits;
 mod plans;
 mod reads;
+mod settings;
 mod size;
 mod storms;
 mod way;
@@ -33,6 +35,7 @@ fn request(scope: Scope, to: Option<&str>) -> Request {
         other_upgrade: None,
         retry: None,
         baseline: None,
+        abandoned: false,
     }
 }
 
@@ -50,7 +53,7 @@ fn retried(request: &Request, token: &str) -> Request {
 
 fn pool_soak(name: &str, soak: Duration) -> Vec<OrderRule> {
     let matches = PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() };
-    vec![OrderRule { matches, soak }]
+    vec![OrderRule { matches, soak, ..OrderRule::default() }]
 }
 
 fn is_operation(waiting: &WaitingOn) -> bool {

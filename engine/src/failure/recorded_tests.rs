@@ -47,7 +47,7 @@ const RECORDED: &[(&str, &str, &str, FailureClass, &str)] = &[
 ];
 
 #[test]
-fn every_recorded_error_has_the_class_that_a_person_would_choose() {
+fn r8_every_recorded_error_has_the_class_that_a_person_would_choose() {
     let Some(folder) = std::env::var_os("TIDEGATE_ARM_RECORDINGS").map(std::path::PathBuf::from) else {
         eprintln!("skipped: no recordings");
         return;

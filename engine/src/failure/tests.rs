@@ -14,7 +14,7 @@ const CORES: &str = "Operation could not be completed as it results in exceeding
     Additional details - Location: westeurope, Current Limit: 100, Current Usage: 98, Additional Required: 8.";
 
 #[test]
-fn classes_by_code_message_and_status() {
+fn r8_classes_by_code_message_and_status() {
     let table = [
         (failure(429, "Throttled", "slow down"), Transient),
         (failure(429, "QuotaExceeded", "too many calls"), Transient),

@@ -6,7 +6,7 @@
 //! remembers what is left to pay from a state, so one search answers for all layouts with the same
 //! number of pools and the same goal.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{
     brute_force::{Cost, Layout, Search, is_allowed},
@@ -97,7 +97,7 @@ fn named(name: &str) -> PoolMatch {
 
 /// Pools d and b go first; at most one is left alone.
 fn policy(excluded: Option<usize>) -> Policy {
-    let rule = |name| OrderRule { matches: named(name), soak: Duration::ZERO };
+    let rule = |name| OrderRule { matches: named(name), ..OrderRule::default() };
     let exclude = excluded.map(|index| named(NAMES[index]));
     Policy { order: vec![rule("d"), rule("b")], exclude: exclude.into_iter().collect(), ..Policy::default() }
 }

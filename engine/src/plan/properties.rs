@@ -2,7 +2,7 @@
 //! long-term support only, pools that are excluded, stopped, failed, pinned, provisioned or on an
 //! operating system that ends. Every cluster gets a valid plan or a refusal.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::select};
 
@@ -145,7 +145,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     let excluded = prop::option::weighted(0.3, select(NAMES.to_vec()));
     (names, excluded).prop_map(|(order, excluded)| {
         let named = |name: &str| PoolMatch { names: vec![name.to_owned()], ..PoolMatch::default() };
-        let rule = |name: &&str| OrderRule { matches: named(name), soak: Duration::ZERO };
+        let rule = |name: &&str| OrderRule { matches: named(name), ..OrderRule::default() };
         Policy {
             order: order.iter().map(rule).collect(),
             exclude: excluded.iter().map(|name| named(name)).collect(),
@@ -274,6 +274,7 @@ proptest! {
             other_upgrade: None,
             retry: None,
             baseline: None,
+            abandoned: false,
         };
         let ledger = Ledger { target_version: wanted, ..Ledger::default() };
         let needed = offers_needed(&request, &ledger, &case.cluster);

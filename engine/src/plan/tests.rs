@@ -41,7 +41,7 @@ fn named(names: &[&str]) -> PoolMatch {
 }
 
 fn ordered(matches: Vec<PoolMatch>) -> Policy {
-    let rule = |matches| OrderRule { matches, soak: Duration::ZERO };
+    let rule = |matches| OrderRule { matches, ..OrderRule::default() };
     Policy { order: matches.into_iter().map(rule).collect(), ..Policy::default() }
 }
 

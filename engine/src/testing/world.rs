@@ -4,6 +4,7 @@
 
 mod azure;
 mod ports;
+mod settings;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -57,8 +58,18 @@ pub(crate) struct Crash {
     pub(crate) after_effect: bool,
 }
 
+/// How long a change of settings takes.
+pub(crate) const SETTINGS: Duration = Duration::from_secs(45);
+
+/// What an operation does.
+enum Work {
+    Step(Step),
+    /// Settings of a pool, or of the cluster.
+    Settings(Option<String>),
+}
+
 struct Running {
-    step: Step,
+    work: Work,
     ends: Timestamp,
     answer: Answer,
     address: String,
@@ -98,6 +109,10 @@ pub(crate) struct State {
     pub(crate) done: Vec<String>,
     /// Every step that was sent.
     pub(crate) sent: Vec<String>,
+    /// Every write of settings alone, in words.
+    pub(crate) settings_sent: Vec<String>,
+    /// Answers to the next writes of settings alone; then all are accepted.
+    pub(crate) settings_answers: VecDeque<Answer>,
     /// Number of port calls, and names of those of the present run.
     pub(crate) calls: usize,
     pub(crate) log: Vec<&'static str>,
@@ -107,6 +122,8 @@ pub(crate) struct State {
     running: Option<Running>,
     lagging: Vec<(Timestamp, Step)>,
     failures: BTreeMap<String, Option<Failure>>,
+    /// Steps that failed or were aborted: any write of their pool goes on with them.
+    half_done: BTreeMap<String, Step>,
 }
 
 /// One cluster and its surroundings.
@@ -171,6 +188,8 @@ impl World {
             writes: Vec::new(),
             done: Vec::new(),
             sent: Vec::new(),
+            settings_sent: Vec::new(),
+            settings_answers: VecDeque::new(),
             calls: 0,
             log: Vec::new(),
             crash: None,
@@ -178,6 +197,7 @@ impl World {
             running: None,
             lagging: Vec::new(),
             failures: BTreeMap::new(),
+            half_done: BTreeMap::new(),
             cluster,
         }))
     }

@@ -35,6 +35,7 @@ fn request() -> Request {
         other_upgrade: None,
         retry: None,
         baseline: None,
+        abandoned: false,
     }
 }
 

@@ -44,9 +44,7 @@ const fn forms(kind: CallKind) -> &'static [&'static str] {
 
 #[test]
 fn the_role_grants_what_the_operator_asks_for_and_nothing_else() {
-    let source = sources();
-    let made = CallKind::ALL.into_iter().filter(|kind| forms(*kind).iter().any(|form| source.contains(form)));
-    let needed: BTreeSet<_> = made.map(CallKind::action).collect();
+    let needed: BTreeSet<_> = made().into_iter().map(CallKind::action).collect();
     let early: Vec<_> = SOON.into_iter().filter(|action| needed.contains(action)).collect();
     assert!(early.is_empty(), "asked for by now, so no longer in SOON, nor said to be unused: {early:?}");
 
@@ -56,6 +54,19 @@ fn the_role_grants_what_the_operator_asks_for_and_nothing_else() {
         wanted,
         "docs/azure-role.json (left) and the calls in operator and azure_fleet (right)"
     );
+}
+
+#[test]
+fn the_page_of_metrics_has_each_call() {
+    let page = fs::read_to_string(docs().join("metrics.md")).unwrap();
+    let line = page
+        .lines()
+        .skip_while(|line| !line.starts_with("What `call` says"))
+        .take_while(|line| !line.is_empty());
+    let line: String = line.collect();
+    let said: BTreeSet<_> = line.split('`').skip(1).step_by(2).filter(|word| *word != "call").collect();
+    let made: BTreeSet<_> = made().into_iter().map(CallKind::as_str).collect();
+    assert_eq!(said, made, "docs/metrics.md (left) and the calls in operator and azure_fleet (right)");
 }
 
 #[test]
@@ -81,6 +92,13 @@ fn the_documentation_has_each_permission_in_its_table() {
         .map(|action| format!("Microsoft.ContainerService/{action}"))
         .collect();
     assert_eq!(rows, granted(), "docs/azure.md (left) and docs/azure-role.json (right)");
+}
+
+/// The calls that the operator makes.
+fn made() -> Vec<CallKind> {
+    let source = sources();
+    let is_made = |kind: &CallKind| forms(*kind).iter().any(|form| source.contains(form));
+    CallKind::ALL.into_iter().filter(is_made).collect()
 }
 
 fn granted() -> BTreeSet<String> {

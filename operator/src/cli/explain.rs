@@ -8,12 +8,16 @@ use kube::ResourceExt;
 use serde::Serialize;
 
 use super::{
+    hold::{self, Hold},
     hub::HubArgs,
     output::{Format, local, print, without_wide},
     plan::{RefusalAnswer, in_the_way},
     status::members,
 };
-use crate::{clock::real_now, controller::cluster_upgrade};
+use crate::{
+    clock::real_now,
+    controller::cluster_upgrade::{self, overridden},
+};
 
 /// Arguments of `explain`.
 #[derive(clap::Args)]
@@ -35,9 +39,15 @@ struct Answer {
     phase: String,
     reason: String,
     message: String,
+    /// What holds it up besides.
+    besides: Vec<String>,
     since: Option<jiff::Timestamp>,
     step: Option<String>,
     azure_said: Option<engine::Failure>,
+    /// Settings that are changed for a step, and will be put back.
+    overridden: Vec<String>,
+    /// Settings that somebody else changed meanwhile.
+    left_to_others: Vec<String>,
     blockers: Vec<engine::Blocker>,
     /// All that keeps it from starting, as far as the inventory tells.
     in_the_way: Vec<RefusalAnswer>,
@@ -58,7 +68,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let answers = match plans.iter().find(|plan| plan.name_any() == args.name) {
         Some(plan) => explain_plan(plan, &upgrades, &known),
         None => match newest(&upgrades, &args.name) {
-            Some(upgrade) => vec![explain_upgrade(upgrade, &known)],
+            Some(upgrade) => {
+                let hold = hold::of_upgrade(upgrade, &plans, &upgrades);
+                vec![explain_upgrade(upgrade, &known).with(hold)]
+            }
             None => anyhow::bail!(
                 "namespace {} has no UpgradePlan {name}, and no upgrade of an AKSCluster {name}: see tidegate status",
                 hub.namespace,
@@ -72,6 +85,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let stopped = answers.iter().any(|answer| answer.phase == "Stopped");
     Ok(if stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+impl Answer {
+    fn with(mut self, hold: Hold) -> Self {
+        self.besides.extend(hold.besides);
+        self.what_you_can_do.extend(hold.advice);
+        self
+    }
 }
 
 /// The upgrade of a cluster that matters now: one that is not finished, else the newest.
@@ -95,9 +116,12 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'
         phase: words(|summary| &summary.phase),
         reason: words(|summary| &summary.reason),
         message: words(|summary| &summary.message),
+        besides: Vec::new(),
         since: None,
         step: None,
         azure_said: None,
+        overridden: Vec::new(),
+        left_to_others: Vec::new(),
         blockers: Vec::new(),
         in_the_way: Vec::new(),
         what_you_can_do: match words(|summary| &summary.reason).as_str() {
@@ -107,7 +131,9 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'
         },
     };
     let stopped = members(plan, upgrades).into_iter().map(|upgrade| explain_upgrade(&upgrade, known));
-    std::iter::once(own).chain(stopped.filter(|answer| answer.phase == "Stopped")).collect()
+    std::iter::once(own.with(hold::of_plan(plan)))
+        .chain(stopped.filter(|answer| answer.phase == "Stopped"))
+        .collect()
 }
 
 fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
@@ -121,6 +147,7 @@ fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
         subject: format!("{} (ClusterUpgrade {})", upgrade.spec.cluster_ref.name, upgrade.name_any()),
         phase: summary.map_or("Working", |summary| &summary.phase).to_owned(),
         message: summary.map(|summary| summary.message.clone()).unwrap_or_default(),
+        besides: Vec::new(),
         since: summary.map(|summary| summary.since),
         step: current.map(|(_, record)| {
             let position = status.ledger.steps.iter().position(|step| step.id == record.id).unwrap_or(0) + 1;
@@ -129,6 +156,8 @@ fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
         what_you_can_do: [remedies(&reason, &blockers), advice(&reason, upgrade)].concat(),
         in_the_way: refusals(&reason, upgrade, known),
         blockers,
+        overridden: status.ledger.restore.iter().map(overridden).collect(),
+        left_to_others: status.ledger.left_to_others.clone(),
         azure_said: failure,
         reason,
     }
@@ -181,6 +210,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "NodesNotUpdated" => {
             "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
         }
+        "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
         "WaitingForAzureLimit" => {
             "nothing: it goes on when there is room; if that lasts, find out what else calls Azure in this subscription"
         }
@@ -211,6 +241,9 @@ fn render(answer: &Answer) -> String {
     if !answer.in_the_way.iter().any(|refusal| answer.message.contains(&refusal.message)) {
         text.push_str(&format!("  {}\n", answer.message));
     }
+    for besides in &answer.besides {
+        text.push_str(&format!("  {besides}\n"));
+    }
     for refusal in &answer.in_the_way {
         text.push_str(&format!("  in the way: {}\n", refusal.message));
     }
@@ -221,6 +254,12 @@ fn render(answer: &Answer) -> String {
         let codes: Vec<&str> =
             [&failure.code, &failure.subcode].into_iter().flatten().map(String::as_str).collect();
         text.push_str(&format!("  Azure said: {}: {}\n", codes.join(" / "), failure.message));
+    }
+    for settings in &answer.overridden {
+        text.push_str(&format!("  {settings}; put back when the step ends\n"));
+    }
+    for setting in &answer.left_to_others {
+        text.push_str(&format!("  {setting} was changed by somebody else meanwhile: it was left so\n"));
     }
     if !answer.what_you_can_do.is_empty() {
         text.push_str("what you can do\n");
@@ -285,5 +324,19 @@ mod tests {
         let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
         let answer = explain_upgrade(&upgrade("GateFailed"), &Known { clusters: &clusters, now });
         assert!(answer.in_the_way.is_empty() && render(&answer).contains("\n  the cluster is stopped\n"));
+    }
+
+    #[test]
+    fn what_holds_it_up_besides_is_told_with_what_to_do() {
+        let mut suspended = upgrade("GateFailed");
+        suspended.spec.suspend = true;
+        let known = Known { clusters: &[], now: "2026-11-22T21:00:00Z".parse().unwrap() };
+        let hold = hold::of_upgrade(&suspended, &[], &[]);
+        let text = render(&explain_upgrade(&suspended, &known).with(hold));
+        assert!(
+            text.contains("\n  suspended besides: spec.suspend of ClusterUpgrade autumn-weu-1"),
+            "{text}"
+        );
+        assert!(text.contains("\n  kubectl patch clusterupgrade autumn-weu-1 -n fleet "), "{text}");
     }
 }

@@ -46,6 +46,11 @@ impl Found {
 
 impl HubArgs {
     pub(super) async fn connect(&self) -> anyhow::Result<Hub> {
+        self.connect_for(None).await
+    }
+
+    /// For a file that may name its namespace.
+    pub(super) async fn connect_for(&self, of_file: Option<&str>) -> anyhow::Result<Hub> {
         let mut config = match &self.context {
             None => Config::infer().await.context("no Kubernetes cluster: set KUBECONFIG, or --context")?,
             Some(context) => {
@@ -55,10 +60,21 @@ impl HubArgs {
             }
         };
         config.read_timeout = Some(std::time::Duration::from_secs(295));
-        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let namespace = choose_namespace(self.namespace.as_deref(), of_file, &config.default_namespace)?;
         let client = Client::try_from(config).context("the Kubernetes client cannot be set up")?;
         Ok(Hub { client, namespace })
     }
+}
+
+/// As kubectl does: the one that is asked for, else that of the file, else the context's.
+fn choose_namespace(asked: Option<&str>, of_file: Option<&str>, usual: &str) -> anyhow::Result<String> {
+    if let (Some(asked), Some(of_file)) = (asked, of_file) {
+        anyhow::ensure!(
+            asked == of_file,
+            "metadata.namespace of the file is {of_file}, and --namespace is {asked}: leave --namespace out, or change the file"
+        );
+    }
+    Ok(asked.or(of_file).unwrap_or(usual).to_owned())
 }
 
 impl Hub {
@@ -118,5 +134,21 @@ impl Hub {
         let mut items: Vec<K> = found.items.into_iter().filter_map(|item| item.0.ok()).collect();
         items.sort_by_key(ResourceExt::name_any);
         Ok(items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_say_on_its_namespace() {
+        let choose = |asked, of_file| choose_namespace(asked, of_file, "default").unwrap();
+        assert_eq!(choose(None, None), "default");
+        assert_eq!(choose(Some("fleet"), None), "fleet");
+        assert_eq!(choose(None, Some("platform")), "platform");
+        assert_eq!(choose(Some("platform"), Some("platform")), "platform");
+        let error = choose_namespace(Some("fleet"), Some("platform"), "default").unwrap_err().to_string();
+        assert!(error.contains("is platform, and --namespace is fleet: leave --namespace out"), "{error}");
     }
 }

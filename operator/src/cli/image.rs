@@ -74,7 +74,7 @@ pub(super) fn os(os_type: &str, os_sku: &str) -> String {
     match (os_sku.is_empty(), engine::last_minor(os_sku)) {
         (true, _) => os_type.to_owned(),
         (false, None) => os_sku.to_owned(),
-        (false, Some(last)) => format!("{os_sku}, ends with {last}"),
+        (false, Some(last)) => format!("{os_sku}, last on {last}"),
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn tells_when_an_operating_system_ends() {
-        assert_eq!(os("Windows", "Windows2022"), "Windows2022, ends with 1.36");
+        assert_eq!(os("Windows", "Windows2022"), "Windows2022, last on 1.36");
         assert_eq!(os("Linux", "Ubuntu2404"), "Ubuntu2404");
         assert_eq!(os("Linux", ""), "Linux");
     }

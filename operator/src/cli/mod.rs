@@ -5,12 +5,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::supervisor::{self, ControllerArgs};
+use crate::{
+    api_words,
+    supervisor::{self, ControllerArgs},
+};
 
 mod crds;
 mod explain;
 #[cfg(test)]
 mod fixtures;
+mod hold;
 mod hub;
 mod image;
 mod inventory;
@@ -60,7 +64,7 @@ pub fn main() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     outcome.unwrap_or_else(|error| {
-        output::complain(&format!("tidegate: {error:#}"));
+        output::complain(&format!("tidegate: {}", api_words::chain(&error)));
         ExitCode::FAILURE
     })
 }

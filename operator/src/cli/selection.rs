@@ -28,7 +28,7 @@ impl Selection {
         let place =
             if self.all_namespaces { "the hub".to_owned() } else { format!("namespace {}", hub.namespace) };
         if found.is_empty() && self.clusters.is_empty() {
-            complain(&format!("tidegate: {place} has no AKSCluster{}", self.with_labels()));
+            complain(&format!("tidegate: {}", self.nothing(&place)));
         }
         self.named(found, &place)
     }
@@ -54,6 +54,11 @@ impl Selection {
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let (missing, with) = (missing.join(", "), self.with_labels());
         anyhow::bail!("{place} has no AKSCluster {missing}{with}; there are: {known}")
+    }
+
+    fn nothing(&self, place: &str) -> String {
+        let elsewhere = if self.all_namespaces { "" } else { "; -n names another namespace, -A shows all" };
+        format!("{place} has no AKSCluster{}{elsewhere}", self.with_labels())
     }
 
     fn with_labels(&self) -> String {
@@ -96,6 +101,12 @@ mod tests {
             "namespace a has no AKSCluster weu-9, neu; there are: weu-1, weu-2"
         );
         assert!(selected("-l ring=canary", &[]).unwrap().is_empty(), "no cluster is an answer, too");
+        let nothing = |words: &str| {
+            let words = format!("tidegate {words}");
+            Command::parse_from(words.split_whitespace()).selection.nothing("the hub")
+        };
+        assert_eq!(nothing("-A"), "the hub has no AKSCluster");
+        assert!(nothing("-l a=b").starts_with("the hub has no AKSCluster with labels a=b; -n names another"));
         let none = selected("weu-1 -l ring=canary", &[]).unwrap_err();
         assert!(none.ends_with("has no AKSCluster weu-1 with labels ring=canary; there are: none"), "{none}");
     }

@@ -13,8 +13,9 @@ use kube::{
 use serde::Serialize;
 
 use super::{
+    hold::suspended_besides,
     hub::{Hub, HubArgs},
-    output::{Format, Mark, is_terminal, local, print, table, without_wide},
+    output::{Format, Mark, complain, is_terminal, local, print, table, without_wide},
 };
 
 /// Arguments of `status`.
@@ -50,9 +51,17 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let answers = read(&hub, args.plan.as_deref()).await?;
     match args.output.render(&answers)? {
         Some(text) => print(&text),
+        None if answers.is_empty() => complain(&format!("tidegate: {}", nothing(&hub))),
         None => print(&render(&answers, args.plan.is_some())),
     }
     Ok(if args.exit_code { exit_code(&answers) } else { ExitCode::SUCCESS })
+}
+
+fn nothing(hub: &Hub) -> String {
+    format!(
+        "namespace {} has no UpgradePlan; -n names another namespace, kubectl get upgradeplans -A shows all",
+        hub.namespace
+    )
 }
 
 async fn read(hub: &Hub, name: Option<&str>) -> anyhow::Result<Vec<Answer>> {
@@ -95,7 +104,11 @@ async fn watch(hub: &Hub, args: &Args) -> anyhow::Result<ExitCode> {
     let mut changes = std::pin::pin!(changes.ready_chunks(64));
     let mut shown = String::new();
     while changes.next().await.is_some() {
-        let now = render(&read(hub, args.plan.as_deref()).await?, args.plan.is_some());
+        let answers = read(hub, args.plan.as_deref()).await?;
+        let now = match answers.is_empty() {
+            true => format!("{}\n", nothing(hub)),
+            false => render(&answers, args.plan.is_some()),
+        };
         if now == shown {
             continue;
         }
@@ -153,7 +166,7 @@ fn render(answers: &[Answer], detailed: bool) -> String {
                 words(|summary| &summary.phase),
                 words(|summary| &summary.wave),
                 words(|summary| &summary.progress),
-                words(|summary| &summary.reason),
+                words(|summary| &summary.reason) + if suspended_besides(plan) { ", suspended" } else { "" },
             ]
         })
         .collect();
@@ -189,6 +202,9 @@ fn render_plan(answer: &Answer) -> String {
         }
         None => text.push_str("\nthe operator has not looked at it yet\n"),
     }
+    if suspended_besides(plan) {
+        text.push_str("suspended besides: nothing new starts until spec.suspend of the plan is false\n");
+    }
     for wave in &status.waves {
         let (counts, mark) = (&wave.clusters, Mark::of_phase(&wave.state));
         text.push_str(&format!(
@@ -214,13 +230,16 @@ fn render_upgrade(upgrade: &ClusterUpgrade) -> String {
         None => format!("  {} {cluster:<16} not looked at yet\n", Mark::Waiting.symbol()),
         Some(summary) => {
             let mark = Mark::of_phase(&summary.phase).symbol();
+            let suspended =
+                upgrade.spec.suspend && !matches!(summary.reason.as_str(), "Suspended" | "Succeeded");
+            let besides = if suspended { " (suspended besides: its spec.suspend is true)" } else { "" };
             let help = if summary.phase == "Stopped" {
                 format!("   → tidegate explain {cluster}")
             } else {
                 String::new()
             };
             format!(
-                "  {mark} {cluster:<16} {:<6} {}: {}{help}\n",
+                "  {mark} {cluster:<16} {:<6} {}: {}{besides}{help}\n",
                 summary.progress, summary.reason, summary.message
             )
         }
@@ -290,6 +309,14 @@ mod tests {
         assert_eq!(lines[1], ["fleet/p", "newest", "images", "RollingOut", "w", "0/1", "Why"]);
         let tree = render(&[answer("Stopped")], true);
         assert!(tree.contains("DrainBlocked: a budget   → tidegate explain a"), "{tree}");
+        assert!(!tree.contains("suspended"), "{tree}");
+        let mut suspended = answer("Stopped");
+        suspended.plan.spec.suspend = true;
+        suspended.upgrades[0].spec.suspend = true;
+        let both = render(std::slice::from_ref(&suspended), true);
+        assert!(both.contains("until spec.suspend of the plan is false\n"), "{both}");
+        assert!(both.contains("a budget (suspended besides: its spec.suspend is true)   →"), "{both}");
+        assert!(render(&[suspended], false).contains("Why, suspended"));
         let new = Answer { plan: plan("p", &Value::Null), upgrades: Vec::new() };
         assert!(render(&[new], true).contains("the operator has not looked at it yet"));
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use azure_mgmt_containerservice::ClusterId;
 use engine::{
-    KubernetesRequest, NodeImagePolicy, OrderRule, Policy, PoolMatch, Request, Scope, VersionRequest,
+    KubernetesRequest, NodeImagePolicy, OrderRule, Policy, PoolMatch, Request, RequestedWave, Scope, Setting,
+    Settings, Share, VersionRequest,
 };
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     happening::{Deed, Happening},
+    plan::Waves,
     script::Trigger,
     workloads::{Surroundings, Truth},
 };
@@ -46,6 +48,8 @@ pub(super) struct Case {
     pub(super) quiet: bool,
     /// What happens when Azure does something.
     pub(super) triggers: Vec<Trigger>,
+    /// The waves of the plan that makes the upgrades; without one they are there from the start.
+    pub(super) waves: Option<Waves>,
 }
 
 /// One upgrade, of a cluster of its own.
@@ -64,12 +68,18 @@ pub(super) struct UpgradeCase {
 impl Case {
     /// The case of a seed.
     pub(super) fn draw(seed: u64) -> Self {
-        let mut draw =
-            Draw { dice: Rng::with_seed(seed), start: "2026-11-20T22:00:00Z".parse().expect("a time") };
+        let mut draw = Draw {
+            dice: Rng::with_seed(seed),
+            settings: Rng::with_seed(!seed),
+            start: "2026-11-20T22:00:00Z".parse().expect("a time"),
+        };
         let calm_after = Duration::from_secs(draw.dice.u64(2 * HOUR..30 * HOUR));
         let calm_from = draw.start + calm_after;
         let replicas = draw.dice.usize(1..=2);
-        let number = draw.dice.usize(1..=3);
+        // Draws of its own, so that those of the clusters stay what they were.
+        let mut plans = Rng::with_seed(seed.wrapping_mul(31).wrapping_add(7));
+        let planned = plans.bool();
+        let number = if planned { plans.usize(2..=5) } else { draw.dice.usize(1..=3) };
         let (clusters, upgrades): (Vec<Value>, Vec<UpgradeCase>) =
             (0..number).map(|index| draw.cluster(index, calm_after)).unzip();
         let scenario = json!({
@@ -82,15 +92,42 @@ impl Case {
         });
         let scenario: Scenario = serde_json::from_value(scenario).expect("what is drawn is a scenario");
         scenario.check().expect("what is drawn is a good scenario");
-        let happenings = draw.happenings(replicas, &upgrades, calm_after);
+        let mut happenings = draw.happenings(replicas, &upgrades, calm_after);
+        let waves = planned.then(|| waves(&mut plans, &upgrades));
+        if planned && plans.u8(0..3) == 0 {
+            let from = draw.start + calm_after.mul_f64(plans.f64());
+            let until = from + Duration::from_secs(plans.u64(MINUTE..4 * HOUR));
+            happenings.push((from, Happening::SuspendPlan { suspend: true }));
+            happenings.push((until, Happening::SuspendPlan { suspend: false }));
+        }
         let end = calm_from + Duration::from_secs(14 * 24 * HOUR);
         let (start, quiet, triggers) = (draw.start, false, Vec::new());
-        Self { seed, start, calm_from, end, replicas, scenario, upgrades, happenings, quiet, triggers }
+        Self { seed, start, calm_from, end, replicas, scenario, upgrades, happenings, waves, quiet, triggers }
     }
+}
+
+/// Up to three waves over all clusters.
+fn waves(dice: &mut Rng, upgrades: &[UpgradeCase]) -> Waves {
+    let number = dice.usize(1..=upgrades.len().min(3));
+    let mut waves: Waves = (0..number)
+        .map(|index| {
+            let max_concurrent =
+                if dice.bool() { Share::Number(dice.u32(1..=3)) } else { Share::Percent(dice.u32(1..=100)) };
+            (RequestedWave { name: format!("wave{index}"), max_concurrent, order: Vec::new() }, Vec::new())
+        })
+        .collect();
+    for (index, upgrade) in upgrades.iter().enumerate() {
+        // None is empty: a wave without clusters is refused when planning.
+        let wave = if index < number { index } else { dice.usize(0..number) };
+        waves[wave].1.push(upgrade.name.clone());
+    }
+    waves
 }
 
 struct Draw {
     dice: Rng,
+    /// Draws settings: on its own, so that the other draws of a seed stay what they were.
+    settings: Rng,
     start: Timestamp,
 }
 
@@ -229,23 +266,46 @@ impl Draw {
         };
         let windows = PoolMatch { os_type: Some("Windows".to_owned()), ..PoolMatch::default() };
         let order = if self.chance(0.5) {
-            vec![OrderRule { matches: windows, soak: self.seconds(0, 1200) }]
+            let soak = self.seconds(0, 1200);
+            vec![OrderRule { matches: windows, soak, upgrade_settings: self.upgrade_settings(true) }]
         } else {
             Vec::new()
         };
         let soak = if self.chance(0.5) { self.seconds(0, 2 * HOUR) } else { Duration::ZERO };
+        let (retries, upgrade_settings) = (self.dice.u32(0..=3), self.upgrade_settings(false));
+        let force_until = self
+            .settings
+            .bool()
+            .then(|| self.start + Duration::from_secs(self.settings.u64(HOUR..60 * HOUR)));
         Request {
             scope: if target.is_some() { Scope::Full } else { Scope::NodeImage },
             kubernetes: target.map(version),
             node_image: NodeImagePolicy::Latest,
             max_image_age: None,
-            policy: Policy { order, soak, retries: self.dice.u32(0..=3), ..Policy::default() },
+            policy: Policy { order, soak, retries, upgrade_settings, force_until, ..Policy::default() },
             suspend: false,
             waits_for_wave: None,
             other_upgrade: None,
             retry: None,
             baseline: None,
+            abandoned: false,
         }
+    }
+
+    /// Settings that steps override; system pools do without unavailable nodes.
+    fn upgrade_settings(&mut self, windows: bool) -> Settings {
+        let mut settings = Settings::default();
+        let surge = if windows && self.settings.bool() { Setting::MaxUnavailable } else { Setting::MaxSurge };
+        for (setting, values) in [
+            (surge, ["1", "2", "50%"]),
+            (Setting::DrainTimeoutInMinutes, ["10", "30", "60"]),
+            (Setting::NodeSoakDurationInMinutes, ["0", "1", "5"]),
+        ] {
+            if self.settings.u8(0..3) == 0 {
+                settings.0.insert(setting, values[self.settings.usize(0..values.len())].to_owned());
+            }
+        }
+        settings
     }
 
     /// What Azure does now and then, until it is calm.

@@ -4,12 +4,14 @@
 
 mod deeds;
 mod ending;
+mod plans;
 mod records;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use engine::Step;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{case::Case, sim::State};
 use crate::effects::ClusterKey;
@@ -60,6 +62,8 @@ struct Watched {
     in_flight: Option<Step>,
     /// Whether the step in flight was really done when that was last looked at, and until when it was so.
     really: (bool, Option<Timestamp>),
+    /// The settings of its upgrades, as they were in the beginning.
+    settings: BTreeMap<String, Value>,
 }
 
 impl Checks {
@@ -82,6 +86,14 @@ impl Checks {
     /// The cluster of an upgrade.
     pub(super) fn key_of(&self, index: usize) -> Option<ClusterKey> {
         self.clusters.iter().find(|(_, number)| **number == index).map(|(key, _)| key.clone())
+    }
+
+    /// Remembers what is to be so again in the end.
+    pub(super) fn begin(state: &mut State) {
+        for (key, index) in state.checks.clusters.clone() {
+            let document = state.world.document(&key).unwrap_or_default();
+            state.checks.watched[index].settings = ending::settings_of(&document);
+        }
     }
 
     /// From when on nothing is left to be seen: all has been done for a day.

@@ -49,6 +49,8 @@ pub(super) enum Happening {
     Suspend { upgrade: usize },
     /// Somebody lets a suspended upgrade go on.
     Resume { upgrade: usize },
+    /// Somebody suspends the plan, or lets it go on.
+    SuspendPlan { suspend: bool },
     /// Somebody asks an upgrade to try again.
     Retry { upgrade: usize },
     /// Azure itself changes.
@@ -135,6 +137,7 @@ impl Happening {
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
             Self::Suspend { upgrade } => People::suspend(state, upgrade),
             Self::Resume { upgrade } => People::resume(state, upgrade),
+            Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
             Self::Retry { upgrade } => People::retry(state, upgrade),
             Self::Azure(change) => change.carry_out(state),
         }

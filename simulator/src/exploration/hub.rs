@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
-use engine::{Journal, Ledger, Request, WaitingOn};
+use engine::{Journal, Ledger, Place, Request, WaitingOn};
+use jiff::Timestamp;
 
 use super::{
     case::Case,
     checks::Checks,
+    plan::Plan,
     sim::{Here, TaskId},
 };
 
@@ -20,6 +22,9 @@ const REMEMBERED: usize = 4;
 #[derive(Debug)]
 pub(super) struct Hub {
     pub(super) upgrades: Vec<Upgrade>,
+    /// The plan that makes them; without one they are there from the start.
+    pub(super) plan: Option<Plan>,
+    plan_watchers: BTreeSet<TaskId>,
     watchers: BTreeMap<usize, BTreeSet<TaskId>>,
 }
 
@@ -27,6 +32,16 @@ pub(super) struct Hub {
 #[derive(Clone, Debug)]
 pub(super) struct Upgrade {
     pub(super) name: String,
+    /// The cluster.
+    pub(super) cluster: String,
+    /// What the plan says of it; before it has made it, or without a plan, nothing.
+    pub(super) place: Option<Place>,
+    pub(super) rollout: String,
+    pub(super) wave: String,
+    /// Counts the changes of its specification.
+    pub(super) generation: u64,
+    /// Since when a person has to do something.
+    pub(super) stopped_since: Option<Timestamp>,
     /// What its specification and annotations say.
     pub(super) request: Request,
     /// Its resourceVersion.
@@ -46,6 +61,8 @@ pub(super) struct Record {
     pub(super) standing: Option<(String, String)>,
     /// Whether a person has to do something.
     pub(super) stopped: bool,
+    /// The generation of the specification that this tells of.
+    pub(super) observed: u64,
 }
 
 /// A write that did not happen, or of which it is not known.
@@ -61,13 +78,24 @@ impl Hub {
     pub(super) fn new(case: &Case) -> Self {
         let upgrades = case.upgrades.iter().map(|upgrade| Upgrade {
             name: upgrade.name.clone(),
+            cluster: upgrade.name.clone(),
+            place: None,
+            rollout: String::new(),
+            wave: String::new(),
+            generation: 1,
+            stopped_since: None,
             request: upgrade.request.clone(),
             version: 1,
             record: Record::default(),
             past: Vec::new(),
             writes: 0,
         });
-        Self { upgrades: upgrades.collect(), watchers: BTreeMap::new() }
+        Self {
+            upgrades: upgrades.collect(),
+            plan: Plan::of(case),
+            plan_watchers: BTreeSet::new(),
+            watchers: BTreeMap::new(),
+        }
     }
 
     /// A task wants to know of changes of an upgrade's specification.
@@ -75,24 +103,56 @@ impl Hub {
         self.watchers.entry(upgrade).or_default().insert(task);
     }
 
+    /// A task wants to know of changes of the plan and its upgrades.
+    pub(super) fn watch_plan(&mut self, task: TaskId) {
+        self.plan_watchers.insert(task);
+    }
+
+    /// The tasks that watch an upgrade's specification.
+    pub(super) fn watchers(&self, upgrade: usize) -> Vec<TaskId> {
+        self.watchers.get(&upgrade).into_iter().flatten().copied().collect()
+    }
+
+    /// The tasks that watch the plan.
+    pub(super) fn plan_watchers(&self) -> Vec<TaskId> {
+        self.plan_watchers.iter().copied().collect()
+    }
+
     /// A task is gone.
     pub(super) fn forget(&mut self, task: TaskId) {
         for tasks in self.watchers.values_mut() {
             tasks.remove(&task);
         }
+        self.plan_watchers.remove(&task);
     }
 
     /// Changes a specification; gives the tasks to wake.
     pub(super) fn edit(&mut self, upgrade: usize, edit: impl FnOnce(&mut Request)) -> Vec<TaskId> {
         if let Some(upgrade) = self.upgrades.get_mut(upgrade) {
             edit(&mut upgrade.request);
-            upgrade.version += 1;
+            upgrade.edited();
         }
-        self.watchers.get(&upgrade).into_iter().flatten().copied().collect()
+        self.watchers(upgrade)
     }
 }
 
 impl Upgrade {
+    /// Its specification has changed.
+    pub(super) fn edited(&mut self) {
+        self.generation += 1;
+        self.version += 1;
+    }
+
+    /// What is wanted of its cluster, the plan's say included.
+    fn wanted(&self) -> Request {
+        let mut request = self.request.clone();
+        if let Some(place) = self.place {
+            request.suspend |= place.suspended;
+            request.waits_for_wave = (!place.admitted).then(|| self.wave.clone());
+        }
+        request
+    }
+
     fn put(&mut self, record: Record) {
         let before = (self.version, std::mem::replace(&mut self.record, record));
         self.past.push(before);
@@ -114,24 +174,25 @@ pub(super) struct Read {
 /// Reads an upgrade; `None` when the hub does not answer.
 pub(super) async fn read(here: &Here, index: usize) -> Option<Read> {
     here.latency(2, 40).await;
-    let (request, version, record) = {
+    let (request, generation, version, record) = {
         let mut state = here.state();
         if state.lease.health(here.replica) == super::lease::Health::CutOff || state.mishap(0.01) {
             return None;
         }
         let stale = state.mishap(0.05);
         let back = state.dice.usize(0..REMEMBERED);
-        let upgrade = state.hub.upgrades.get(index)?;
+        let planned = state.hub.plan.is_some();
+        let upgrade = state.hub.upgrades.get(index).filter(|upgrade| !planned || upgrade.place.is_some())?;
         // A specification is read with its status: an older one is shown as a whole only when nobody has
         // edited it since, which is what a reader cannot tell anyway.
         let past = upgrade.past.iter().rev().nth(back).filter(|_| stale);
         let (version, record) = past.cloned().unwrap_or_else(|| (upgrade.version, upgrade.record.clone()));
-        (upgrade.request.clone(), version, record)
+        (upgrade.wanted(), upgrade.generation, version, record)
     };
     here.latency(2, 40).await;
     // As from the API server: what is stored is all that is known.
     let ledger = serde_json::to_value(&record.ledger).and_then(serde_json::from_value).ok()?;
-    let journal = StatusJournal { here: here.clone(), index, version, stored: record };
+    let journal = StatusJournal { here: here.clone(), index, generation, version, stored: record };
     Some(Read { request, ledger, journal })
 }
 
@@ -139,6 +200,7 @@ pub(super) async fn read(here: &Here, index: usize) -> Option<Read> {
 pub(super) struct StatusJournal {
     here: Here,
     index: usize,
+    generation: u64,
     version: u64,
     stored: Record,
 }
@@ -149,13 +211,14 @@ impl Journal for StatusJournal {
     async fn save(&mut self, ledger: &Ledger, waiting: Option<&WaitingOn>) -> Result<(), NotSaved> {
         let standing = waiting.map(|waiting| (waiting.reason().to_owned(), waiting.to_string()));
         let stopped = waiting.is_some_and(|waiting| waiting.stance() == engine::Stance::Stopped);
-        let record = Record { ledger: ledger.clone(), standing, stopped };
+        let record = Record { ledger: ledger.clone(), standing, stopped, observed: self.generation };
         if record == self.stored {
             return Ok(());
         }
         self.here.latency(2, 40).await;
         let answered = {
             let mut state = self.here.state();
+            let now = state.now;
             let cut_off = state.lease.health(self.here.replica) == super::lease::Health::CutOff;
             if cut_off || state.mishap(0.005) {
                 return Err(NotSaved::NoAnswer);
@@ -168,7 +231,9 @@ impl Journal for StatusJournal {
             }
             let before = upgrade.record.clone();
             upgrade.put(record.clone());
+            upgrade.stopped_since = record.stopped.then(|| upgrade.stopped_since.unwrap_or(now));
             self.version = upgrade.version;
+            state.hub.plan_watchers().into_iter().for_each(|task| state.wake(task));
             Checks::after_save(&mut state, self.index, &before, &record);
             !state.mishap(0.005)
         };

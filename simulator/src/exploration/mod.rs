@@ -11,6 +11,7 @@ mod happening;
 mod hub;
 mod lease;
 mod people;
+mod plan;
 mod replica;
 mod script;
 mod sim;
@@ -100,6 +101,7 @@ fn run_case(case: &Case, mode: Mode) -> Run {
 struct Stage {
     sim: Arc<Sim>,
     clusters: Vec<(ClusterKey, ClusterId)>,
+    waves: Option<plan::Waves>,
     tasks: BTreeMap<TaskId, (usize, Task)>,
 }
 
@@ -107,12 +109,14 @@ impl Stage {
     fn new(case: &Case, mode: Mode) -> Self {
         let clusters =
             case.upgrades.iter().map(|upgrade| (upgrade.key.clone(), upgrade.id.clone())).collect();
-        Self { sim: Sim::new(State::new(case, mode)), clusters, tasks: BTreeMap::new() }
+        let (sim, waves) = (Sim::new(State::new(case, mode)), case.waves.clone());
+        Self { sim, clusters, waves, tasks: BTreeMap::new() }
     }
 
     /// Lets everything happen; gives the number of events.
     fn play(&mut self, case: &Case) -> u64 {
         let mut events = 0;
+        Checks::begin(&mut self.sim.state());
         loop {
             let event = {
                 let mut state = self.sim.state();
@@ -187,7 +191,7 @@ impl Stage {
         }
         self.sim.state().tell(&happening::name(replica), "leads");
         let here = Here { sim: self.sim.clone(), replica };
-        for (id, task) in replica::tasks(&here, &self.clusters) {
+        for (id, task) in replica::tasks(&here, &self.clusters, self.waves.as_ref()) {
             self.tasks.insert(id, (replica, task));
             self.go_on(id);
         }

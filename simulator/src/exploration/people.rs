@@ -23,9 +23,21 @@ impl People {
         Self { asked: vec![0; case.upgrades.len()] }
     }
 
+    /// Suspends the plan, or lets it go on.
+    pub(super) fn suspend_plan(state: &mut State, suspend: bool) {
+        let Some(plan) = &mut state.hub.plan else { return };
+        if plan.request.suspend != suspend {
+            plan.request.suspend = suspend;
+            plan.version += 1;
+            state.tell("person", &format!("sets spec.suspend={suspend} on the plan"));
+            state.hub.plan_watchers().into_iter().for_each(|task| state.wake(task));
+        }
+    }
+
     /// Somebody goes through the upgrades: those that were suspended go on, those that have stopped are
     /// tried again.
     pub(super) fn look(state: &mut State) {
+        Self::suspend_plan(state, false);
         for index in 0..state.hub.upgrades.len() {
             let upgrade = &state.hub.upgrades[index];
             if upgrade.record.ledger.finished_at.is_some() {

@@ -10,6 +10,7 @@ use super::{
     azure::Azure,
     checks::Checks,
     hub,
+    plan::{self, Waves},
     sim::{Here, State, TaskId},
     workloads::TargetApi,
 };
@@ -22,7 +23,11 @@ pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 const REST: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// The tasks of a replica that has just become leader.
-pub(super) fn tasks(here: &Here, clusters: &[(ClusterKey, ClusterId)]) -> Vec<(TaskId, Task)> {
+pub(super) fn tasks(
+    here: &Here,
+    clusters: &[(ClusterKey, ClusterId)],
+    waves: Option<&Waves>,
+) -> Vec<(TaskId, Task)> {
     let azure = Arc::new(Azure::new(here));
     let start = |(index, (key, id)): (usize, &(ClusterKey, ClusterId))| {
         let task = {
@@ -35,7 +40,14 @@ pub(super) fn tasks(here: &Here, clusters: &[(ClusterKey, ClusterId)]) -> Vec<(T
             OneUpgrade { here: here.clone(), azure: azure.clone(), index, key: key.clone(), id: id.clone() };
         (task, Box::pin(upgrade.run()) as Task)
     };
-    clusters.iter().enumerate().map(start).collect()
+    let mut tasks: Vec<(TaskId, Task)> = clusters.iter().enumerate().map(start).collect();
+    if let Some(waves) = waves {
+        let mut state = here.state();
+        let task = state.new_task();
+        state.hub.watch_plan(task);
+        tasks.push((task, Box::pin(plan::run(here.clone(), waves.clone()))));
+    }
+    tasks
 }
 
 /// The reconciliation of one upgrade.

@@ -186,6 +186,8 @@ impl ClusterSpec {
 
     pub(super) fn check(&self, field: &str) -> Result<(), ScenarioError> {
         check_version(&format!("{field}.kubernetesVersion"), &self.kubernetes_version)?;
+        one_of(&format!("{field}.sku.name"), &self.sku.name, &["Base", "Automatic"])?;
+        one_of(&format!("{field}.sku.tier"), &self.sku.tier, &["Free", "Standard", "Premium"])?;
         one_of(&format!("{field}.powerState"), &self.power_state, &["Running", "Stopped"])?;
         one_of(
             &format!("{field}.autoUpgradeChannel"),
@@ -277,6 +279,11 @@ impl PoolSpec {
     fn check(&self, field: &str) -> Result<(), ScenarioError> {
         one_of(&format!("{field}.mode"), &self.mode, &["System", "User"])?;
         one_of(&format!("{field}.osType"), &self.os_type, &["Linux", "Windows"])?;
+        one_of(
+            &format!("{field}.provisioningState"),
+            &self.provisioning_state,
+            &["Succeeded", "Failed", "Canceled"],
+        )?;
         let longest = if self.os_type == "Windows" { 6 } else { 12 };
         let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         if self.name.is_empty() || self.name.len() > longest || !self.name.chars().all(letters) {

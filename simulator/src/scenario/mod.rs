@@ -11,6 +11,7 @@ mod constraints;
 mod faults;
 mod identity;
 mod manager;
+mod oddities;
 mod quirks;
 mod region;
 mod releases;
@@ -168,7 +169,7 @@ impl DurationSpec {
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// Not YAML, or a field that is unknown, missing or of the wrong type.
-    #[error(transparent)]
+    #[error("{}", without_heading(.0))]
     Unreadable(#[from] serde_saphyr::Error),
     /// A value that no AKS would accept.
     #[error("{field}: {problem}")]
@@ -178,6 +179,12 @@ pub enum ScenarioError {
         /// What is wrong and what would be right.
         problem: String,
     },
+}
+
+/// The library's words begin with `error: `, which whoever prints them says as well.
+fn without_heading(error: &serde_saphyr::Error) -> String {
+    let words = error.to_string();
+    words.strip_prefix("error: ").map(str::to_owned).unwrap_or(words)
 }
 
 pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> ScenarioError {
@@ -341,12 +348,16 @@ mod tests {
                 "clusters: [{{ subscription: s, resourceGroup: g, name: c, kubernetesVersion: 1.34.4, {rest} }}]"
             )
         };
-        assert!(refusal("clustres: []").contains("clustres"));
+        assert!(refusal("clustres: []").starts_with("line 1 column 1: unknown field `clustres`"));
         let brief = refusal("identities: [{ clientId: a, objectId: b, tokenLifetime: 0s }]");
         assert!(brief.contains("identities[0].tokenLifetime") && brief.contains("30s"), "{brief}");
         assert!(refusal(&cluster("pools: []")).contains("clusters[0].pools"));
         let windows = cluster("pools: [{ name: windows1, osType: Windows, osSku: Windows2022 }]");
         assert!(refusal(&windows).contains("clusters[0].pools[0].name") && refusal(&windows).contains("6"));
+        let tier = refusal(&cluster("sku: { tier: Premum }, pools: [{ name: a }]"));
+        assert!(tier.contains("clusters[0].sku.tier") && tier.contains("Free, Standard, Premium"), "{tier}");
+        let state = refusal(&cluster("pools: [{ name: a, provisioningState: Faild }]"));
+        assert!(state.contains("pools[0].provisioningState") && state.contains("Failed"), "{state}");
         let twice = refusal(&cluster("pools: [{ name: a, extra: { enableAutoScaling: true } }]"));
         assert!(twice.contains("pools[0].extra.enableAutoScaling") && twice.contains("autoscale"), "{twice}");
         let minor = cluster("pools: [{ name: a, kubernetesVersion: '1.34' }]");

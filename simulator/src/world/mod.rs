@@ -41,7 +41,7 @@ pub use resources::{cluster::Endpoint, pool::WorldNode};
 pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
 pub(crate) use call::Refusal;
-pub(crate) use manager::{Known, Namespace, ResourceType};
+pub(crate) use manager::{Known, Namespace, ResourceType, is_azure_region};
 
 use actors::{
     auto_upgrade::AutoUpgrade, autoscaler::Autoscaler, provisioner::Provisioner, side_jobs::SideJobs,

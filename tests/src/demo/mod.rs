@@ -51,7 +51,7 @@ async fn attempt(keep: bool) -> Result<()> {
         say(&format!("the logs of everything are in {}", stage.folder().display()));
     }
     if keep {
-        narrator.how_to_look(&stage)?;
+        narrator.how_to_look(&stage).await?;
         tokio::signal::ctrl_c().await?;
     }
     outcome?;

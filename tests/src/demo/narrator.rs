@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use tokio::time::Instant;
 
-use super::{ALL, checks};
+use super::{ALL, CANARY, checks};
 use crate::stage::Stage;
 
 const IN_NAMESPACE: [&str; 2] = ["-n", "platform"];
@@ -109,15 +109,25 @@ impl Narrator {
     }
 
     /// How to look around while everything runs.
-    pub(super) fn how_to_look(&self, stage: &Stage) -> Result<()> {
+    pub(super) async fn how_to_look(&self, stage: &Stage) -> Result<()> {
         let hub = stage.hub_plane().admin_kubeconfig();
+        let built = control_plane::assets().await?;
         let mut lines = vec![
             "everything goes on until Ctrl-C; look around with".to_owned(),
             format!("  export KUBECONFIG={}", hub.display()),
-            format!("  export PATH={}:$PATH", binaries()?.display()),
+            format!(
+                "  export PATH={}:{}:$PATH   # tidegate, kubectl",
+                binaries()?.display(),
+                built.display()
+            ),
             "  kubectl get upgradeplans,clusterupgrades,aksclusters -n platform".to_owned(),
-            "  tidegate status -n platform".to_owned(),
-            format!("  curl {}/log        what Azure was asked", stage.simulator.ready().control),
+            "  tidegate status -n platform                # and status winter, with each cluster".to_owned(),
+            format!("  tidegate explain {CANARY} -n platform    # why it has stopped, and what to do"),
+            "  tidegate inventory -n platform             # what runs, and until when it is supported"
+                .to_owned(),
+            format!("  less {}   # what the operator logs", stage.operator.log_file().display()),
+            format!("  curl {}/metrics   # its metrics", stage.operator.url()?),
+            format!("  curl {}/log       # what Azure was asked", stage.simulator.ready().control),
         ];
         for target in stage.targets() {
             lines.push(format!(

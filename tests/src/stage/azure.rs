@@ -3,7 +3,10 @@
 use anyhow::{Context as _, Result};
 use reqwest::{Method, Response};
 use serde_json::Value;
-use simulator::scenario::{Identity, Role};
+use simulator::{
+    Ready,
+    scenario::{Identity, Role},
+};
 
 use super::Stage;
 
@@ -64,18 +67,21 @@ impl Stage {
     }
 
     async fn ask(&self, method: Method, cluster: &str, below: &str) -> Result<Response> {
-        let ready = self.simulator.ready();
-        let ca = reqwest::Certificate::from_pem(ready.ca_pem.as_bytes())?;
-        let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
-        let form = format!(
-            "grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={SECRET}\
-             &scope=https://management.azure.com/.default"
-        );
-        let token = client.post(format!("{}/{}/oauth2/v2.0/token", ready.authority, ready.tenant)).body(form);
-        let token: Value = token.send().await?.error_for_status()?.json().await?;
-        let token = token["access_token"].as_str().context("a token")?;
-        let id = self.resource_id(cluster);
-        let url = format!("{}{id}{below}?api-version={API_VERSION}", ready.endpoint);
-        Ok(client.request(method, url).bearer_auth(token).send().await?.error_for_status()?)
+        ask(self.simulator.ready(), method, self.resource_id(cluster), below).await
     }
+}
+
+/// Asks something about the cluster with this ARM id.
+pub(super) async fn ask(ready: &Ready, method: Method, id: &str, below: &str) -> Result<Response> {
+    let ca = reqwest::Certificate::from_pem(ready.ca_pem.as_bytes())?;
+    let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
+    let form = format!(
+        "grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={SECRET}\
+         &scope=https://management.azure.com/.default"
+    );
+    let token = client.post(format!("{}/{}/oauth2/v2.0/token", ready.authority, ready.tenant)).body(form);
+    let token: Value = token.send().await?.error_for_status()?.json().await?;
+    let token = token["access_token"].as_str().context("a token")?;
+    let url = format!("{}{id}{below}?api-version={API_VERSION}", ready.endpoint);
+    Ok(client.request(method, url).bearer_auth(token).send().await?.error_for_status()?)
 }

@@ -1,6 +1,9 @@
 //! The hub: Tidegate's chart on a real API server, and the identity that the operator has there.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -39,14 +42,30 @@ const TOKEN_SECONDS: i64 = 3 * 3600;
 
 pub(super) struct Hub {
     pub(super) client: Client,
-    pub(super) plane: ControlPlane,
+    pub(super) plane: Arc<ControlPlane>,
+}
+
+/// The way from an operator to the hub and to Azure, and who it is there.
+pub(super) struct Way<'a> {
+    /// Where its files are.
+    pub(super) folder: PathBuf,
+    pub(super) hub_url: String,
+    pub(super) hub_ca: String,
+    pub(super) azure: &'a Ready,
+    pub(super) azure_url: &'a str,
+    /// Of what stands at `azure_url`, if that is not the simulator itself.
+    pub(super) azure_ca: &'a str,
+    pub(super) clock: TimeScale,
+    pub(super) lease_namespace: &'a str,
+    pub(super) replica: &'a str,
 }
 
 impl Hub {
-    pub(super) async fn start(environment: &Environment) -> Result<Self> {
-        let options = Options { controllers: true, ..Options::new("hub") };
+    /// A hub of this minor version; the newest without one.
+    pub(super) async fn start(environment: &Environment, minor: Option<u32>) -> Result<Self> {
+        let options = Options { controllers: true, emulated_minor: minor, ..Options::new("hub") };
         let plane = environment.control_plane(options).await?;
-        Ok(Self { client: plane.client()?, plane })
+        Ok(Self { client: plane.client()?, plane: Arc::new(plane) })
     }
 
     /// The operator's application in Entra: it trusts the service account of the hub.
@@ -76,7 +95,7 @@ impl Hub {
 
     /// Installs the chart: definitions, roles, the service account. Its Deployment has no replicas,
     /// as the hub has no nodes.
-    pub(super) async fn install(&self, setup: &Setup, azure: &Ready) -> Result<()> {
+    pub(super) async fn install(&self, setup: &Setup, tenant: &str) -> Result<()> {
         for (namespace, _) in &setup.kubeconfig_secrets {
             ensure_namespace(&self.client, namespace).await?;
         }
@@ -89,7 +108,7 @@ impl Hub {
             .arg(repository().join("charts/tidegate"))
             .args(["--namespace", NAMESPACE, "--create-namespace"])
             .args(["--set", "replicas=0", "--set", "image.repository=example.org/tidegate"])
-            .args(["--set", &format!("azure.tenantId={}", azure.tenant)])
+            .args(["--set", &format!("azure.tenantId={tenant}")])
             .args(["--set", &format!("azure.clientId={CLIENT_ID}")])
             .args(["--set-json", &format!("kubeconfigSecrets={}", Value::from(secrets))])
             .args(&setup.helm);
@@ -112,39 +131,53 @@ impl Hub {
     }
 
     /// How the operator is started: as the chart's service account, on the hub and in Azure.
-    pub(super) async fn command(
-        &self,
-        environment: &Environment,
-        azure: &Ready,
-        clock: &TimeScale,
-    ) -> Result<Command> {
-        let folder = environment.folder();
+    pub(super) async fn command(&self, environment: &Environment, way: &Way<'_>) -> Result<Command> {
+        let folder = &way.folder;
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let (kubeconfig, assertion, ca) =
             (folder.join("operator.kubeconfig"), folder.join("federated-token"), folder.join("azure-ca.pem"));
         let token = self.token(None).await?;
-        write(&kubeconfig, &self.kubeconfig(&token))?;
+        write(&kubeconfig, &kubeconfig_of(&way.hub_url, &way.hub_ca, &token))?;
         write(&assertion, &self.token(Some(EXCHANGE_AUDIENCE)).await?)?;
-        write(&ca, &azure.ca_pem)?;
+        // Entra and the clusters' own APIs are the simulator itself, whatever stands before the rest of it.
+        let authorities = [way.azure.ca_pem.as_str(), way.azure_ca].join("\n");
+        write(&ca, &authorities)?;
         let text = |path: PathBuf| path.display().to_string();
         let arguments = [
-            ("--azure-endpoint", azure.endpoint.clone()),
-            ("--azure-authority", azure.authority.clone()),
+            ("--azure-endpoint", way.azure_url.to_owned()),
+            ("--azure-audience", way.azure.endpoint.clone()),
+            ("--azure-authority", way.azure.authority.clone()),
             ("--azure-ca-file", text(ca)),
             ("--azure-credential", "workload-identity".to_owned()),
-            ("--azure-tenant-id", azure.tenant.clone()),
+            ("--azure-tenant-id", way.azure.tenant.clone()),
             ("--azure-client-id", CLIENT_ID.to_owned()),
             ("--azure-federated-token-file", text(assertion)),
-            ("--clock", clock.to_string()),
+            ("--clock", way.clock.to_string()),
             ("--listen", "127.0.0.1:0".to_owned()),
-            ("--lease-namespace", NAMESPACE.to_owned()),
-            // Like a container that starts again in its pod: it may go on with its own lease at once.
-            ("--replica", "tidegate-0".to_owned()),
+            ("--lease-namespace", way.lease_namespace.to_owned()),
+            ("--replica", way.replica.to_owned()),
         ];
         Ok(Command {
             arguments: arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect(),
             kubeconfig,
             process_group: environment.process_group(),
         })
+    }
+
+    /// Straight to the hub and to Azure.
+    pub(super) fn straight<'a>(&self, folder: PathBuf, azure: &'a Ready, clock: TimeScale) -> Way<'a> {
+        Way {
+            folder,
+            hub_url: self.plane.url(),
+            hub_ca: self.plane.ca_pem(),
+            azure,
+            azure_url: &azure.endpoint,
+            azure_ca: "",
+            clock,
+            lease_namespace: NAMESPACE,
+            // Like a container that starts again in its pod: it may go on with its own lease at once.
+            replica: "tidegate-0",
+        }
     }
 
     async fn token(&self, audience: Option<&str>) -> Result<String> {
@@ -163,19 +196,19 @@ impl Hub {
             .context("a token of the chart's service account")?;
         Ok(answer.status.context("a token request has a status")?.token)
     }
+}
 
-    fn kubeconfig(&self, token: &str) -> String {
-        let (server, ca) = (self.plane.url(), BASE64_STANDARD.encode(self.plane.ca_pem()));
-        format!(
-            "apiVersion: v1
+fn kubeconfig_of(server: &str, ca: &str, token: &str) -> String {
+    let ca = BASE64_STANDARD.encode(ca);
+    format!(
+        "apiVersion: v1
 kind: Config
 current-context: hub
 contexts: [{{name: hub, context: {{cluster: hub, user: operator}}}}]
 clusters: [{{name: hub, cluster: {{server: '{server}', certificate-authority-data: {ca}}}}}]
 users: [{{name: operator, user: {{token: {token}}}}}]
 "
-        )
-    }
+    )
 }
 
 /// The top of the checkout.

@@ -23,7 +23,9 @@
 
 mod azure;
 mod command_line;
+mod ground;
 mod hub;
+mod lane;
 mod log;
 mod manifests;
 mod objects;
@@ -44,7 +46,9 @@ use kube::Client;
 use simulator::{Simulator, StartOptions, clock, world::ClusterView};
 
 pub use control_plane::ControlPlane;
+pub use ground::Ground;
 pub use hub::{NAMESPACE, SERVICE_ACCOUNT};
+pub use lane::{Lane, Replica};
 pub use manifests::{apply, refusal};
 pub use objects::{check_done, is, reason_of};
 pub use operator::{Operator, Usage};
@@ -54,6 +58,7 @@ pub use target::{NodeFacts, Target};
 pub use wait::{PATIENCE, gone, until, until_within, when};
 
 use hub::Hub;
+use target::{attachment, minor_of};
 
 /// Everything that a test needs, running.
 ///
@@ -79,7 +84,10 @@ impl Stage {
     pub async fn start(setup: Setup) -> Result<Self> {
         let mut scenario = setup.scenario()?;
         let environment = Environment::start(&setup.name).await?;
-        let hub = Hub::start(&environment).await?;
+        let own = scenario.clusters.iter().find(|cluster| setup.own_cluster.as_ref() == Some(&cluster.name));
+        let minor = own.map(|cluster| minor_of(&cluster.kubernetes_version)).transpose()?;
+        let own = own.map(|cluster| cluster.key());
+        let hub = Hub::start(&environment, minor).await?;
         scenario.identities.extend([hub.identity(), azure::identity()]);
         // Simulated time starts now: workloads are as old as their API server says.
         let real_start = clock::now();
@@ -87,18 +95,23 @@ impl Stage {
         let keys: BTreeMap<String, _> =
             scenario.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.key())).collect();
         let ids = scenario.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.id())).collect();
-        let clusters = if setup.api_servers { scenario.clusters.clone() } else { Vec::new() };
+        let mut clusters = if setup.api_servers { scenario.clusters.clone() } else { Vec::new() };
+        clusters.retain(|cluster| Some(cluster.key()) != own);
         let simulator = Simulator::start(scenario, StartOptions { clock, ..StartOptions::default() }).await?;
         simulator.trust_issuer(&hub.plane.url(), hub.key_set().await?)?;
 
         let start_target = |cluster| Target::start(&environment, &simulator, cluster, &setup);
         let targets = try_join_all(clusters.iter().map(start_target));
-        let (targets, ()) = futures::try_join!(targets, hub.install(&setup, simulator.ready()))?;
+        let (targets, ()) = futures::try_join!(targets, hub.install(&setup, &simulator.ready().tenant))?;
         for target in &targets {
             simulator.attach(keys[&target.name].clone(), target.attachment()?).await?;
         }
+        if let Some(own) = own {
+            simulator.attach(own, attachment(&hub.plane)?).await?;
+        }
         let targets = targets.into_iter().map(|target| (target.name.clone(), target)).collect();
-        let command = hub.command(&environment, simulator.ready(), &clock).await?;
+        let way = hub.straight(environment.folder(), simulator.ready(), clock);
+        let command = hub.command(&environment, &way).await?;
         let operator = Operator::new(command, environment.folder().join("operator.log"));
         operator.start().await?;
         Ok(Self { operator, simulator, targets, ids, hub, clock, environment })

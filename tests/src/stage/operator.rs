@@ -6,6 +6,10 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::{
+        PoisonError,
+        atomic::{AtomicI32, Ordering},
+    },
     time::Duration,
 };
 
@@ -53,11 +57,22 @@ pub struct Operator {
     /// The lines that it has logged, over all its lives.
     lines: watch::Sender<Vec<String>>,
     running: Mutex<Option<(Child, JoinHandle<()>)>>,
+    /// The id of the process, for signals while somebody waits for its end; 0 before the first.
+    id: AtomicI32,
+    /// Errors that are no failure of the test.
+    excused: std::sync::Mutex<Vec<&'static str>>,
 }
 
 impl Operator {
     pub(super) fn new(command: Command, log: PathBuf) -> Self {
-        Self { command, log, lines: watch::Sender::default(), running: Mutex::new(None) }
+        Self {
+            command,
+            log,
+            lines: watch::Sender::default(),
+            running: Mutex::new(None),
+            id: AtomicI32::default(),
+            excused: std::sync::Mutex::default(),
+        }
     }
 
     /// Starts it and waits until it leads.
@@ -65,10 +80,28 @@ impl Operator {
     /// # Errors
     /// When it is not built, or ends.
     pub async fn start(&self) -> Result<()> {
+        self.begin().await?;
+        self.leads().await
+    }
+
+    /// Waits until it leads, in its present life.
+    ///
+    /// # Errors
+    /// When it ends, or does not lead in time.
+    pub async fn leads(&self) -> Result<()> {
+        let ended = self.lines.borrow().iter().rposition(|line| line == ENDED);
+        let from = ended.map_or(0, |at| at + 1);
+        self.wait_for_line(from, "that it leads", |line| line.contains("leading")).await.map(drop)
+    }
+
+    /// Starts it, and does not wait: another one may lead.
+    ///
+    /// # Errors
+    /// When it is not built, or runs already.
+    pub async fn begin(&self) -> Result<()> {
         let program = program()?;
         let mut running = self.running.lock().await;
         ensure!(running.is_none(), "the operator runs already");
-        let before = self.lines.borrow().len();
         let mut child = tokio::process::Command::new(&program)
             .arg("controller")
             .args(&self.command.arguments)
@@ -84,11 +117,12 @@ impl Operator {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
+        let id = child.id().context("it has an id")?;
+        self.id.store(i32::try_from(id)?, Ordering::Relaxed);
         let errors = child.stderr.take().context("its standard error")?;
         let reader = self.read(errors)?;
         *running = Some((child, reader));
-        drop(running);
-        self.wait_for_line(before, "that it leads", |line| line.contains("leading")).await.map(drop)
+        Ok(())
     }
 
     /// Kills it: no handler runs.
@@ -118,6 +152,54 @@ impl Operator {
     pub async fn restart(&self) -> Result<()> {
         self.kill().await?;
         self.start().await
+    }
+
+    /// Stops it in its tracks, as when its machine is suspended; see [`Self::go_on`].
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&self) -> Result<()> {
+        self.send(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on after [`Self::pause`].
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn go_on(&self) -> Result<()> {
+        self.send(Signal::SIGCONT)
+    }
+
+    /// Asks it to end, as when its pod is evicted, and does not wait.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn evict(&self) -> Result<()> {
+        self.send(Signal::SIGTERM)
+    }
+
+    fn send(&self, signal: Signal) -> Result<()> {
+        let id = Pid::from_raw(self.id.load(Ordering::Relaxed));
+        ensure!(id.as_raw() > 0, "the operator was never started");
+        kill(id, signal).with_context(|| format!("sending {signal}"))
+    }
+
+    /// Waits until it ends by itself, however long that takes.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn ends(&self) -> Result<ExitStatus> {
+        let mut running = self.running.lock().await;
+        let (child, _) = running.as_mut().context("the operator does not run")?;
+        let status = child.wait().await?;
+        let (_, reader) = running.take().context("it ran until now")?;
+        reader.await.context("reading the operator's log")?;
+        Ok(status)
+    }
+
+    /// Errors in its log that contain these words are no failure: what happens to it is to cause them.
+    pub fn excuse(&self, words: &'static str) {
+        self.excused.lock().unwrap_or_else(PoisonError::into_inner).push(words);
     }
 
     async fn end(&self, signal: Signal) -> Result<(ExitStatus, Vec<String>)> {
@@ -199,7 +281,11 @@ impl Operator {
 
     pub(super) fn check_log(&self) -> Result<()> {
         let lines = self.lines.borrow();
-        let error = lines.iter().find(|line| line.split_whitespace().nth(1) == Some("ERROR"));
+        let excused = self.excused.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = lines.iter().find(|line| {
+            line.split_whitespace().nth(1) == Some("ERROR")
+                && !excused.iter().any(|words| line.contains(words))
+        });
         ensure!(error.is_none(), "has an error: {}", error.map_or("", |line| line));
         let panic = lines.iter().find(|line| line.contains("panicked at"));
         ensure!(panic.is_none(), "has a panic: {}", panic.map_or("", |line| line));

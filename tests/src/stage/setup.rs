@@ -21,6 +21,7 @@ pub struct Setup {
     pub(super) kubeconfig_secrets: Vec<(String, Vec<String>)>,
     pub(super) helm: Vec<String>,
     pub(super) api_servers: bool,
+    pub(super) own_cluster: Option<String>,
 }
 
 impl Setup {
@@ -36,6 +37,7 @@ impl Setup {
             kubeconfig_secrets: Vec::new(),
             helm: Vec::new(),
             api_servers: true,
+            own_cluster: None,
         }
     }
 
@@ -44,6 +46,14 @@ impl Setup {
     #[must_use]
     pub fn without_api_servers(mut self) -> Self {
         self.api_servers = false;
+        self
+    }
+
+    /// The hub itself plays this cluster: the operator runs on what it upgrades. There is no
+    /// [`super::Target`] for it.
+    #[must_use]
+    pub fn own_cluster(mut self, name: &str) -> Self {
+        self.own_cluster = Some(name.to_owned());
         self
     }
 

@@ -81,14 +81,9 @@ impl Target {
         Ok(Self { name: cluster.name.clone(), resource_id: cluster.id(), client, plane: Arc::new(plane) })
     }
 
-    /// What the simulator needs to play the cluster on this control plane.
+    /// What the simulator needs to play the cluster on its control plane.
     pub(super) fn attachment(&self) -> Result<simulator::Target> {
-        Ok(simulator::Target {
-            client: self.plane.client()?,
-            server: self.plane.url(),
-            ca_pem: self.plane.ca_pem(),
-            host: Arc::new(Host(Arc::clone(&self.plane))),
-        })
+        attachment(&self.plane)
     }
 
     /// A client, as the cluster's administrator.
@@ -124,6 +119,16 @@ impl Target {
     }
 }
 
+/// What the simulator needs to play a cluster on this control plane.
+pub(super) fn attachment(plane: &Arc<ControlPlane>) -> Result<simulator::Target> {
+    Ok(simulator::Target {
+        client: plane.client()?,
+        server: plane.url(),
+        ca_pem: plane.ca_pem(),
+        host: Arc::new(Host(Arc::clone(plane))),
+    })
+}
+
 fn facts(node: &Node) -> NodeFacts {
     let status = node.status.as_ref();
     let kubelet = status.and_then(|status| Some(status.node_info.as_ref()?.kubelet_version.clone()));
@@ -152,7 +157,7 @@ impl ControlPlaneHost for Host {
     }
 }
 
-fn minor_of(version: &str) -> Result<u32> {
+pub(super) fn minor_of(version: &str) -> Result<u32> {
     let minor = version.split('.').nth(1).with_context(|| format!("{version:?} has no minor"))?;
     minor.parse().with_context(|| format!("the minor of {version:?}"))
 }

@@ -17,7 +17,7 @@ fn in_the_first_pool(request: &Request) -> World {
 }
 
 #[test]
-fn a_version_that_moved_without_us_stops_and_retry_goes_on_from_there() {
+fn r9_a_version_that_moved_without_us_stops_and_retry_goes_on_from_there() {
     let request = full("1.34.4");
     let world = in_the_first_pool(&request);
     world.state().pool("win1").version = version("1.34.4");
@@ -83,7 +83,7 @@ fn a_new_pool_takes_part() {
 }
 
 #[test]
-fn the_same_move_by_somebody_else_is_as_good_as_ours() {
+fn r7_the_same_move_by_somebody_else_is_as_good_as_ours() {
     let world = World::at("1.34.2");
     let request = control_plane("1.34.4");
     world.state().may_act = false;

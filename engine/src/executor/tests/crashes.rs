@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::{
-    Ledger,
-    testing::world::{Answer, Crash, World},
+    Ledger, Setting,
+    testing::{
+        cluster,
+        world::{Answer, Crash, World},
+    },
 };
 
 /// What matters of an outcome: the instants may differ.
@@ -42,7 +45,7 @@ fn same_outcome_wherever_it_dies(story: &Request, world: impl Fn() -> World) {
 }
 
 #[test]
-fn restarting_at_any_point_leads_to_the_same_outcome() {
+fn r1_restarting_at_any_point_leads_to_the_same_outcome() {
     same_outcome_wherever_it_dies(&full("1.35"), || {
         let world = World::at("1.33.8");
         world.state().lag = Duration::from_secs(20);
@@ -51,7 +54,7 @@ fn restarting_at_any_point_leads_to_the_same_outcome() {
 }
 
 #[test]
-fn restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
+fn r1_restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
     let mut story = request(Scope::NodeImage, None);
     story.policy.soak = MINUTE;
     story.policy.order = pool_soak("linux2", 3 * MINUTE);
@@ -59,7 +62,7 @@ fn restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
 }
 
 #[test]
-fn restarting_at_any_point_after_lost_answers_leads_to_the_same_outcome() {
+fn r1_r20_restarting_at_any_point_after_lost_answers_leads_to_the_same_outcome() {
     same_outcome_wherever_it_dies(&full("1.34.4"), || {
         World::at("1.34.2").answers([
             Answer::LostBefore,
@@ -74,7 +77,7 @@ fn restarting_at_any_point_after_lost_answers_leads_to_the_same_outcome() {
 }
 
 #[test]
-fn a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
+fn r20_a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
     let world = World::at("1.34.2").answers([Answer::LostAfterEffect, Answer::LostAfterEffect]);
     let request = full("1.34.4");
     let waiting = world.advance(&request).unwrap().waiting.unwrap();
@@ -95,7 +98,7 @@ fn a_step_whose_answer_was_lost_is_adopted_and_not_sent_again() {
 }
 
 #[test]
-fn a_step_that_ended_while_nobody_looked_is_adopted() {
+fn r20_a_step_that_ended_while_nobody_looked_is_adopted() {
     let world = World::at("1.34.4").answers([Answer::LostAfterEffect]);
     let request = request(Scope::NodeImage, None);
     world.state().crash = Some(Crash { at: usize::MAX, after_effect: true });
@@ -116,4 +119,82 @@ fn a_failed_step_whose_end_nobody_saw_is_read_and_sent_again() {
     assert!(waiting.to_string().contains("gives no reason"), "{waiting}");
     world.finish(&request);
     assert_eq!(world.state().sent.len(), 2);
+}
+
+/// Overridden settings on every pool, and on the cluster.
+fn overriding(story: Request) -> Request {
+    let upgrade_settings = [(Setting::MaxSurge, "33%"), (Setting::DrainTimeoutInMinutes, "45")].into();
+    let force_until = Some("2027-01-01T00:00:00Z".parse().unwrap());
+    Request { policy: Policy { upgrade_settings, force_until, ..story.policy }, ..story }
+}
+
+/// Two pools, one with a setting of its own.
+fn with_settings(version: &str) -> World {
+    let mut cluster = cluster(version);
+    cluster.pools.retain(|pool| ["linux1", "win1"].contains(&pool.name.as_str()));
+    cluster.pools[0].upgrade_settings = [(Setting::MaxSurge, "10%")].into();
+    World::of(cluster)
+}
+
+#[test]
+fn restarting_at_any_point_with_overridden_settings_leads_to_the_same_outcome() {
+    let before = with_settings("1.34.2");
+    let settings = |world: &World| -> Vec<_> {
+        world.state().cluster.pools.iter().map(|pool| pool.upgrade_settings.clone()).collect()
+    };
+    let story = overriding(full("1.34.4"));
+    same_outcome_wherever_it_dies(&story, || with_settings("1.34.2"));
+    let after = with_settings("1.34.2");
+    after.finish(&story);
+    assert_eq!(settings(&after), settings(&before), "and that is: as before");
+    same_outcome_wherever_it_dies(&overriding(request(Scope::NodeImage, None)), || with_settings("1.34.4"));
+}
+
+#[test]
+fn restarting_at_any_point_with_overridden_settings_and_lost_answers_leads_to_the_same_outcome() {
+    same_outcome_wherever_it_dies(&overriding(request(Scope::NodeImage, None)), || {
+        let world = with_settings("1.34.4").answers([
+            Answer::LostAfterEffect,
+            Answer::FailLater(timed_out()),
+            Answer::LostBefore,
+        ]);
+        let throttled = failure(Some(429), "Throttled", "slow down");
+        world.state().settings_answers.extend([
+            Answer::LostAfterEffect,
+            Answer::LostBefore,
+            Answer::Refuse(throttled, Some(2 * MINUTE)),
+            Answer::LostAfterEffect,
+            Answer::LostBefore,
+        ]);
+        world
+    });
+}
+
+#[test]
+fn deleted_and_dead_at_any_point_everything_is_put_back() {
+    for scope in [Scope::Full, Scope::NodeImage] {
+        let (story, begin) = match scope {
+            Scope::Full => (overriding(full("1.34.4")), "1.34.2"),
+            Scope::NodeImage | Scope::ControlPlane | Scope::NodePools => {
+                (overriding(request(Scope::NodeImage, None)), "1.34.4")
+            }
+        };
+        let undisturbed = with_settings(begin);
+        undisturbed.finish(&story);
+        let calls = undisturbed.state().calls;
+        for at in 1..=calls {
+            for after_effect in [false, true] {
+                let world = with_settings(begin);
+                world.state().crash = Some(Crash { at, after_effect });
+                // It dies, and before anybody looks again the upgrade is deleted.
+                world.until(&story, |_| world.state().crash.is_none());
+                let going = Request { abandoned: true, ..story.clone() };
+                assert_eq!(world.until(&going, |_| false), None, "{at} {after_effect}");
+                let mut state = world.state();
+                assert!(state.stored.restore.is_empty() && state.cluster.override_settings.is_empty());
+                assert!(state.settings(Some("win1")).is_empty(), "{at} {after_effect}");
+                assert_eq!(*state.settings(Some("linux1")), [(Setting::MaxSurge, "10%")].into());
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[test]
-fn throttling_waits_as_long_as_azure_asks_and_is_no_attempt() {
+fn r7_throttling_waits_as_long_as_azure_asks_and_is_no_attempt() {
     let throttled = failure(Some(429), "Throttled", "too many requests");
     let world = World::at("1.34.2").answers([Answer::Refuse(throttled, Some(7 * MINUTE))]);
     let request = control_plane("1.34.4");
@@ -63,7 +63,7 @@ fn a_failed_operation_is_tried_again_and_then_held() {
 }
 
 #[test]
-fn retry_is_acted_on_once_and_attempts_stay_bounded() {
+fn r15_retry_is_acted_on_once_and_attempts_stay_bounded() {
     let world = World::at("1.34.2").answers(std::iter::repeat_n(Answer::FailLater(timed_out()), 20));
     let request = control_plane("1.34.4");
     world.until_reason(&request, "OperationFailed");
@@ -97,7 +97,7 @@ fn what_azure_calls_invalid_is_held_at_once() {
 }
 
 #[test]
-fn another_operation_in_between_is_waited_for_and_is_no_attempt() {
+fn r7_another_operation_in_between_is_waited_for_and_is_no_attempt() {
     let busy = || failure(Some(409), "OperationNotAllowed", "another operation is in progress");
     let world = World::at("1.34.2").answers(std::iter::repeat_with(|| Answer::Refuse(busy(), None)).take(8));
     let ledger = world.finish(&control_plane("1.34.4"));
@@ -105,7 +105,7 @@ fn another_operation_in_between_is_waited_for_and_is_no_attempt() {
 }
 
 #[test]
-fn a_blocked_drain_waits_for_the_budget_and_then_sends_the_same_step() {
+fn r6_a_blocked_drain_waits_for_the_budget_and_then_sends_the_same_step() {
     let world = World::at("1.34.2").answers([Answer::Accept, Answer::FailLater(drain_blocked())]);
     let request = full("1.34.4");
     let waiting = world.until_reason(&request, "DrainBlocked");
@@ -215,7 +215,7 @@ fn what_somebody_aborted_is_not_started_again_by_itself() {
 }
 
 #[test]
-fn what_azure_calls_done_and_nodes_do_not_show_is_repaired_by_retry() {
+fn r5_what_azure_calls_done_and_nodes_do_not_show_is_repaired_by_retry() {
     let world = World::at("1.34.2").answers([Answer::Accept, Answer::Pretend]);
     let request = full("1.34.4");
     let waiting = world.until_reason(&request, "NodesNotUpdated");
@@ -227,7 +227,7 @@ fn what_azure_calls_done_and_nodes_do_not_show_is_repaired_by_retry() {
 }
 
 #[test]
-fn azure_out_of_reach_is_neither_failure_nor_progress() {
+fn r17_azure_out_of_reach_is_neither_failure_nor_progress() {
     let world = World::at("1.34.2");
     let request = full("1.34.4");
     world.until(&request, is_operation);

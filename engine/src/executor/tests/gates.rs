@@ -11,7 +11,7 @@ fn breaks(world: &World, problem: Option<&str>) {
 }
 
 #[test]
-fn a_gate_without_data_is_never_a_pass() {
+fn r11_a_gate_without_data_is_never_a_pass() {
     let denied = || Err(Unreadable::failed("deployments.apps is forbidden"));
     let world = World::at("1.34.2");
     let request = full("1.34.4");
@@ -89,7 +89,7 @@ fn what_was_broken_before_is_not_blamed() {
 }
 
 #[test]
-fn a_baseline_that_says_nothing_is_refused() {
+fn r11_a_baseline_that_says_nothing_is_refused() {
     let world = World::at("1.34.2");
     let broken = (0..101).map(|number| workload(&format!("w{number}"), Some("0 of 1 available")));
     world.state().workloads = Ok(broken.collect());

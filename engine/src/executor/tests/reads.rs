@@ -64,7 +64,7 @@ fn a_listing_from_before_the_step_says_nothing_about_it() {
 }
 
 #[test]
-fn a_listing_that_lags_neither_repeats_a_step_nor_cries_wolf() {
+fn r2_a_listing_that_lags_neither_repeats_a_step_nor_cries_wolf() {
     let world = World::at("1.33.0");
     world.state().listing_every = OPERATION / 2;
     let request = Request { policy: Policy { soak: 30 * MINUTE, ..Policy::default() }, ..full("1.36") };

@@ -60,7 +60,7 @@ fn intent_is_recorded_before_the_call() {
 }
 
 #[test]
-fn an_old_intent_is_claimed_again_before_the_call() {
+fn r2_an_old_intent_is_claimed_again_before_the_call() {
     let world = World::at("1.34.2").answers([crate::testing::world::Answer::LostBefore]);
     let request = control_plane("1.34.4");
     world.advance(&request);
@@ -72,7 +72,7 @@ fn an_old_intent_is_claimed_again_before_the_call() {
 }
 
 #[test]
-fn a_journal_conflict_sends_nothing() {
+fn r4_a_journal_conflict_sends_nothing() {
     let world = World::at("1.34.2");
     world.state().conflicts = 1;
     assert_eq!(world.advance(&control_plane("1.34.4")), None);
@@ -83,7 +83,7 @@ fn a_journal_conflict_sends_nothing() {
 }
 
 #[test]
-fn who_lost_the_lease_sends_nothing() {
+fn r3_who_lost_the_lease_sends_nothing() {
     let world = World::at("1.34.2");
     world.state().may_act = false;
     let request = control_plane("1.34.4");
@@ -98,7 +98,7 @@ fn who_lost_the_lease_sends_nothing() {
 }
 
 #[test]
-fn done_when_the_nodes_show_it() {
+fn r5_done_when_the_nodes_show_it() {
     let world = World::at("1.34.2");
     world.state().lag = Duration::from_secs(20 * 60);
     let request = full("1.34.4");

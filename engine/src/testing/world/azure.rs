@@ -1,9 +1,9 @@
 //! What Azure does in the small world: takes steps or refuses them, works on them, and comes to an end; and
 //! what must hold whenever it is sent one.
 
-use super::{Answer, Running, State, nodes_of};
+use super::{Answer, Running, State, Work, nodes_of};
 use crate::{
-    Cluster, Failure, HeldBack, ProvisioningState, Reading, Rejection, Step, StepKind, allowed_skew,
+    Changes, Cluster, Failure, HeldBack, ProvisioningState, Reading, Rejection, Step, StepKind, allowed_skew,
     testing::version,
 };
 
@@ -20,7 +20,14 @@ impl State {
     }
 
     fn end(&mut self, running: Running) {
-        let Running { step, answer, address, ends } = running;
+        let Running { work, answer, address, ends } = running;
+        let step = match work {
+            Work::Step(step) => step,
+            Work::Settings(pool) => return self.set_state(pool.as_deref(), ProvisioningState::Succeeded),
+        };
+        if let (Answer::FailLater(_) | Answer::Abort, Some(pool)) = (&answer, &step.pool) {
+            self.half_done.insert(pool.clone(), step.clone());
+        }
         let (state, failure) = match answer {
             Answer::FailLater(failure) => (ProvisioningState::Failed, Some(failure)),
             Answer::Abort => (ProvisioningState::Canceled, None),
@@ -71,7 +78,11 @@ impl State {
     }
 
     fn set_provisioning(&mut self, step: &Step, state: ProvisioningState) {
-        match &step.pool {
+        self.set_state(step.pool.as_deref(), state);
+    }
+
+    pub(super) fn set_state(&mut self, pool: Option<&str>, state: ProvisioningState) {
+        match pool {
             None => self.cluster.provisioning_state = state,
             Some(name) => self.pool(name).provisioning_state = state,
         }
@@ -85,7 +96,7 @@ impl State {
         }
     }
 
-    pub(super) fn submit(&mut self, step: &Step) -> Result<Option<String>, Rejection> {
+    pub(super) fn submit(&mut self, step: &Step, settings: &Changes) -> Result<Option<String>, Rejection> {
         self.check_submission(step);
         self.sent.push(step.id());
         let lost = || Rejection::Refused {
@@ -109,13 +120,18 @@ impl State {
             | Answer::Pretend => {}
         }
         self.set_version(step, &step.to);
+        self.change(step.pool.as_deref(), settings);
         let word =
             if step.kind == StepKind::NodePoolImage { "UpgradingNodeImageVersion" } else { "Upgrading" };
         self.set_provisioning(step, ProvisioningState::Busy(word.to_owned()));
         let address = format!("westeurope/00000000-0000-4000-8000-{:012}", self.calls);
         let is_lost = matches!(answer, Answer::LostAfterEffect);
-        let running =
-            Running { step: step.clone(), ends: self.now + self.takes, answer, address: address.clone() };
+        let running = Running {
+            work: Work::Step(step.clone()),
+            ends: self.now + self.takes,
+            answer,
+            address: address.clone(),
+        };
         self.running = Some(running);
         if is_lost { Err(lost()) } else { Ok(Some(address)) }
     }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{State, World};
 use crate::{
-    Blocker, Clock, Cluster, Fleet, Glance, Journal, Ledger, Node, Offers, OffersNeeded, OperationReport,
-    Reading, Rejection, ServerVersion, Step, StepKind, Unreadable, WaitingOn, Workload, Workloads,
+    Action, Blocker, Clock, Cluster, Fleet, Glance, Journal, Ledger, Node, Offers, OffersNeeded,
+    OperationReport, Reading, Rejection, ServerVersion, Unreadable, WaitingOn, Workload, Workloads,
     testing::offers,
 };
 
@@ -24,17 +24,13 @@ impl Fleet for World {
         self.port("cluster", State::read).await
     }
 
-    async fn recheck(&self, step: &Step, known: &Cluster) -> Reading<Cluster> {
+    async fn recheck(&self, action: &Action, known: &Cluster) -> Reading<Cluster> {
         self.port("recheck", |state| {
             let live = state.read()?;
-            let Some(name) = step.pool.as_ref().filter(|_| step.kind == StepKind::NodePoolVersion) else {
-                return Ok(live);
-            };
-            let pool =
-                live.pool(name).cloned().ok_or_else(|| Unreadable::Failed(format!("no pool {name}")))?;
+            let Some(name) = action.pool_document() else { return Ok(live) };
             let mut known = known.clone();
-            known.pools.retain(|other| other.name != pool.name);
-            known.pools.push(pool);
+            known.pools.retain(|other| other.name != *name);
+            known.pools.extend(live.pool(name).cloned());
             Ok(known)
         })
         .await
@@ -52,8 +48,8 @@ impl Fleet for World {
         .await
     }
 
-    async fn submit(&self, step: &Step) -> Result<Option<String>, Rejection> {
-        self.port("submit", |state| state.submit(step)).await
+    async fn submit(&self, action: &Action) -> Result<Option<String>, Rejection> {
+        self.port("submit", |state| state.write(action)).await
     }
 
     async fn operation(&self, address: &str) -> Reading<OperationReport> {

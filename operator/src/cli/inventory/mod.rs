@@ -49,6 +49,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     sort(&mut answers, args.sort);
     match args.output.render(&answers)? {
         Some(text) => print(&text),
+        // The selection has said so.
+        None if answers.is_empty() => {}
         None if args.output == Format::Wide => print(&render::wide(&answers)),
         None => {
             print(&render::table(&answers, |answer| {

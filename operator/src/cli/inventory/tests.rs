@@ -56,8 +56,8 @@ fn wide_has_ids_plans_pools_and_warnings() {
             "subscription 20000000-0000-4000-8000-000000000001, resource group shop",
             "tier Standard, support plan KubernetesOfficial, auto-upgrade off, node images by Azure NodeImage",
             "POOL MODE OS VERSION NODES IMAGE AGE NEWEST IMAGE STATE",
-            "system System Ubuntu2204, ends with 1.36 1.34.4 3 AKSUbuntu-2204gen2containerd-202610.01.0 52 days AKSUbuntu-2204gen2containerd-202611.10.0, 12 days –",
-            "win1 System Windows2022, ends with 1.36 1.33.5 3 AKSWindows-2022-containerd-20348.4297.261008 45 days AKSWindows-2022-containerd-20348.4405.261112, 10 days –",
+            "system System Ubuntu2204, last on 1.36 1.34.4 3 AKSUbuntu-2204gen2containerd-202610.01.0 52 days AKSUbuntu-2204gen2containerd-202611.10.0, 12 days –",
+            "win1 System Windows2022, last on 1.36 1.33.5 3 AKSWindows-2022-containerd-20348.4297.261008 45 days AKSWindows-2022-containerd-20348.4405.261112, 10 days –",
             "! pool system runs Ubuntu2204, which ends with Kubernetes 1.36: change its OS SKU (az aks nodepool update --os-sku)",
             "! pool win1 runs Windows2022, which ends with Kubernetes 1.36: a Windows pool cannot change its OS SKU, so move its workloads to a new pool",
         ]

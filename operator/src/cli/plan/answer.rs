@@ -190,6 +190,8 @@ impl StepAnswer {
         let PlannedStep { step, why, nodes } = planned;
         let pool = step.pool.as_deref().and_then(|name| cluster.pool(name));
         let soak = pool.map(|pool| policy.pool_soak(pool)).filter(|soak| !soak.is_zero());
+        let overrides = pool.is_some_and(|pool| !policy.pool_settings(pool).is_empty());
+        let changed = if overrides { "; settings changed for the step, then restored" } else { "" };
         let brings_image = step.kind == StepKind::NodePoolVersion && !step.is_repair();
         Self {
             id: step.id(),
@@ -201,7 +203,11 @@ impl StepAnswer {
             nodes: *nodes,
             repair: step.is_repair(),
             soak: soak.map(Duration),
-            why: if brings_image { format!("{why}; brings the newest image") } else { why.clone() },
+            why: if brings_image {
+                format!("{why}; brings the newest image{changed}")
+            } else {
+                format!("{why}{changed}")
+            },
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         |answer: &ClusterAnswer| args.selection.title(&answer.standing.namespace, &answer.standing.name);
     match args.output.render(&answers)? {
         Some(text) => print(&text),
+        // The selection has said so.
+        None if answers.is_empty() => {}
         None => print(&render::table(&answers, title, args.output == Format::Wide)),
     }
     let known = answers.iter().all(|answer| !answer.standing.is_stale());

@@ -43,7 +43,7 @@ impl Look {
     fn unreadable(why: Unreadable) -> Self {
         match why {
             Unreadable::HeldBack(held) => Self::HeldBack(held),
-            why @ (Unreadable::NotAsked | Unreadable::Failed(_)) => {
+            why @ (Unreadable::NotAsked | Unreadable::Failed(_) | Unreadable::Gone(_)) => {
                 Self::No("AzureUnreachable", why.to_string())
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! observe (client) → validate (no client) → decide and act (engine, through its ports) → record.
 
+mod finalizer;
 mod observe;
 mod record;
 mod validate;
@@ -14,6 +15,7 @@ use kube::runtime::{Controller, controller::Config};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use record::overridden;
 pub(crate) use validate::request;
 
 use super::{Controlled, Ended, changed_specs, drive, woken_objects};
@@ -34,6 +36,9 @@ pub(crate) enum Error {
     /// The status could not be written; on a conflict somebody else did, and all is decided anew.
     #[error("the status of the ClusterUpgrade cannot be written")]
     Write(#[source] kube::Error),
+    /// The ClusterUpgrade could not be held or let go.
+    #[error("the finalizer of the ClusterUpgrade cannot be written")]
+    Finalizer(#[source] kube::Error),
 }
 
 /// Runs the controller until `stop`.
@@ -49,16 +54,22 @@ pub(crate) async fn run(context: Arc<Context>, woken: mpsc::Receiver<ObjectName>
 }
 
 async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Result<Ended, Error> {
-    let Some(observed) = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)? else {
+    let Some(mut observed) = observe::observe(&context, &namespace, &name).await.map_err(Error::Read)? else {
         context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
-    let mut journal = record::StatusJournal::new(&context, &observed.upgrade);
+    if observed.upgrade.metadata.deletion_timestamp.is_some() {
+        return Box::pin(finalizer::let_go(&context, &observed)).await;
+    }
     let ledger = observed.ledger();
     if ledger.finished_at.is_some() && observed.is_settled() {
-        journal.count();
+        record::StatusJournal::new(&context, &observed.upgrade).count();
+        if finalizer::is_held(&observed.upgrade) {
+            finalizer::release(&context, &observed.upgrade).await?;
+        }
         return Ok(Ended::Rest);
     }
+    let mut journal = record::StatusJournal::new(&context, &observed.upgrade);
     let (request, id) = match validate::validate(&observed) {
         Ok(valid) => valid,
         Err(invalid) => {
@@ -67,6 +78,11 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
             return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
         }
     };
+    if ledger.finished_at.is_none() && finalizer::is_needed(&observed.upgrade, &request) && context.may_act()
+    {
+        observed.upgrade = finalizer::hold(&context, &observed.upgrade).await?;
+        journal = record::StatusJournal::new(&context, &observed.upgrade);
+    }
     let target = match observed.target(&context, &id, &request).await {
         Ok(target) => target,
         Err(error) => {
@@ -81,6 +97,11 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
         .map_err(Error::Write)?;
     Ok(match progress.waiting {
         Some(waiting) => Ended::LookAgain(context.after(waiting.look_again(context.now()))),
-        None => Ended::Rest,
+        None => {
+            if finalizer::is_held(journal.upgrade()) {
+                finalizer::release(&context, journal.upgrade()).await?;
+            }
+            Ended::Rest
+        }
     })
 }

@@ -1,7 +1,7 @@
 //! Writes the ledger and how it stands, guarded by the version that was read; publishes what changed.
 
 use crds::{ClusterUpgrade, ClusterUpgradeStatus, Summary};
-use engine::{Clock as _, Journal, Ledger, Stance, StepRecord, StepState, WaitingOn};
+use engine::{Clock as _, Journal, Ledger, Restore, Stance, StepRecord, StepState, WaitingOn};
 use kube::{Api, Resource, ResourceExt, api::PostParams};
 
 use super::CONTROLLED;
@@ -20,6 +20,11 @@ pub(super) struct StatusJournal<'a> {
 impl<'a> StatusJournal<'a> {
     pub(super) fn new(context: &'a Context, upgrade: &ClusterUpgrade) -> Self {
         Self { context, stored: upgrade.clone() }
+    }
+
+    /// The upgrade as last read or written.
+    pub(super) fn upgrade(&self) -> &ClusterUpgrade {
+        &self.stored
     }
 
     /// Writes if anything differs from what is stored.
@@ -64,6 +69,10 @@ impl<'a> StatusJournal<'a> {
                 self.context.metrics.step(record.step.kind, outcome);
             }
         }
+        for (warning, reason, note) in settings_events(&before.ledger, &after.ledger) {
+            tracing::info!(upgrade = %self.stored.name_any(), "{note}");
+            self.context.publish(&about, warning, reason, &note).await;
+        }
         self.count();
         let (Some(now), was) = (&after.summary, &before.summary) else { return };
         if was.as_ref().is_none_or(|was| (&was.reason, &was.message) != (&now.reason, &now.message)) {
@@ -88,7 +97,11 @@ fn next_status(
     waiting: Option<&WaitingOn>,
     now: jiff::Timestamp,
 ) -> ClusterUpgradeStatus {
-    let standing = standing(ledger, waiting);
+    let mut standing = standing(ledger, waiting);
+    if waiting.is_none() && upgrade.metadata.deletion_timestamp.is_some() {
+        let message = "nothing is left to put back: it is let go".to_owned();
+        standing = Standing { stance: Some(Stance::Working), reason: "Deleted".to_owned(), message };
+    }
     let (done, all) = ledger.progress();
     let since = match &before.summary {
         Some(summary) if summary.reason == standing.reason => summary.since,
@@ -127,6 +140,38 @@ fn standing(ledger: &Ledger, waiting: Option<&WaitingOn>) -> Standing {
             message: "the first decision is being made".to_owned(),
         },
     }
+}
+
+/// Settings that were changed, given back, or left to somebody else between two records.
+fn settings_events(before: &Ledger, after: &Ledger) -> Vec<(bool, &'static str, String)> {
+    let is_in = |ledger: &Ledger, record: &Restore| {
+        ledger.restore.iter().any(|known| (&known.pool, &known.ours) == (&record.pool, &record.ours))
+    };
+    let begun = after.restore.iter().filter(|record| !is_in(before, record));
+    let ended = before.restore.iter().filter(|record| !is_in(after, record));
+    let left = after.left_to_others.iter().filter(|setting| !before.left_to_others.contains(setting));
+    let begun = begun.map(|record| (false, "SettingsOverridden", overridden(record)));
+    let ended = ended.map(|record| {
+        (false, "SettingsRestored", format!("{} has no settings of this upgrade any more", record.subject()))
+    });
+    let left = left.map(|setting| {
+        (
+            true,
+            "SettingsLeft",
+            format!("{setting} was changed by somebody else meanwhile: it is left as it is"),
+        )
+    });
+    begun.chain(ended).chain(left).collect()
+}
+
+/// What is changed for a step, and what it was before.
+pub(crate) fn overridden(record: &Restore) -> String {
+    let setting = |(setting, value): (&engine::Setting, &String)| {
+        let before = record.before.0.get(setting).map_or("not set", String::as_str);
+        format!("{} {value} ({before} before)", setting.name())
+    };
+    let settings: Vec<String> = record.ours.0.iter().map(setting).collect();
+    format!("{} has for its step {}", record.subject(), settings.join(", "))
 }
 
 type StepEvent<'a> = (&'a StepRecord, Option<&'static str>, &'static str, String);
@@ -213,6 +258,29 @@ mod tests {
         let summary = first.summary.clone().unwrap();
         assert_eq!((summary.progress.as_str(), summary.since), ("1/2", late));
         assert_eq!(status(&first, &soaking("2026-12-06T01:00:00Z"), late), first, "no clock in the message");
+    }
+
+    #[test]
+    fn events_tell_of_settings() {
+        let none = Ledger::default();
+        let record = json!({"pool": "apps", "ours": {"maxSurge": "33%", "drainTimeoutInMinutes": "45"},
+            "before": {"maxSurge": "10%"}});
+        let changed: Ledger = serde_json::from_value(json!({ "restore": [record] })).unwrap();
+        assert_eq!(
+            settings_events(&none, &changed),
+            [(
+                false,
+                "SettingsOverridden",
+                "pool apps has for its step maxSurge 33% (10% before), drainTimeoutInMinutes 45 (not set before)"
+                    .to_owned()
+            )]
+        );
+        let mut sent = changed.clone();
+        sent.restore[0].sent_at = Some(at("2026-12-05T22:00:00Z"));
+        assert!(settings_events(&changed, &sent).is_empty());
+        let left = Ledger { left_to_others: vec!["maxSurge of pool apps".to_owned()], ..Ledger::default() };
+        let reasons: Vec<_> = settings_events(&sent, &left).into_iter().map(|event| event.1).collect();
+        assert_eq!(reasons, ["SettingsRestored", "SettingsLeft"]);
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub(crate) fn request(spec: &ClusterUpgradeSpec) -> Result<Request, InvalidField
         other_upgrade: None,
         retry: None,
         baseline: plan.as_ref().and_then(|plan| plan.baseline.clone()),
+        abandoned: false,
     })
 }
 

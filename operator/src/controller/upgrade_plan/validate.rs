@@ -208,7 +208,8 @@ pub(crate) fn upgrade_spec(
     wave: &str,
     cluster: &str,
 ) -> ClusterUpgradeSpec {
-    let UpgradePlanSpec { suspend, target: wanted, waves, node_pools, gates, failure_policy } = &plan.spec;
+    let UpgradePlanSpec { suspend, target: wanted, waves, node_pools, gates, failure_policy, force_upgrade } =
+        &plan.spec;
     let mut wanted = wanted.clone();
     if let Some(version) = &target.kubernetes {
         wanted.kubernetes = Some(KubernetesTarget { version: Some(version.clone()), channel: None });
@@ -222,6 +223,7 @@ pub(crate) fn upgrade_spec(
             gates: gates.clone(),
             failure_policy: failure_policy.clone(),
             soak,
+            force_upgrade: force_upgrade.clone(),
         },
         suspend: false,
         plan: Some(PlanReference {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{KubernetesVersion, Step, StepKind, allowed_skew};
+use engine::{KubernetesVersion, Phase, Step, StepKind, allowed_skew};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub(in crate::exploration) struct Before {
     document: Value,
     done: bool,
     step: Option<Step>,
+    /// The call changes settings, and nothing else.
+    settings: bool,
 }
 
 /// A change that an upgrade asks for.
@@ -80,6 +82,21 @@ pub(in crate::exploration) fn describe(call: &Call) -> String {
     }
 }
 
+/// Whether a call that asks for no other version changes settings of upgrades.
+fn changes_settings(call: &Call, document: &Value) -> Option<bool> {
+    if let Call::PutCluster { body, .. } = call {
+        return changes((&document["properties"], &body["properties"]), "kubernetesVersion");
+    }
+    let Call::PutPool { pool, body, .. } = call else { return None };
+    let pools = document["properties"]["agentPoolProfiles"].as_array().into_iter().flatten();
+    let shown = pools.into_iter().find(|shown| shown["name"] == *pool.name)?;
+    changes((shown, &body["properties"]), "orchestratorVersion")
+}
+
+fn changes((shown, sent): (&Value, &Value), version: &str) -> Option<bool> {
+    (shown[version] == sent[version]).then(|| shown["upgradeSettings"] != sent["upgradeSettings"])
+}
+
 impl Checks {
     /// The operator asks for a change, which is about to be answered.
     pub(in crate::exploration) fn before_mutation(state: &mut State, call: &Call) -> Option<Before> {
@@ -89,9 +106,16 @@ impl Checks {
         let document = state.world.document(&cluster)?;
         let record = &state.hub.upgrades[upgrade].record;
         let step = record.ledger.current().map(|(_, record)| record.step.clone());
+        let is_intended =
+            record.ledger.operation.as_ref().is_some_and(|operation| operation.phase == Phase::Intent);
         let step = step.filter(|step| Asked::of(call).is_some_and(|asked| asked.is_for(step)));
+        let settings = match changes_settings(call, &document) {
+            None => false,
+            Some(changes) => changes || !is_intended || step.is_none(),
+        };
+        let step = step.filter(|_| !settings);
         let done = step.as_ref().is_some_and(|step| is_really_done(state, &cluster, step));
-        Some(Before { cluster, upgrade, document, done, step })
+        Some(Before { cluster, upgrade, document, done, step, settings })
     }
 
     /// Azure has answered.
@@ -118,6 +142,9 @@ impl Checks {
 
     /// 2: a claim is recorded for every submission, before it.
     fn is_recorded(state: &mut State, call: &Call, before: &Before) {
+        if before.settings {
+            return Self::settings_are_recorded(state, call, before);
+        }
         let id = match &before.step {
             Some(step) => step.id(),
             // Its record has moved on while the call was on its way.
@@ -129,6 +156,16 @@ impl Checks {
         let (sent, claimed) = (*sent, watched.claimed.get(&id).copied().unwrap_or_default());
         if sent > claimed {
             let what = format!("{} was sent {sent} times on {claimed} claims", describe(call));
+            Self::violated(state, "2 intent first", what);
+        }
+    }
+
+    /// 2 and 6: what is changed, or given back, is recorded with what was there before.
+    fn settings_are_recorded(state: &mut State, call: &Call, before: &Before) {
+        let pool = if let Call::PutPool { pool, .. } = call { Some(pool.name.as_str()) } else { None };
+        let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
+        if !ledger.restore.iter().any(|known| known.pool.as_deref() == pool) {
+            let what = format!("{} changes settings that are not recorded", describe(call));
             Self::violated(state, "2 intent first", what);
         }
     }
@@ -159,6 +196,8 @@ impl Checks {
         let mut changed = Vec::new();
         differences(&before.document, &after, "", &mut changed);
         changed.retain(|path| !is_ours(path));
+        // Whether they come back is looked at in the end.
+        changed.retain(|path| !path.split('.').any(|part| part == "upgradeSettings"));
         if !changed.is_empty() {
             let what = format!("{} changed {}", describe(call), changed.join(", "));
             Self::violated(state, "5 fields that are not ours", what);
@@ -185,7 +224,7 @@ impl Checks {
     /// 7: nothing starts past a failing gate, or one without data.
     fn passed_its_gate(state: &mut State, call: &Call, sent_at: Timestamp, before: &Before) {
         let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
-        let Some(baseline) = &ledger.baseline else { return };
+        let Some(baseline) = ledger.baseline.as_ref().filter(|_| !before.settings) else { return };
         // What was half done when it failed is what the workloads wait for.
         if ledger.operation.as_ref().is_none_or(|operation| operation.failure.is_some()) {
             return;

@@ -1,10 +1,23 @@
 //! Rules about how it all ends: everything wanted is so, and nothing is done any more.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::Checks;
 use crate::exploration::{
     case::{Case, UpgradeCase},
     sim::State,
 };
+
+/// The settings of upgrades: of each pool, and of the cluster under no name.
+pub(in crate::exploration) fn settings_of(document: &Value) -> BTreeMap<String, Value> {
+    let properties = &document["properties"];
+    let pools = properties["agentPoolProfiles"].as_array().into_iter().flatten();
+    let pools = pools
+        .map(|pool| (pool["name"].as_str().unwrap_or_default().to_owned(), pool["upgradeSettings"].clone()));
+    pools.chain([(String::new(), properties["upgradeSettings"].clone())]).collect()
+}
 
 impl Checks {
     /// The time is over.
@@ -26,6 +39,13 @@ impl Checks {
             let (reason, words) = upgrade.record.standing.clone().unwrap_or_default();
             let what = format!("{name} is not done; it waits on {reason}: {words}");
             return Self::violated(state, "9 it comes to its end", what);
+        }
+        if let Some(document) = state.world.document(&wanted.key) {
+            let (before, after) = (&state.checks.watched[index].settings, settings_of(&document));
+            if *before != after {
+                let what = format!("{name} is done, its settings were {before:?} and are {after:?}");
+                return Self::violated(state, "6 temporary settings", what);
+            }
         }
         let Some(view) = state.world.cluster_view(&wanted.key) else { return };
         let Some(target) = &wanted.target else { return };

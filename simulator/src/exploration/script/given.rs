@@ -69,6 +69,7 @@ pub(super) fn case(spec: Spec) -> Result<Case, ScriptError> {
         scenario,
         upgrades: cases,
         happenings,
+        waves: None,
         quiet: true,
         triggers,
     })
@@ -145,6 +146,7 @@ fn upgrade_case(
             other_upgrade: None,
             retry: None,
             baseline: None,
+            abandoned: false,
         },
     })
 }

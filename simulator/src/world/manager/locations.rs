@@ -46,6 +46,11 @@ pub(super) fn normalize(location: &str) -> String {
     location.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase()
 }
 
+/// Whether it is one of those regions, however it is written.
+pub(crate) fn is_azure_region(location: &str) -> bool {
+    exists(&normalize(location))
+}
+
 pub(super) fn exists(location: &str) -> bool {
     names().contains(&location)
 }

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub use call::{GroupKey, ManagerCall, ResourceFilter};
+pub(crate) use locations::is_azure_region;
 pub(crate) use registry::{Known, Namespace, ResourceType};
 pub use scope::Scope;
 

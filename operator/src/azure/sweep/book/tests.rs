@@ -60,7 +60,7 @@ fn what_is_held_back_is_listed_later_and_the_last_listing_stays() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_stops_nothing() {
+fn r19_a_clock_that_is_set_back_stops_nothing() {
     let mut book = Book::new(Duration::ZERO);
     book.watch("s", KEY, named("weu-1"), at(1000));
     book.due(at(1000));

@@ -1,0 +1,73 @@
+//! The clock jumps, or the process sleeps for days between two of its decisions: deadlines are judged
+//! anew, and nothing is started on what was known before.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::testing::world::{Answer, World};
+
+/// Longer than any deadline, soak or pause; and a mistake that somebody corrects.
+const JUMPS: [SignedDuration; 2] = [SignedDuration::from_hours(24 * 30), SignedDuration::from_mins(-20)];
+
+/// Runs the story with the clock set to another time before the decision of that number; how many there were.
+fn jump_at(world: &World, story: &Request, number: usize, jump: SignedDuration) -> usize {
+    for decision in 0..100_000 {
+        if decision == number {
+            world.state().now += jump;
+        }
+        let Some(progress) = world.advance(story) else { continue };
+        let Some(waiting) = progress.waiting else { return decision };
+        let pause = waiting.look_again(world.state().now);
+        world.pass(pause);
+    }
+    panic!("it does not end");
+}
+
+fn same_steps_whenever_the_clock_jumps(story: &Request, world: impl Fn() -> World) {
+    let undisturbed = world();
+    let decisions = jump_at(&undisturbed, story, usize::MAX, SignedDuration::ZERO);
+    let sent = undisturbed.state().sent.clone();
+    assert!(decisions > 10 && sent.len() > 2, "{decisions} {sent:?}");
+    for number in 0..=decisions {
+        for jump in JUMPS {
+            let world = world();
+            jump_at(&world, story, number, jump);
+            let state = world.state();
+            assert_eq!(state.sent, sent, "{jump:#} at decision {number}");
+            assert!(state.stored.steps.iter().all(|record| record.attempts == 1), "{:?}", state.stored.steps);
+        }
+    }
+}
+
+#[test]
+fn r19_a_clock_that_jumps_sends_nothing_twice_and_gives_nothing_up() {
+    same_steps_whenever_the_clock_jumps(&full("1.35"), || {
+        let world = World::at("1.34.4");
+        world.state().takes = MINUTE;
+        world.state().lag = Duration::from_secs(20);
+        world
+    });
+}
+
+#[test]
+fn r19_a_clock_that_jumps_cuts_no_drain_off_from_its_repair() {
+    same_steps_whenever_the_clock_jumps(&full("1.34.4"), || {
+        let world = World::at("1.34.2").answers([Answer::Accept, Answer::FailLater(drain_blocked())]);
+        world.state().takes = MINUTE;
+        world.state().budgets_allow = Some(true);
+        world
+    });
+}
+
+#[test]
+fn r19_after_a_long_suspension_the_cluster_is_read_anew_before_anything_is_sent() {
+    let world = World::at("1.34.2").answers([Answer::LostBefore]);
+    let request = control_plane("1.34.4");
+    world.advance(&request);
+    // Meanwhile somebody else has upgraded it further than this upgrade wants.
+    world.pass(24 * 30 * 60 * MINUTE);
+    world.state().cluster.version = "1.35.2".parse().unwrap();
+    let waiting = world.advance(&request).unwrap().waiting.unwrap();
+    assert_eq!(waiting.reason(), "ExternalChange");
+    assert_eq!(world.state().sent.len(), 1, "only the one that was lost");
+}

@@ -1,0 +1,67 @@
+//! Rules about which clusters may be worked on at once.
+
+use std::time::Duration;
+
+use super::Checks;
+use crate::exploration::sim::State;
+
+/// A cluster that has stopped for so long must have been seen by whoever starts others.
+const SEEN: Duration = Duration::from_secs(120);
+
+impl Checks {
+    /// A cluster was let start.
+    pub(in crate::exploration) fn after_admission(state: &mut State, index: usize) {
+        let name = state.hub.upgrades[index].name.clone();
+        state.tell("plan", &format!("lets {name} start"));
+        Self::keeps_to_its_share(state, index);
+        Self::keeps_the_order(state, index);
+        let stopped = state.hub.upgrades.iter().find(|upgrade| {
+            let since = upgrade.stopped_since.filter(|_| upgrade.record.ledger.finished_at.is_none());
+            since.is_some_and(|since| state.now > since + SEEN)
+        });
+        if let Some(stopped) = stopped.map(|upgrade| upgrade.name.clone()) {
+            let what = format!("{name} starts although {stopped} has stopped");
+            Self::violated(state, "a stopped cluster stops the others", what);
+        }
+    }
+
+    /// 1: at most so many clusters of a wave at once.
+    fn keeps_to_its_share(state: &mut State, index: usize) {
+        let Some(plan) = &state.hub.plan else { return };
+        let wave = &state.hub.upgrades[index].wave;
+        let of_wave = state.hub.upgrades.iter().filter(|upgrade| upgrade.wave == *wave);
+        let size = of_wave.clone().count();
+        let most = plan.request.waves.iter().find(|asked| asked.name == *wave);
+        let most = most.map_or(0, |asked| asked.max_concurrent.of(size));
+        let working = of_wave.filter(|upgrade| {
+            let soaking = !upgrade.record.ledger.in_flight() && upgrade.record.ledger.soak_until.is_some();
+            let admitted = upgrade.place.is_some_and(|place| place.admitted);
+            admitted && upgrade.record.ledger.finished_at.is_none() && !soaking
+        });
+        let working = working.count();
+        if working > most {
+            let what = format!("{working} clusters of wave {wave} are worked on, allowed are {most}");
+            Self::violated(state, "1 at most maxConcurrent", what);
+        }
+    }
+
+    /// A wave starts when the one before it is done.
+    fn keeps_the_order(state: &mut State, index: usize) {
+        let Some(plan) = &state.hub.plan else { return };
+        let wave = &state.hub.upgrades[index].wave;
+        let earlier: Vec<&str> = plan.request.waves.iter().map(|asked| asked.name.as_str()).collect();
+        let earlier = earlier.split(|name| name == wave).next().unwrap_or_default();
+        let unfinished = state.hub.upgrades.iter().find(|upgrade| {
+            earlier.contains(&upgrade.wave.as_str()) && upgrade.record.ledger.finished_at.is_none()
+        });
+        if let Some(unfinished) = unfinished.map(|upgrade| upgrade.name.clone()) {
+            let what = format!("wave {wave} starts before {unfinished} of an earlier one is done");
+            Self::violated(state, "waves one after the other", what);
+        }
+    }
+
+    /// A record was deleted: this plan never changes, so that nothing of it is ever left over.
+    pub(in crate::exploration) fn after_deletion(state: &mut State, name: &str) {
+        Self::violated(state, "no record is lost", format!("{name} was deleted"));
+    }
+}
