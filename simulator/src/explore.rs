@@ -98,8 +98,9 @@ impl Replay {
 
     fn play(&self) -> anyhow::Result<Run> {
         let file = &self.what;
-        let text = fs::read_to_string(file)
-            .with_context(|| format!("{file} is neither a seed, which is a number, nor a script that can be read"))?;
+        let text = fs::read_to_string(file).with_context(|| {
+            format!("{file} is neither a seed, which is a number, nor a script that can be read")
+        })?;
         let played = Script::parse(&text).and_then(|script| script.play());
         played.with_context(|| format!("in {file}"))
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{case::Case, sim::State};
 use crate::effects::ClusterKey;
 
-pub(super) use deeds::describe;
+pub(super) use deeds::{Before, describe};
 
 /// For how long nothing may be written when all is done.
 const QUIET: Duration = Duration::from_secs(24 * 3600);

@@ -2,7 +2,7 @@
 //! not. `UPDATE=1 cargo test -p simulator --test scripts` records anew.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it has done")]
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{fmt::Write as _, fs, path::PathBuf, process::Command};
 
 use simulator::exploration::{Script, with_timeline};
 
@@ -14,7 +14,8 @@ const PAGE: usize = 75;
 fn scripts() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries.filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect();
+    let mut files: Vec<_> =
+        entries.filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect();
     files.sort();
     files
 }
@@ -74,6 +75,23 @@ fn difference(recorded: &str, told: &[String]) -> String {
     new[..new.len() - tail].iter().for_each(|line| put("+", line));
     new[new.len() - tail..].iter().take(2).for_each(|line| put(" ", line));
     text
+}
+
+#[test]
+fn replay_tells_the_story_of_a_file() {
+    let replay = |file: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate-simulator"));
+        command.args(["replay", file]).output().unwrap()
+    };
+    let file = scripts().swap_remove(0);
+    let script = Script::parse(&fs::read_to_string(&file).unwrap()).unwrap();
+    let told = replay(file.to_str().unwrap());
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success() && text.starts_with(script.recorded()), "{text}");
+    assert!(text.ends_with("all that must hold has held\n"), "{text}");
+    let missing = replay("no-such-story.yaml");
+    let error = String::from_utf8(missing.stderr).unwrap();
+    assert!(!missing.status.success() && error.contains("neither a seed"), "{error}");
 }
 
 #[test]

@@ -24,9 +24,9 @@ fn unknown(written: &Value, known: &Value, path: &str) -> Option<String> {
         }),
         (Value::Array(written), Value::Array(known)) => {
             let pairs = written.iter().zip(known).enumerate();
-            pairs.into_iter().find_map(|(index, (written, known))| {
-                unknown(written, known, &format!("{path}[{index}]"))
-            })
+            pairs
+                .into_iter()
+                .find_map(|(index, (written, known))| unknown(written, known, &format!("{path}[{index}]")))
         }
         _ => None,
     }

@@ -11,6 +11,7 @@ use super::{
     ScriptError, check, invalid,
     spec::{Inside, Span, Spec, UpgradeSpec},
     trigger,
+    waves::waves,
 };
 use crate::{
     exploration::{
@@ -29,7 +30,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The case of a script.
 pub(super) fn case(spec: Spec) -> Result<Case, ScriptError> {
     let start: Timestamp = "2026-11-20T22:00:00Z".parse().expect("a time");
-    let Spec { given, upgrades, events, until, timeline: _ } = spec;
+    let Spec { given, upgrades, waves: plan, events, until, timeline: _ } = spec;
     if given.replicas == 0 {
         return Err(invalid("given.replicas", "is 0; give at least 1"));
     }
@@ -52,6 +53,7 @@ pub(super) fn case(spec: Spec) -> Result<Case, ScriptError> {
     if cases.is_empty() {
         return Err(invalid("upgrades", "is empty; a story needs one"));
     }
+    let waves = waves(plan, &cases)?;
     let stage = trigger::Stage { start, replicas: given.replicas, clusters: &clusters, upgrades: &cases };
     let (mut happenings, triggers) = stage.events(&events)?;
     let last = happenings.iter().map(|(at, _)| *at).max().unwrap_or(start);
@@ -69,7 +71,7 @@ pub(super) fn case(spec: Spec) -> Result<Case, ScriptError> {
         scenario,
         upgrades: cases,
         happenings,
-        waves: None,
+        waves,
         quiet: true,
         triggers,
     })
@@ -117,8 +119,7 @@ fn upgrade_case(
         let problem = "is needed for every scope but NodeImage, which must not have it";
         return Err(invalid(format!("{field}.target.kubernetes"), problem));
     }
-    let kubernetes =
-        kubernetes_request(&target).map_err(|error| invalid(field, error.to_string()))?;
+    let kubernetes = kubernetes_request(&target).map_err(|error| invalid(field, error.to_string()))?;
     let policy = policy_of(&policy);
     let arrives_everywhere = target.scope == Scope::Full && policy.exclude.is_empty();
     let target_version = match &kubernetes {

@@ -9,12 +9,13 @@ mod given;
 mod spec;
 mod story;
 mod trigger;
+mod waves;
 
 use super::{Mode, Run, case::Case};
 use spec::Spec;
 
 pub(super) use story::{answered, ended, saved, stands};
-pub(super) use trigger::{Trigger, after_change};
+pub(super) use trigger::Trigger;
 
 /// The line of a script after which its recorded timeline follows, to the end of the file.
 const TIMELINE: &str = "\ntimeline:";
@@ -67,8 +68,7 @@ impl Script {
             None => Ok(run),
             Some(index) => {
                 let changes = run.asked.join("; ");
-                let problem =
-                    format!("never happened; what was asked of Azure is, in order: {changes}");
+                let problem = format!("never happened; what was asked of Azure is, in order: {changes}");
                 Err(invalid(format!("events[{index}].when"), problem))
             }
         }

@@ -13,8 +13,11 @@ use crate::scenario::{Fault, QuirkRule};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Spec {
     pub(super) given: Given,
-    /// The ClusterUpgrades that there are from the start.
+    /// The ClusterUpgrades.
     pub(super) upgrades: Vec<UpgradeSpec>,
+    /// The waves of the UpgradePlan that makes them; without waves they are there from the start.
+    #[serde(default)]
+    pub(super) waves: Vec<Value>,
     #[serde(default)]
     pub(super) events: Vec<EventSpec>,
     /// How long it is played if the upgrades do not come to their end.
@@ -106,6 +109,10 @@ pub(super) enum Act {
     Suspend(String),
     /// Somebody takes it back.
     Resume(String),
+    /// Somebody suspends the plan.
+    SuspendPlan,
+    /// Somebody lets it go on.
+    ResumePlan,
     /// A process of the operator dies, and is started again.
     Crash(ProcessSpec),
     /// A process is stopped, and goes on as if nothing had been.

@@ -1,20 +1,27 @@
 //! What of a run is told to people, and in which words: one line for each thing that matters.
 
-use engine::{Ledger, Phase, StepState};
+use super::trigger;
 use crate::{
     effects::ClusterKey,
-    exploration::{checks::describe, hub::Record, sim::State},
+    exploration::{
+        checks::{Before, describe},
+        hub::Record,
+        sim::State,
+    },
     world::{Answer, Call},
 };
+use engine::{Ledger, Phase, Restore, Settings, StepState};
 
 /// The record of an upgrade was written.
 pub(in crate::exploration) fn saved(state: &mut State, index: usize, before: &Record, after: &Record) {
-    let name = state.hub.upgrades[index].name.clone();
+    let name = state.hub.upgrades[index].cluster.clone();
     let lines = [
+        put_back(&before.ledger, &after.ledger),
         done(&before.ledger, &after.ledger),
         planned(&before.ledger, &after.ledger),
         unhealthy(&before.ledger, &after.ledger),
         begins(&before.ledger, after),
+        overridden(&before.ledger, &after.ledger),
         adopted(&before.ledger, &after.ledger),
         standing(before, after),
         (after.ledger.finished_at.is_some() && before.ledger.finished_at.is_none())
@@ -30,20 +37,25 @@ fn done(before: &Ledger, after: &Ledger) -> Option<String> {
     let succeeded = |ledger: &Ledger, id: &str| {
         ledger.steps.iter().any(|record| record.id == id && record.state == StepState::Succeeded)
     };
-    let new = after.steps.iter().find(|record| {
-        record.state == StepState::Succeeded && !succeeded(before, &record.id)
-    })?;
+    let new = after
+        .steps
+        .iter()
+        .find(|record| record.state == StepState::Succeeded && !succeeded(before, &record.id))?;
     // Recorded as an intent only: Azure was never known to work on it.
-    let unseen = before.current().is_some_and(|(operation, record)| {
-        record.id == new.id && operation.phase == Phase::Intent
-    });
+    let unseen = before
+        .current()
+        .is_some_and(|(operation, record)| record.id == new.id && operation.phase == Phase::Intent);
     Some(if unseen { format!("finds {} done already", new.id) } else { format!("{} is done", new.id) })
 }
 
 /// The steps, when they are not those that were planned before.
 fn planned(before: &Ledger, after: &Ledger) -> Option<String> {
-    let done: Vec<&String> =
-        after.steps.iter().filter(|record| record.state == StepState::Succeeded).map(|record| &record.id).collect();
+    let done: Vec<&String> = after
+        .steps
+        .iter()
+        .filter(|record| record.state == StepState::Succeeded)
+        .map(|record| &record.id)
+        .collect();
     let pending = |ledger: &Ledger| -> Vec<String> {
         let steps = ledger.steps.iter().filter(|record| record.state != StepState::Succeeded);
         steps.map(|record| record.id.clone()).filter(|id| !done.contains(&id)).collect()
@@ -59,7 +71,8 @@ fn planned(before: &Ledger, after: &Ledger) -> Option<String> {
 /// What was already broken before the first step.
 fn unhealthy(before: &Ledger, after: &Ledger) -> Option<String> {
     let baseline = after.baseline.as_ref().filter(|_| before.baseline.is_none())?;
-    let are = |words: &[String]| format!("notes what is unhealthy before the first step: {}", words.join(", "));
+    let are =
+        |words: &[String]| format!("notes what is unhealthy before the first step: {}", words.join(", "));
     (!baseline.unhealthy.is_empty()).then(|| are(&baseline.unhealthy))
 }
 
@@ -79,6 +92,33 @@ fn begins(before: &Ledger, after: &Record) -> Option<String> {
         }
         Some(_) => None,
     }
+}
+
+/// Settings that are to be overridden for a step.
+fn overridden(before: &Ledger, after: &Ledger) -> Option<String> {
+    let new = not_in(after, before)?;
+    let (ours, theirs) = (in_words(&new.ours), in_words(&new.before));
+    Some(format!("notes what to put back of {}, {theirs}, before it sets {ours}", subject(new)))
+}
+
+/// Settings that are as they were again.
+fn put_back(before: &Ledger, after: &Ledger) -> Option<String> {
+    Some(format!("has put back the settings of {}", subject(not_in(before, after)?)))
+}
+
+/// The first settings to put back that one record has and the other one has not.
+fn not_in<'a>(one: &'a Ledger, other: &Ledger) -> Option<&'a Restore> {
+    one.restore.iter().find(|restore| other.restore.iter().all(|known| known.pool != restore.pool))
+}
+
+fn subject(restore: &Restore) -> String {
+    restore.pool.as_ref().map_or("the cluster".to_owned(), |pool| format!("pool {pool}"))
+}
+
+fn in_words(settings: &Settings) -> String {
+    let words: Vec<String> =
+        settings.0.iter().map(|(setting, value)| format!("{}={value}", setting.name())).collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(" ") }
 }
 
 /// What it found to be running already.
@@ -117,13 +157,23 @@ fn standing(before: &Record, after: &Record) -> Option<String> {
 }
 
 /// What Azure says to a change that it was asked for.
-pub(in crate::exploration) fn answered(state: &mut State, call: &Call, answer: &Answer) {
+pub(in crate::exploration) fn answered(
+    state: &mut State,
+    call: &Call,
+    before: Option<&Before>,
+    answer: &Answer,
+) {
     let Answer { status, body, delivery, .. } = answer;
     let code = body["code"].as_str().or(body["error"]["code"].as_str()).unwrap_or_default();
+    let mut asked = describe(call);
+    if before.is_some_and(Before::is_about_settings) {
+        asked = format!("{} (settings)", asked.split(" to ").next().unwrap_or_default());
+    }
     let mut words = if answer.is_success() {
-        format!("accepts {}", describe(call))
+        trigger::after_change(state, asked.clone());
+        format!("accepts {asked}")
     } else {
-        format!("refuses {}: {status} {code}", describe(call))
+        format!("refuses {asked}: {status} {code}")
     };
     if let Some(instead) = &delivery.instead {
         words.push_str(&format!(", and the gateway says {} instead", instead.status));
@@ -153,7 +203,7 @@ pub(in crate::exploration) fn stands(state: &mut State) {
             (Some((reason, _)), None) => format!("waits ({reason})"),
             (None, None) => "has not begun".to_owned(),
         };
-        let (name, key) = (upgrade.name.clone(), state.checks.key_of(index));
+        let (name, key) = (upgrade.cluster.clone(), state.checks.key_of(index));
         let nodes = key.and_then(|key| layout(state, &key)).unwrap_or_default();
         state.timeline.end(&name, &format!("{how}, {done} of {all} steps: {nodes}"));
     }

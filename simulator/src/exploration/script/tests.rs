@@ -30,7 +30,9 @@ fn errors_name_the_field_and_what_would_be_right() {
             "given.replicas",
         ),
         (
-            with("events: [{ after: 1h, do: { somebodyUpgrades: { cluster: weu-1, pool: apps, to: 1.35.3 } } }]\n"),
+            with(
+                "events: [{ after: 1h, do: { somebodyUpgrades: { cluster: weu-1, pool: apps, to: 1.35.3 } } }]\n",
+            ),
             "events[0].do.somebodyUpgrades.pool",
             "system",
         ),

@@ -13,12 +13,10 @@ use crate::{
     effects::ClusterKey,
     exploration::{
         case::UpgradeCase,
-        checks::describe,
         happening::{AzureChange, Deed, Happening},
         sim::{Event, State},
     },
     scenario::ClusterSpec,
-    world::{Answer, Call},
 };
 
 /// Something that happens once Azure has done what it was asked for, before its answer arrives.
@@ -32,16 +30,12 @@ pub(in crate::exploration) struct Trigger {
 }
 
 /// Azure has carried out a change: whatever was to happen then is on its way.
-pub(in crate::exploration) fn after_change(state: &mut State, call: &Call, answer: &Answer) {
-    if !state.timeline.is_story() || !answer.is_success() {
-        return;
-    }
-    let words = describe(call);
-    state.asked.push(words.clone());
+pub(super) fn after_change(state: &mut State, words: String) {
     while let Some(place) = state.triggers.iter().position(|trigger| trigger.when == words) {
         let Trigger { after, happening, .. } = state.triggers.remove(place);
         state.schedule_in(after, Event::Happens(happening));
     }
+    state.asked.push(words);
 }
 
 /// Where events happen.
@@ -84,6 +78,8 @@ impl Stage<'_> {
             Act::Resume(name) => {
                 Happening::Resume { upgrade: self.upgrade(&format!("{field}.resume"), name)? }
             }
+            Act::SuspendPlan => Happening::SuspendPlan { suspend: true },
+            Act::ResumePlan => Happening::SuspendPlan { suspend: false },
             Act::Crash(process) => {
                 let (replica, back_after) = self.process(&format!("{field}.crash"), process)?;
                 Happening::Crash { replica, back_after }
@@ -143,7 +139,8 @@ impl Stage<'_> {
     fn process(&self, field: &str, process: &ProcessSpec) -> Result<(usize, Duration), ScriptError> {
         let ProcessSpec { replica, length } = *process;
         if replica >= self.replicas {
-            let problem = format!("{replica} is not there; given.replicas is {}, counted from 0", self.replicas);
+            let problem =
+                format!("{replica} is not there; given.replicas is {}, counted from 0", self.replicas);
             return Err(invalid(format!("{field}.replica"), problem));
         }
         Ok((replica, length.0))
