@@ -116,7 +116,7 @@ async fn size(client: &Client, name: &str, (pools, steps): (usize, usize)) -> Re
     assert!(!raw.managed_fields().is_empty());
     let managed = serde_json::to_vec(raw.managed_fields())?.len();
     let all = serde_json::to_vec(&raw)?.len();
-    println!("{pools} pools, {} steps: {all} bytes, of which managedFields {managed}", read.steps.len());
+    eprintln!("{pools} pools, {} steps: {all} bytes, of which managedFields {managed}", read.steps.len());
     Ok(all)
 }
 

@@ -73,6 +73,7 @@ pub(super) enum AzureChange {
 pub(super) enum Deed {
     UpgradeControlPlane { to: String },
     UpgradePool { pool: String, to: String },
+    UpdateCluster,
     RefreshImage { pool: String },
     Abort { pool: Option<String> },
     Tag { value: String },
@@ -234,6 +235,9 @@ impl Deed {
                 let mut body = document.clone();
                 body["properties"]["kubernetesVersion"] = Value::from(to);
                 Call::PutCluster { cluster: cluster.clone(), body, if_match: None }
+            }
+            Self::UpdateCluster => {
+                Call::PutCluster { cluster: cluster.clone(), body: document.clone(), if_match: None }
             }
             Self::UpgradePool { pool, to } => {
                 let mut body = body_of(&pool)?;

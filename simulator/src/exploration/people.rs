@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::{
     case::Case,
+    happening::{Deed, Happening},
     sim::{Event, State},
 };
+
+use crate::effects::ClusterKey;
 
 /// How often somebody looks.
 const ROUND: Duration = Duration::from_secs(3600);
@@ -16,11 +19,13 @@ const PATIENCE: u32 = 24;
 #[derive(Debug)]
 pub(super) struct People {
     asked: Vec<u32>,
+    clusters: Vec<ClusterKey>,
 }
 
 impl People {
     pub(super) fn new(case: &Case) -> Self {
-        Self { asked: vec![0; case.upgrades.len()] }
+        let clusters = case.upgrades.iter().map(|upgrade| upgrade.key.clone()).collect();
+        Self { asked: vec![0; case.upgrades.len()], clusters }
     }
 
     /// Suspends the plan, or lets it go on.
@@ -46,10 +51,30 @@ impl People {
             if upgrade.request.suspend {
                 Self::resume(state, index);
             } else if upgrade.record.stopped {
+                Self::repair(state, index);
                 Self::retry(state, index);
             }
         }
         state.schedule_in(ROUND, Event::PersonLooks);
+    }
+
+    /// Does what the operator says when it refuses to begin: finishes what somebody aborted, or what failed.
+    fn repair(state: &mut State, index: usize) {
+        let refused = |(reason, _): &(String, String)| reason == "PreflightBlocked";
+        let upgrade = &state.hub.upgrades[index];
+        if !upgrade.record.standing.as_ref().is_some_and(refused) {
+            return;
+        }
+        let Some(key) = state.people.clusters.get(index).cloned() else { return };
+        let Some(view) = state.world.cluster_view(&key) else { return };
+        let broken = |word: &str| word == "Failed" || word == "Canceled";
+        let pool = view.pools.into_iter().find(|pool| broken(&pool.provisioning_state));
+        let deed = match pool {
+            Some(pool) => Deed::UpgradePool { pool: pool.name, to: pool.orchestrator_version },
+            None if broken(&view.provisioning_state) => Deed::UpdateCluster,
+            None => return,
+        };
+        state.schedule_in(Duration::ZERO, Event::Happens(Happening::Somebody { cluster: key, deed }));
     }
 
     /// Asks for another try.
