@@ -201,6 +201,7 @@ impl Deed {
         let name = cluster.0.rsplit('/').next().unwrap_or_default();
         match self {
             Self::UpgradeControlPlane { to } => format!("upgrades {name} control plane to {to}"),
+            Self::UpdateCluster => format!("updates {name} without any change"),
             Self::UpgradePool { pool, to } => format!("upgrades {name} pool {pool} to {to}"),
             Self::RefreshImage { pool } => format!("upgrades {name} pool {pool} to the newest image"),
             Self::Abort { pool: None } => format!("aborts what runs in {name} control plane"),
