@@ -54,6 +54,13 @@ impl Script {
     /// When it is not YAML, has unknown fields, or says what cannot be.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let spec: Spec = serde_saphyr::from_str(text)?;
+        let after = text.find(TIMELINE).map_or("", |at| &text[at + TIMELINE.len()..]);
+        if after.lines().skip(1).any(|line| line.starts_with(|first: char| !first.is_whitespace())) {
+            return Err(invalid(
+                "timeline",
+                "is not the last field: what follows would be lost when it is recorded",
+            ));
+        }
         let recorded = spec.timeline.trim_end().to_owned();
         Ok(Self { case: given::case(spec)?, recorded })
     }

@@ -36,6 +36,17 @@ fn errors_name_the_field_and_what_would_be_right() {
             "events[0].do.somebodyUpgrades.pool",
             "system",
         ),
+        (with("timeline: |\n  0:00\nuntil: 1h\n"), "timeline", "last"),
+        (
+            with("waves: [{ name: a, clusters: { names: [weu-2] } }]\n"),
+            "waves[0].clusters.names",
+            "there is weu-1",
+        ),
+        (
+            with("waves: [{ name: a, clusters: { names: [weu-1] }, maxConcurrent: 0 }]\n"),
+            "waves[0].maxConcurrent",
+            "at least 1",
+        ),
         (with("until: 1h\nevents: [{ after: 2h, do: { retry: weu-1 } }]\n"), "until", "more time"),
         (instead("mode: System", "mood: System"), "given.clusters[0]", "mood"),
         (instead("pools: [{ name: system, mode: System }]", "pools: []"), "given.clusters[0].pools", ""),
