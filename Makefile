@@ -1,6 +1,6 @@
 # `make` lists the targets. Each sets up what it needs; Rust (rustup), Go and, for `test`, Python 3 must be on PATH.
 .DEFAULT_GOAL := help
-.PHONY: help demo test crashes build lint audit fuzz manifests
+.PHONY: help demo test crashes build lint audit explore fuzz manifests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lint: ## Check formatting and run clippy, warnings denied
 
 audit: ## Check dependencies: advisories too, which needs the network
 	@scripts/cargo-deny check
+
+explore: ## Run random fleets under random misfortune in virtual time; SEEDS=10000, FROM=0
+	@scripts/explore
 
 fuzz: ## Feed invented answers of Azure to everything that reads them; FUZZ_TIME=60 seconds
 	@scripts/fuzz

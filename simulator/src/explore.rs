@@ -1,9 +1,16 @@
 //! The commands `explore` and `replay`.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Write as _},
+    num::NonZeroUsize,
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -19,6 +26,9 @@ pub(crate) struct Explore {
     /// The first one.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// How many seeds at once; as many as there are cores by default.
+    #[arg(long)]
+    jobs: Option<NonZeroUsize>,
     /// Go on after a seed that failed.
     #[arg(long)]
     keep_going: bool,
@@ -36,34 +46,75 @@ impl Explore {
     /// Runs the seeds; fails when one does.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout().lock();
-        let (mut simulated, mut real) = (Duration::ZERO, Duration::ZERO);
-        let (mut slowest, mut failed, mut mutations) = ((Duration::ZERO, 0), 0, 0);
-        for seed in self.from..self.from.saturating_add(self.seeds) {
-            let (run, took) = timed(seed);
-            simulated += run.simulated;
-            real += took;
-            mutations += run.mutations;
-            slowest = slowest.max((took, seed));
+        let mut sum = Sum::default();
+        for (run, took) in self.runs() {
+            sum.add(&run, took);
             if let Some(violation) = &run.violation {
-                failed += 1;
-                writeln!(out, "seed {seed}: {violation}")?;
-                writeln!(out, "  tell what happened: tidegate-simulator replay {seed}")?;
+                writeln!(out, "seed {}: {violation}", run.seed)?;
+                writeln!(out, "  tell what happened: tidegate-simulator replay {}", run.seed)?;
                 if !self.keep_going {
                     break;
                 }
             }
         }
-        let factor = simulated.as_secs_f64() / real.as_secs_f64().max(0.001);
-        writeln!(
-            out,
-            "{} seeds, {failed} failed; {:.0} days of simulated time in {:.1} s: {factor:.0} times real time; {mutations} changes asked of Azure; the slowest is seed {} with {} ms",
-            self.seeds,
-            simulated.as_secs_f64() / 86_400.0,
-            real.as_secs_f64(),
-            slowest.1,
-            slowest.0.as_millis(),
-        )?;
-        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        writeln!(out, "{sum}")?;
+        Ok(if sum.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// What came of each seed, as they come; each runs on one core, several beside each other.
+    fn runs(&self) -> mpsc::IntoIter<(Run, Duration)> {
+        let jobs =
+            self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
+        let (next, until) = (Arc::new(AtomicU64::new(self.from)), self.from.saturating_add(self.seeds));
+        let (sender, results) = mpsc::channel();
+        for _ in 0..jobs {
+            let (next, sender) = (next.clone(), sender.clone());
+            thread::spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= until || sender.send(timed(seed)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        results.into_iter()
+    }
+}
+
+/// What came of all seeds.
+#[derive(Default)]
+struct Sum {
+    seeds: u64,
+    failed: u64,
+    mutations: u64,
+    simulated: Duration,
+    real: Duration,
+    slowest: (Duration, u64),
+}
+
+impl Sum {
+    fn add(&mut self, run: &Run, took: Duration) {
+        self.seeds += 1;
+        self.failed += u64::from(run.violation.is_some());
+        self.mutations += run.mutations;
+        self.simulated += run.simulated;
+        self.real += took;
+        self.slowest = self.slowest.max((took, run.seed));
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seeds, failed, mutations, simulated, real, slowest: (longest, slowest) } = self;
+        let (days, seconds) = (simulated.as_secs_f64() / 86_400.0, real.as_secs_f64());
+        let factor = simulated.as_secs_f64() / seconds.max(0.001);
+        write!(
+            f,
+            "{seeds} seeds, {failed} failed; {mutations} changes asked of Azure; {days:.0} days of simulated time in \
+             {seconds:.0} s of one core: {factor:.0} times real time; the slowest is seed {slowest} with {} ms",
+            longest.as_millis(),
+        )
     }
 }
 

@@ -7,7 +7,10 @@ mod ending;
 mod plans;
 mod records;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use engine::Step;
 use jiff::Timestamp;
@@ -44,6 +47,8 @@ pub(super) struct Checks {
     watched: Vec<Watched>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
+    /// What somebody else has moved to another version: pools, and control planes under no name.
+    pub(super) moved: BTreeSet<(ClusterKey, Option<String>)>,
     /// When all was done, and how much had been written by then.
     done: Option<(Timestamp, u64)>,
 }
@@ -74,6 +79,7 @@ impl Checks {
             clusters: clusters.collect(),
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
             mutations: 0,
+            moved: BTreeSet::new(),
             done: None,
         }
     }

@@ -212,12 +212,26 @@ impl Deed {
     }
 
     fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
-        let words = self.words(cluster);
+        let (words, moved) = (self.words(cluster), self.moves());
         let Some(call) = self.call(state, cluster) else { return };
         let answer = state.world.call(state.now, SOMEBODY, call);
         state.tell("somebody", &format!("{words}: {}", answer.status));
         if answer.is_success() {
+            state.checks.moved.extend(moved.map(|pool| (cluster.clone(), pool)));
             super::checks::Checks::after_event(state);
+        }
+    }
+
+    /// What it moves to another version: a pool, or the control plane.
+    fn moves(&self) -> Option<Option<String>> {
+        match self {
+            Self::UpgradeControlPlane { .. } => Some(None),
+            Self::UpgradePool { pool, .. } => Some(Some(pool.clone())),
+            Self::UpdateCluster
+            | Self::RefreshImage { .. }
+            | Self::Abort { .. }
+            | Self::Tag { .. }
+            | Self::Label { .. } => None,
         }
     }
 

@@ -109,6 +109,11 @@ fn of_upgrade(upgrade: &ClusterUpgrade, story: &Story) -> Value {
     let summary = status
         .summary
         .map(|summary| json!([summary.phase, summary.reason, summary.message, summary.progress]));
+    let mut spec = json!(upgrade.spec);
+    if let Some(plan) = spec["plan"].as_object_mut() {
+        // Counts the tries to start it.
+        plan.remove("claim");
+    }
     let steps: Vec<Value> = status
         .ledger
         .steps
@@ -119,7 +124,7 @@ fn of_upgrade(upgrade: &ClusterUpgrade, story: &Story) -> Value {
         })
         .collect();
     json!({
-        "spec": upgrade.spec,
+        "spec": spec,
         "summary": summary,
         "steps": steps,
         "operation": status.ledger.operation.is_some(),
@@ -157,7 +162,9 @@ fn flatten(place: &str, value: &Value, facts: &mut Vec<String>) {
             facts.push(format!("{place} has {}", items.len()));
             items.iter().enumerate().for_each(|(at, item)| flatten(&format!("{place}[{at}]"), item, facts));
         }
-        leaf => facts.push(format!("{place}: {leaf}")),
+        leaf @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            facts.push(format!("{place}: {leaf}"))
+        }
     }
 }
 

@@ -15,7 +15,8 @@ pub(crate) struct Story {
     pub(crate) fails: bool,
 }
 
-/// Each pool has settings of its own, which have to be there at the end as they were.
+/// Each pool has settings of its own, some of which the plan overrides for its step: they have to be there at
+/// the end as they were.
 const VERSIONS: Story = Story {
     name: "versions",
     scenario: "
@@ -31,8 +32,6 @@ clusters:
   - {name: batch, osSku: AzureLinux3, maxSurge: '1', nodeSoakDurationInMinutes: 1}
   - {name: win, osType: Windows, osSku: Windows2022, undrainableNodeBehavior: Cordon}
 ",
-    // Settings that the plan overrides for each step, and puts back, are switched on here, by one line:
-    // nodePools: {upgradeSettings: …}
     plan: "
 apiVersion: tidegate.dev/v1alpha1
 kind: UpgradePlan
@@ -40,8 +39,20 @@ metadata: {namespace: NAMESPACE, name: main}
 spec:
   target: {kubernetes: {version: '1.35'}}
   waves: [{name: all, clusters: {names: [weu-1]}}]
+  nodePools: {upgradeSettings: {maxSurge: 25%, drainTimeout: 1h}}
 ",
-    changes: &["PUT cluster", "PUT pool apps", "PUT pool batch", "PUT pool system", "PUT pool win"],
+    // The step of a pool, and the way back of its settings.
+    changes: &[
+        "PUT cluster",
+        "PUT pool apps",
+        "PUT pool apps",
+        "PUT pool batch",
+        "PUT pool batch",
+        "PUT pool system",
+        "PUT pool system",
+        "PUT pool win",
+        "PUT pool win",
+    ],
     fails: false,
 };
 
