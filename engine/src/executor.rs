@@ -256,9 +256,9 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     /// What is about to be sent, as what it will be waited for.
     fn underway_with(&self, action: &Action) -> Option<WaitingOn> {
         match action {
-            Action::Step { step, .. } => Some(WaitingOn::Operation(step.clone())),
             Action::Override { pool, .. } => Some(WaitingOn::ChangingSettings(subject(pool.as_deref()))),
-            Action::Restore { .. } => self.underway(),
+            // What was the matter before stays so until there is an answer.
+            Action::Step { .. } | Action::Restore { .. } => self.underway(),
         }
     }
 

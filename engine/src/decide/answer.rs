@@ -32,7 +32,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(30), Duration::from_s
 
 /// `retry`: forget what held it back, accept the versions as they are, keep what is done.
 ///
-/// A step that Azure calls done and the nodes do not show is sent again: that repairs it.
+/// A step that Azure calls done and the nodes do not show is sent again: that repairs it. It is only
+/// marked here, and sent when the nodes are seen not to show it.
 pub(super) fn reopened(view: &View<'_>) -> Ledger {
     let mut ledger = Ledger {
         retry_token: view.request.retry.clone(),
@@ -44,14 +45,30 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
         ledger.baseline = None;
     }
     let Some(operation) = &mut ledger.operation else { return ledger };
-    let failure = match operation.phase {
-        Phase::Intent => None,
+    match operation.phase {
+        Phase::Intent => begin_anew(operation, None, view),
         Phase::Verifying => {
             let message = "Azure says that it is done, the nodes do not show it";
-            Some(Failure::new(None, Some(NOT_SHOWN), None, message))
+            operation.failure = Some(Failure::new(None, Some(NOT_SHOWN), None, message));
         }
         Phase::Submitted | Phase::Gating | Phase::Soaking => return ledger,
-    };
+    }
+    set_state(&mut ledger, StepState::Running);
+    ledger
+}
+
+/// The nodes do not show what was marked for repair: it is sent again.
+pub(super) fn repaired(view: &View<'_>) -> Ledger {
+    let mut ledger = view.ledger.clone();
+    if let Some(operation) = &mut ledger.operation {
+        let failure = operation.failure.take();
+        begin_anew(operation, failure, view);
+    }
+    ledger
+}
+
+/// The operation as on its first attempt.
+fn begin_anew(operation: &mut Operation, failure: Option<Failure>, view: &View<'_>) {
     operation.phase = Phase::Intent;
     operation.failure = failure;
     operation.hold = None;
@@ -63,8 +80,6 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
     operation.azure_operation = None;
     operation.deadline = view.now + view.request.policy.step_timeout;
     operation.since = view.now;
-    set_state(&mut ledger, StepState::Running);
-    ledger
 }
 
 pub(super) fn is_repair(operation: &Operation) -> bool {

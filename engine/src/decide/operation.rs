@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Decision, EXTERNAL_ADVICE, Request, View,
-    answer::{ABORTED, backoff, deadline_of_accepted, end_hold, is_repair, refused, set_state},
+    answer::{ABORTED, backoff, deadline_of_accepted, end_hold, is_repair, refused, repaired, set_state},
     gate, overrides, record,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     failure::{Failure, FailureClass},
     gates::{Verdict, judge_nodes},
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
-    observation::{HeldBack, Reading, ServerVersion, Unreadable},
+    observation::{HeldBack, Reading, ServerVersion},
     planted::{PlantedBug, planted},
     step::{Step, StepKind},
     waiting::WaitingOn,
@@ -283,7 +283,8 @@ fn verifying(
         Some(_) => view.seen.nodes.as_ref().err(),
         None => view.seen.server.as_ref().err(),
     };
-    if let Some(why @ Unreadable::HeldBack(_)) = unread {
+    // A cluster that cannot be reached has not failed, however long that takes.
+    if let Some(why) = unread {
         return Decision::Wait(WaitingOn::inconclusive(why));
     }
     let verdict = match (resource.pool, &view.seen.nodes) {
@@ -293,8 +294,9 @@ fn verifying(
     };
     let problems = match verdict {
         Verdict::Pass => return move_on(view, Phase::Gating),
+        Verdict::Fail(_) if is_repair(operation) => return record(repaired(view)),
         Verdict::Fail(problems) => problems,
-        Verdict::Inconclusive(why) => vec![why],
+        Verdict::Inconclusive(why) => return Decision::Wait(WaitingOn::GateInconclusive(why)),
     };
     let overdue = view.now >= operation.since + VERIFY_LIMIT;
     Decision::Wait(WaitingOn::Nodes { step: step.clone(), problems, overdue })

@@ -88,6 +88,8 @@ pub(crate) struct State {
     pub(crate) lag: Duration,
     pub(crate) workloads: Reading<Vec<Workload>>,
     pub(crate) azure: Result<(), Unreadable>,
+    /// Whether the cluster's own API cannot be reached.
+    pub(crate) unreachable: bool,
     /// What the shared listing shows, and when it was made; `None` while there is none.
     pub(crate) listing: Option<(Timestamp, Cluster)>,
     /// How old a listing becomes before the next one is made.
@@ -176,6 +178,7 @@ impl World {
             lag: Duration::ZERO,
             workloads: Ok(vec![workload("checkout", None)]),
             azure: Ok(()),
+            unreachable: false,
             listing: Some((start(), cluster.clone())),
             listing_every: Duration::from_secs(15),
             reads: 0,

@@ -78,7 +78,7 @@ impl Workloads {
 
 /// Whether a workload may have been seen broken right before an instant.
 fn was_broken(truth: &Truth, at: Timestamp) -> bool {
-    truth.broken.iter().any(|(from, until)| *from <= at && at < *until + BASELINE)
+    truth.broken.iter().any(|(from, until)| *from <= at && at - BASELINE < *until)
 }
 
 fn within(spans: &[(Timestamp, Timestamp)], at: Timestamp) -> bool {

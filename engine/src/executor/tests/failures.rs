@@ -227,6 +227,25 @@ fn r5_what_azure_calls_done_and_nodes_do_not_show_is_repaired_by_retry() {
 }
 
 #[test]
+fn r17_a_finished_step_is_not_sent_again_because_nobody_can_look() {
+    let world = World::at("1.34.2");
+    let request = control_plane("1.34.4");
+    world.until(&request, is_operation);
+    world.state().unreachable = true;
+    let waiting = world.until_reason(&request, "GateInconclusive");
+    assert_eq!(waiting.stance(), Stance::Working, "it has not failed");
+    world.pass(120 * MINUTE);
+    let asked = retried(&request, "look");
+    for _ in 0..3 {
+        assert_eq!(world.advance(&asked).unwrap().waiting.unwrap().reason(), "GateInconclusive");
+        world.pass(10 * MINUTE);
+    }
+    world.state().unreachable = false;
+    world.finish(&asked);
+    assert_eq!(world.state().sent, ["cp-1.34.4"]);
+}
+
+#[test]
 fn r17_azure_out_of_reach_is_neither_failure_nor_progress() {
     let world = World::at("1.34.2");
     let request = full("1.34.4");

@@ -63,19 +63,19 @@ impl Fleet for World {
 
 impl Workloads for World {
     async fn server(&self) -> Reading<ServerVersion> {
-        let shown = |state: &mut State| ServerVersion {
-            minor: state.server.minor(),
-            build: Some(state.server.clone()),
+        let shown = |state: &mut State| {
+            state.reach()?;
+            Ok(ServerVersion { minor: state.server.minor(), build: Some(state.server.clone()) })
         };
-        self.port("server", |state| Ok(shown(state))).await
+        self.port("server", shown).await
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
-        self.port("nodes", |state| Ok(state.nodes[pool].clone())).await
+        self.port("nodes", |state| state.reach().map(|()| state.nodes[pool].clone())).await
     }
 
     async fn workloads(&self) -> Reading<Vec<Workload>> {
-        self.port("workloads", |state| state.workloads.clone()).await
+        self.port("workloads", |state| state.reach().and_then(|()| state.workloads.clone())).await
     }
 
     async fn budgets_allow(&self, _: &[Blocker]) -> Option<bool> {
@@ -121,5 +121,11 @@ impl Journal for Store<'_> {
                 Ok(())
             })
             .await
+    }
+}
+
+impl State {
+    fn reach(&self) -> Reading<()> {
+        if self.unreachable { Err(Unreadable::failed("connection refused")) } else { Ok(()) }
     }
 }
