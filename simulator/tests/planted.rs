@@ -35,8 +35,6 @@ const UNPROVEN: &[PlantedBug] = &[
     PlantedBug::IgnoreExternalChange,
     PlantedBug::LeaveImages,
     PlantedBug::KeepOldPlans,
-    PlantedBug::ForgetRestore,
-    PlantedBug::RoundToZero,
     PlantedBug::RoundUp,
     PlantedBug::IgnoreRunning,
     PlantedBug::NextWaveEarly,
