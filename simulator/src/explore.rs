@@ -1,7 +1,7 @@
 //! The commands `explore` and `replay`.
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{self, Write as _},
     num::NonZeroUsize,
     process::ExitCode,
@@ -14,7 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use simulator::exploration::{self, Run};
+use anyhow::Context as _;
+use simulator::exploration::{self, Run, Script};
 
 /// Which seeds to run.
 #[derive(Debug, clap::Args)]
@@ -33,11 +34,12 @@ pub(crate) struct Explore {
     keep_going: bool,
 }
 
-/// Which seed to tell of.
+/// Which seed or script to tell of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Replay {
-    /// The seed.
-    seed: u64,
+    /// A seed, or the file of a script such as those in simulator/tests/scripts.
+    #[arg(value_name = "SEED|FILE")]
+    what: String,
 }
 
 impl Explore {
@@ -127,18 +129,30 @@ impl Replay {
     /// Prints the timeline; fails when the seed does.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let mut out = io::stdout().lock();
-        let run = exploration::run(self.seed, true);
+        let run = match self.what.parse() {
+            Ok(seed) => exploration::run(seed, true),
+            Err(_) => self.play()?,
+        };
         for line in &run.timeline {
             writeln!(out, "{line}")?;
         }
         let days = run.simulated.as_secs_f64() / 86_400.0;
         let outcome =
             run.violation.as_ref().map_or("all that must hold has held".to_owned(), ToString::to_string);
-        writeln!(
-            out,
-            "seed {}, {} events in {days:.1} days, log {}: {outcome}",
-            run.seed, run.events, run.hash
-        )?;
+        let what = match self.what.parse::<u64>() {
+            Ok(seed) => format!("seed {seed}"),
+            Err(_) => self.what,
+        };
+        writeln!(out, "{what}, {} events in {days:.1} days, log {}: {outcome}", run.events, run.hash)?;
         Ok(if run.violation.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn play(&self) -> anyhow::Result<Run> {
+        let file = &self.what;
+        let text = fs::read_to_string(file).with_context(|| {
+            format!("{file} is neither a seed, which is a number, nor a script that can be read")
+        })?;
+        let played = Script::parse(&text).and_then(|script| script.play());
+        played.with_context(|| format!("in {file}"))
     }
 }

@@ -33,7 +33,7 @@ enum Command {
     Serve(Serve),
     /// Run random fleets under random misfortune in virtual time, and check what must always hold.
     Explore(explore::Explore),
-    /// Run one seed again and tell what happened.
+    /// Run one seed again, or a script, and tell what happened.
     Replay(explore::Replay),
 }
 

@@ -106,7 +106,11 @@ impl Sent {
         }
         let before = Checks::before_mutation(state, &call);
         let answer = state.world.call(state.now, OPERATOR, call.clone());
-        tell(state, &call, &answer);
+        if state.timeline.is_story() {
+            super::script::answered(state, &call, before.as_ref(), &answer);
+        } else {
+            tell(state, &call, &answer);
+        }
         Checks::after_mutation(state, &call, &answer, (sent_at, before));
         answer
     }

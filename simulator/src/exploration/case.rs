@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     happening::{Deed, Happening},
     plan::Waves,
+    script::Trigger,
     workloads::{Surroundings, Truth},
 };
 use crate::{effects::ClusterKey, scenario::Scenario};
@@ -43,6 +44,10 @@ pub(super) struct Case {
     pub(super) scenario: Scenario,
     pub(super) upgrades: Vec<UpgradeCase>,
     pub(super) happenings: Vec<(Timestamp, Happening)>,
+    /// Nothing is left to chance, and nobody mends anything of their own accord: a script.
+    pub(super) quiet: bool,
+    /// What happens when Azure does something.
+    pub(super) triggers: Vec<Trigger>,
     /// The waves of the plan that makes the upgrades; without one they are there from the start.
     pub(super) waves: Option<Waves>,
 }
@@ -96,7 +101,8 @@ impl Case {
             happenings.push((until, Happening::SuspendPlan { suspend: false }));
         }
         let end = calm_from + Duration::from_secs(14 * 24 * HOUR);
-        Self { seed, start: draw.start, calm_from, end, replicas, scenario, upgrades, happenings, waves }
+        let (start, quiet, triggers) = (draw.start, false, Vec::new());
+        Self { seed, start, calm_from, end, replicas, scenario, upgrades, happenings, waves, quiet, triggers }
     }
 }
 

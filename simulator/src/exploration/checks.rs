@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::{case::Case, sim::State};
 use crate::effects::ClusterKey;
 
-pub(super) use deeds::describe;
+pub(super) use deeds::{Before, describe};
 
 /// For how long nothing may be written when all is done.
 const QUIET: Duration = Duration::from_secs(24 * 3600);
@@ -97,6 +97,16 @@ impl Checks {
         }
     }
 
+    /// Whether every upgrade has come to its end.
+    pub(super) fn all_done(state: &State) -> bool {
+        state.hub.upgrades.iter().all(|upgrade| upgrade.record.ledger.finished_at.is_some())
+    }
+
+    /// The cluster of an upgrade.
+    pub(super) fn key_of(&self, index: usize) -> Option<ClusterKey> {
+        self.clusters.iter().find(|(_, number)| **number == index).map(|(key, _)| key.clone())
+    }
+
     /// Remembers what is to be so again in the end.
     pub(super) fn begin(state: &mut State) {
         for (key, index) in state.checks.clusters.clone() {
@@ -107,8 +117,7 @@ impl Checks {
 
     /// From when on nothing is left to be seen: all has been done for a day.
     pub(super) fn is_over(state: &mut State) -> bool {
-        let all_done = state.hub.upgrades.iter().all(|upgrade| upgrade.record.ledger.finished_at.is_some());
-        if !all_done || state.now < state.calm_from {
+        if !Self::all_done(state) || state.now < state.calm_from {
             return false;
         }
         let written = state.written();
@@ -149,6 +158,9 @@ impl Checks {
         if !state.world.is_running(&operation) {
             state.checks.watched[index].is_running = false;
             let name = key.0.rsplit('/').next().unwrap_or_default().to_owned();
+            if state.timeline.is_story() {
+                return super::script::ended(state, &name, &operation);
+            }
             state.tell(
                 "azure",
                 &format!("{name} operation {} has ended", &operation[..8.min(operation.len())]),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     effects::ClusterKey,
+    scenario::{Fault, QuirkRule},
     world::{Call, PoolKey},
 };
 
@@ -48,10 +49,25 @@ pub(super) enum Happening {
     Ambush { cluster: ClusterKey, deed: Deed },
     /// Somebody suspends an upgrade.
     Suspend { upgrade: usize },
+    /// Somebody lets a suspended upgrade go on.
+    Resume { upgrade: usize },
     /// Somebody suspends the plan, or lets it go on.
     SuspendPlan { suspend: bool },
     /// Somebody asks an upgrade to try again.
     Retry { upgrade: usize },
+    /// Azure itself changes.
+    Azure(AzureChange),
+}
+
+/// What changes in Azure without anybody asking for it.
+#[derive(Clone, Debug)]
+pub(super) enum AzureChange {
+    /// Something goes wrong in an upgrade from now on.
+    Fault { cluster: ClusterKey, fault: Box<Fault> },
+    /// It behaves oddly from now on.
+    Quirk(Box<QuirkRule>),
+    /// The quotas are as large as this.
+    Quota(u32),
 }
 
 /// What somebody does to a cluster.
@@ -125,8 +141,10 @@ impl Happening {
             Self::Somebody { cluster, deed } => deed.carry_out(state, &cluster),
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
             Self::Suspend { upgrade } => People::suspend(state, upgrade),
+            Self::Resume { upgrade } => People::resume(state, upgrade),
             Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
             Self::Retry { upgrade } => People::retry(state, upgrade),
+            Self::Azure(change) => change.carry_out(state),
         }
         effects.leads = state.lease.settle(state.now);
         effects
@@ -170,9 +188,43 @@ pub(super) fn after_write(state: &mut State, replica: usize) {
     }
 }
 
+impl AzureChange {
+    fn carry_out(self, state: &mut State) {
+        match self {
+            Self::Fault { cluster, fault } => {
+                let added = state.world.add_fault(&cluster, *fault);
+                debug_assert!(added.is_ok(), "cluster and pool were checked when the script was read");
+            }
+            Self::Quirk(rule) => {
+                state.tell("azure", &format!("begins: {}", rule.quirk.name()));
+                let added = state.world.add_quirk(*rule);
+                debug_assert!(added.is_ok(), "the rule was checked when the script was read");
+            }
+            Self::Quota(vcpus) => {
+                state.tell("azure", &format!("the quota is {vcpus} virtual CPUs from now on"));
+                state.world.set_quotas(vcpus);
+            }
+        }
+    }
+}
+
 impl Deed {
+    fn words(&self, cluster: &ClusterKey) -> String {
+        let name = cluster.0.rsplit('/').next().unwrap_or_default();
+        match self {
+            Self::UpgradeControlPlane { to } => format!("upgrades {name} control plane to {to}"),
+            Self::UpdateCluster => format!("updates {name} without any change"),
+            Self::UpgradePool { pool, to } => format!("upgrades {name} pool {pool} to {to}"),
+            Self::RefreshImage { pool } => format!("upgrades {name} pool {pool} to the newest image"),
+            Self::Abort { pool: None } => format!("aborts what runs in {name} control plane"),
+            Self::Abort { pool: Some(pool) } => format!("aborts what runs in {name} pool {pool}"),
+            Self::Tag { value } => format!("tags {name} with owner={value}"),
+            Self::Label { pool, value } => format!("labels {name} pool {pool} with owner={value}"),
+        }
+    }
+
     fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
-        let words = format!("{self:?}");
+        let words = self.words(cluster);
         let (moved, to) = (self.moves(), self.version().map(str::to_owned));
         let Some(call) = self.call(state, cluster) else { return };
         let answer = state.world.call(state.now, SOMEBODY, call);

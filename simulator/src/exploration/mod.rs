@@ -13,6 +13,7 @@ mod lease;
 mod people;
 mod plan;
 mod replica;
+mod script;
 mod sim;
 mod timeline;
 mod workloads;
@@ -27,6 +28,7 @@ use std::{
 use azure_mgmt_containerservice::ClusterId;
 
 pub use checks::Violation;
+pub use script::{Script, ScriptError, with_timeline};
 
 use case::Case;
 use checks::Checks;
@@ -53,6 +55,21 @@ pub struct Run {
     pub events: u64,
     /// Changes that were asked of Azure.
     pub mutations: u64,
+    /// The changes that Azure was asked for in a script, in words.
+    asked: Vec<String>,
+    /// Events of a script that never happened.
+    never: Vec<usize>,
+}
+
+/// What is told of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Nothing; only the hash is wanted.
+    Silent,
+    /// Every line, to the millisecond.
+    Exact,
+    /// What matters to a reader.
+    Story,
 }
 
 /// Runs a seed to its end or its first violation.
@@ -61,19 +78,24 @@ pub struct Run {
 /// When no timer can be made: the machine is out of everything.
 #[must_use]
 pub fn run(seed: u64, keep_timeline: bool) -> Run {
-    let case = Case::draw(seed);
+    run_case(&Case::draw(seed), if keep_timeline { Mode::Exact } else { Mode::Silent })
+}
+
+fn run_case(case: &Case, mode: Mode) -> Run {
     // Nothing ever waits on it: the client for Azure wants to be able to set timeouts.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("timers");
     let _guard = runtime.enter();
-    let mut stage = Stage::new(&case, keep_timeline);
-    let events = stage.play(&case);
+    let mut stage = Stage::new(case, mode);
+    let events = stage.play(case);
     let Stage { sim, tasks, .. } = stage;
     drop(tasks);
     let state = sim.into_state().expect("nobody is left who holds on to it");
-    let State { now, checks, timeline, .. } = state;
+    let State { now, checks, timeline, triggers, asked, .. } = state;
+    let never = triggers.iter().map(|trigger| trigger.event).collect();
     let (timeline, hash) = timeline.finish();
     let simulated = Duration::try_from(now.duration_since(case.start)).unwrap_or_default();
-    Run { seed, violation: checks.violation, timeline, hash, simulated, events, mutations: checks.mutations }
+    let Checks { violation, mutations, .. } = checks;
+    Run { seed: case.seed, violation, timeline, hash, simulated, events, mutations, asked, never }
 }
 
 /// The processes, and what they are at.
@@ -85,10 +107,10 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(case: &Case, kept: bool) -> Self {
+    fn new(case: &Case, mode: Mode) -> Self {
         let clusters =
             case.upgrades.iter().map(|upgrade| (upgrade.key.clone(), upgrade.id.clone())).collect();
-        let (sim, waves) = (Sim::new(State::new(case, kept)), case.waves.clone());
+        let (sim, waves) = (Sim::new(State::new(case, mode)), case.waves.clone());
         Self { sim, clusters, waves, tasks: BTreeMap::new() }
     }
 
@@ -124,7 +146,15 @@ impl Stage {
                 break;
             }
         }
-        Checks::at_the_end(&mut self.sim.state(), case);
+        let mut state = self.sim.state();
+        if case.quiet {
+            script::stands(&mut state);
+        }
+        // A story may end before its upgrades do.
+        if !case.quiet || Checks::all_done(&state) {
+            Checks::at_the_end(&mut state, case);
+        }
+        drop(state);
         events
     }
 

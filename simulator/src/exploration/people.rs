@@ -96,7 +96,8 @@ impl People {
         Self::set_suspend(state, index, true);
     }
 
-    fn resume(state: &mut State, index: usize) {
+    /// Lets a suspended upgrade go on.
+    pub(super) fn resume(state: &mut State, index: usize) {
         Self::set_suspend(state, index, false);
     }
 

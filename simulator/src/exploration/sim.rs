@@ -16,12 +16,14 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    Mode,
     case::Case,
     checks::Checks,
     happening::{Deed, Happening},
     hub::Hub,
     lease::Lease,
     people::People,
+    script::Trigger,
     timeline::Timeline,
     workloads::Workloads,
 };
@@ -62,6 +64,12 @@ pub(super) struct State {
     pub(super) clocks_jumped: bool,
     /// Nothing goes wrong by itself any more from this instant on.
     pub(super) calm_from: Timestamp,
+    /// Nothing is left to chance: a script.
+    quiet: bool,
+    /// What of a script happens when Azure does something.
+    pub(super) triggers: Vec<Trigger>,
+    /// What Azure was asked for in a script.
+    pub(super) asked: Vec<String>,
     queue: BTreeMap<(Timestamp, u64), Event>,
     next: u64,
     running: TaskId,
@@ -70,7 +78,7 @@ pub(super) struct State {
 
 impl State {
     /// The state at the start of a case.
-    pub(super) fn new(case: &Case, kept: bool) -> Self {
+    pub(super) fn new(case: &Case, mode: Mode) -> Self {
         let mut state = Self {
             now: case.start,
             dice: fastrand::Rng::with_seed(case.seed ^ 0x7469_6465),
@@ -80,12 +88,15 @@ impl State {
             workloads: Workloads::new(case),
             people: People::new(case),
             checks: Checks::new(case),
-            timeline: Timeline::new(case.start, kept),
+            timeline: Timeline::new(case.start, mode),
             clocks_jumped: false,
             clock_errors: vec![SignedDuration::ZERO; case.replicas],
             ambushes: Vec::new(),
             after_write: Vec::new(),
             calm_from: case.calm_from,
+            quiet: case.quiet,
+            triggers: case.triggers.clone(),
+            asked: Vec::new(),
             queue: BTreeMap::new(),
             next: 0,
             running: 0,
@@ -94,7 +105,9 @@ impl State {
         for (at, happening) in &case.happenings {
             state.schedule(*at, Event::Happens(happening.clone()));
         }
-        state.schedule(case.calm_from, Event::PersonLooks);
+        if !case.quiet {
+            state.schedule(case.calm_from, Event::PersonLooks);
+        }
         state
     }
 
@@ -143,6 +156,9 @@ impl State {
 
     /// A length between two, the shorter ones more likely.
     pub(super) fn between(&mut self, least: Duration, most: Duration) -> Duration {
+        if self.quiet {
+            return least;
+        }
         let share = self.dice.f64();
         least + (most - least).mul_f64(share * share)
     }

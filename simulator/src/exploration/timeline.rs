@@ -5,27 +5,45 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::Mode;
+
 /// Lines kept of a run. One that writes more is as wrong as one that never ends.
 const KEPT: usize = 200_000;
+
+/// Characters of a line of a story, as far as words allow.
+const WIDTH: usize = 108;
+/// Where what happens begins in a line of a story.
+const INDENT: usize = 19;
 
 /// The lines of a run, in order.
 #[derive(Debug)]
 pub(super) struct Timeline {
     start: Timestamp,
+    mode: Mode,
     hash: Sha256,
     /// Absent when nobody is to read them: the hash is enough.
     lines: Option<Vec<String>>,
 }
 
 impl Timeline {
-    /// An empty one; `kept` when it is to be read.
-    pub(super) fn new(start: Timestamp, kept: bool) -> Self {
-        Self { start, hash: Sha256::new(), lines: kept.then(Vec::new) }
+    /// An empty one.
+    pub(super) fn new(start: Timestamp, mode: Mode) -> Self {
+        let lines = (mode != Mode::Silent).then(Vec::new);
+        Self { start, mode, hash: Sha256::new(), lines }
+    }
+
+    /// Whether it is told to people, in fewer and other words.
+    pub(super) fn is_story(&self) -> bool {
+        self.mode == Mode::Story
     }
 
     /// Adds what somebody did at an instant.
     pub(super) fn add(&mut self, now: Timestamp, who: &str, what: &str) {
         let past = now.duration_since(self.start).as_millis();
+        if self.is_story() {
+            let minutes = past / 60_000;
+            return self.tell(&format!("{}:{:02}", minutes / 60, minutes % 60), who, what);
+        }
         let mut line = String::with_capacity(what.len() + 40);
         let (days, rest) = (past / 86_400_000, past % 86_400_000);
         let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
@@ -38,6 +56,30 @@ impl Timeline {
         if let Some(lines) = self.lines.as_mut().filter(|lines| lines.len() < KEPT) {
             lines.push(line);
         }
+    }
+
+    /// Adds how something is in the end.
+    pub(super) fn end(&mut self, who: &str, what: &str) {
+        self.tell("end", who, what);
+    }
+
+    /// Adds a line of a story, folded where it is too long to read.
+    fn tell(&mut self, when: &str, who: &str, what: &str) {
+        let mut line = format!("{when:<7}{who:<11}");
+        self.hash.update(format!("{line} {what}\n").as_bytes());
+        let lines = self.lines.get_or_insert_default();
+        let mut width = line.chars().count();
+        for word in what.split_whitespace() {
+            let longer = width + 1 + word.chars().count();
+            if longer > WIDTH && width > INDENT {
+                lines.push(std::mem::replace(&mut line, " ".repeat(INDENT)));
+                width = INDENT;
+            }
+            line.push(' ');
+            line.push_str(word);
+            width += 1 + word.chars().count();
+        }
+        lines.push(line);
     }
 
     /// The lines, and the hash of all of them.

@@ -217,6 +217,11 @@ impl World {
         true
     }
 
+    /// Changes how many virtual CPUs the subscriptions with a quota may use.
+    pub fn set_quotas(&mut self, vcpus: u32) {
+        self.quotas.iter_mut().for_each(|quota| quota.vcpus = vcpus);
+    }
+
     /// Adds a fault to a cluster; its `upgrade` counts on from those so far.
     ///
     /// # Errors

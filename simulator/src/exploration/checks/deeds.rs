@@ -28,6 +28,13 @@ pub(in crate::exploration) struct Before {
     settings: bool,
 }
 
+impl Before {
+    /// Whether the call changes settings of upgrades, and nothing else.
+    pub(in crate::exploration) const fn is_about_settings(&self) -> bool {
+        self.settings
+    }
+}
+
 /// A change that an upgrade asks for.
 enum Asked<'a> {
     ControlPlane { to: &'a str },

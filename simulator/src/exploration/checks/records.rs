@@ -65,6 +65,9 @@ impl Checks {
     }
 
     fn tell_changes(state: &mut State, index: usize, before: &Record, after: &Record) {
+        if state.timeline.is_story() {
+            return crate::exploration::script::saved(state, index, before, after);
+        }
         let name = state.hub.upgrades[index].name.clone();
         let phase = |ledger: &Ledger| {
             let (operation, record) = ledger.current()?;
