@@ -2,11 +2,13 @@
 
 use simulator::exploration::run;
 
-/// Seeds that have failed, each with what was wrong then.
-const FOUND: [(u64, &str); 3] = [
+/// Seeds that have failed, each with what was wrong then. What is drawn has changed since for some; what
+/// they taught is in the stories of `scripts/` and in the engine's tests.
+const FOUND: [(u64, &str); 4] = [
     (12, "a preempted patch of the control plane was taken for done: only the API server's build tells"),
-    (25, "a pool that somebody else had moved, and whose nodes never followed"),
     (33, "what to do about an aborted pool was told, and nobody did it"),
+    (85, "the age of the baseline was told by a wrong clock"),
+    (105, "the age of the baseline was told by a wrong clock"),
 ];
 
 #[test]
