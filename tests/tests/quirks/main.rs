@@ -192,7 +192,11 @@ async fn act(stage: &Stage, case: &Case, rules: &[u64]) -> Result<()> {
                 upgrade = reaches(stage, case, "Succeeded") => upgrade?,
                 failed = scale => return failed,
             };
-            stage.simulator.autoscale(id, "apps", 2).await?;
+            // The call that was cut off may still arrive: after the first of these, not after the second.
+            for _ in 0..2 {
+                stage.simulator.autoscale(id, "apps", 2).await?;
+                tokio::time::sleep(SCALING).await;
+            }
             sized(stage, case, 2).await
         }
         Actor::RetriesAt(reason) => {
