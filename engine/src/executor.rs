@@ -43,7 +43,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
     clock: &C,
 ) -> Result<Progress, J::Error> {
     let seen = Observation::default();
-    let mut run = Run { request, ledger, claimed: false, glanced: false, seen, fleet, workloads, clock };
+    let mut run = Run { request, ledger, claimed: None, glanced: false, seen, fleet, workloads, clock };
     for _ in 0..DECISIONS {
         if let Some(waiting) = run.observe().await {
             return run.rest(journal, Some(waiting)).await;
@@ -56,19 +56,23 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
             Decision::Submit(_) if !clock.may_act() && !planted(PlantedBug::IgnoreLease) => break,
-            Decision::Submit(action) if !run.claimed && planted(PlantedBug::SubmitUnclaimed) => {
-                run.claimed = true;
+            Decision::Submit(action)
+                if run.claimed.as_ref() != Some(&action) && planted(PlantedBug::SubmitUnclaimed) =>
+            {
                 run.recheck(&action).await;
+                run.claimed = Some(action);
             }
-            Decision::Submit(action) if !run.claimed => {
+            Decision::Submit(action) if run.claimed.as_ref() != Some(&action) => {
                 // Claim by a guarded write, then read live, then act: whoever decided the same
-                // from the same record loses the write, also when the intent is an old one.
+                // from the same record loses the write, also when the intent is an old one. What is
+                // read may ask for something else than was claimed: then that is claimed, and read.
                 run.claim(&action);
                 match journal.save(&run.ledger, run.underway_with(&action).as_ref()).await {
                     Err(_) if planted(PlantedBug::IgnoreConflict) => {}
                     saved => saved?,
                 }
                 run.recheck(&action).await;
+                run.claimed = Some(action);
             }
             Decision::Submit(action) => {
                 let answer = fleet.submit(&action).await;
@@ -89,7 +93,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
             Decision::Done => return run.rest(journal, None).await,
         }
     }
-    let waiting = run.underway();
+    let waiting = run.unanswered();
     run.rest(journal, waiting).await
 }
 
@@ -117,8 +121,8 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
 struct Run<'a, F, W, C> {
     request: &'a Request,
     ledger: Ledger,
-    /// The intent was saved by this run.
-    claimed: bool,
+    /// What was claimed by this run since its record changed last: nothing else is sent.
+    claimed: Option<Action>,
     /// What is seen of the cluster comes from a glance, not from a live read.
     glanced: bool,
     seen: Observation,
@@ -143,7 +147,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             // With the target, other offers matter.
             self.seen.offers = Err(Unreadable::NotAsked);
         }
-        self.claimed = false;
+        self.claimed = None;
         self.ledger = ledger;
     }
 
@@ -162,7 +166,6 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             }
             (Action::Step { .. } | Action::Override { .. }, None) => {}
         }
-        self.claimed = true;
     }
 
     /// Reads what is to be changed, after it was claimed. The rest of the cluster must have been read
@@ -222,11 +225,14 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         let settings = self.ledger.restore.iter().find(|record| record.sent_at.is_some());
         let restoring =
             self.ledger.restore.iter().find(|record| record.attempts > 0).map(WaitingOn::restoring);
-        let Some((operation, record)) = self.ledger.current() else { return restoring };
+        let open = || self.ledger.restore.first().map(WaitingOn::restoring);
+        let Some((operation, record)) = self.ledger.current() else { return restoring.or_else(open) };
         let step = record.step.clone();
         let held = waits_for_limit(operation, &step, self.request, self.clock.now());
         match operation.phase {
-            Phase::Intent | Phase::Gating | Phase::Soaking if restoring.is_some() => return restoring,
+            Phase::Intent | Phase::Verifying | Phase::Gating | Phase::Soaking if restoring.is_some() => {
+                return restoring;
+            }
             Phase::Intent if held.is_some() => return held,
             Phase::Intent if operation.failure.is_none() => {
                 if let Some(record) = settings {
@@ -258,7 +264,16 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         match action {
             Action::Override { pool, .. } => Some(WaitingOn::ChangingSettings(subject(pool.as_deref()))),
             // What was the matter before stays so until there is an answer.
-            Action::Step { .. } | Action::Restore { .. } => self.underway(),
+            Action::Step { .. } | Action::Restore { .. } => self.unanswered(),
+        }
+    }
+
+    /// As [`Self::underway`], where Azure has not answered, and may not have been asked.
+    fn unanswered(&self) -> Option<WaitingOn> {
+        let is_intent = self.ledger.operation.as_ref().is_some_and(|known| known.phase == Phase::Intent);
+        match self.underway() {
+            Some(WaitingOn::Operation(step)) if is_intent => Some(WaitingOn::Sending(step)),
+            waiting => waiting,
         }
     }
 

@@ -49,7 +49,10 @@ pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecor
             overrides::not_while_stopped(view, cluster, intent(view, operation, current, cluster, &resource))
         }
         Phase::Submitted => submitted(view, operation, current, cluster, &resource),
-        Phase::Verifying | Phase::Gating | Phase::Soaking => verifying(view, operation, current, &resource),
+        Phase::Verifying | Phase::Gating | Phase::Soaking => {
+            overrides::after_the_step(view, cluster, resource.is_done())
+                .unwrap_or_else(|| verifying(view, operation, current, &resource))
+        }
     }
 }
 
