@@ -12,12 +12,11 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use simulator::scenario::QuirkRule;
 use tests::stage::{Setup, Stage, gone, is, when};
 
 const CLUSTERS: [&str; 4] = ["both", "namespace", "alone", "refused"];
 
-/// A pool each that is behind, with settings of its own; nodes come and go within a second of real time.
+/// Two pools each that are behind, the first with settings of its own; its step takes ten seconds.
 fn scenario() -> String {
     let cluster = |name: &&str| {
         format!(
@@ -34,7 +33,7 @@ fn scenario() -> String {
         )
     };
     let clusters: String = CLUSTERS.iter().map(cluster).collect();
-    format!("durations: {{surgeCreate: 1m, reimageLinux: 1m, delete: 30s, update: 30s}}\nclusters:{clusters}")
+    format!("durations: {{surgeCreate: 1m, reimageLinux: 4m, delete: 30s, update: 30s}}\nclusters:{clusters}")
 }
 
 /// Begins an upgrade of a cluster in a namespace of its name, and waits until Azure works on the first pool with
@@ -72,10 +71,15 @@ struct Begun {
 }
 
 impl Begun {
-    /// Azure has done the step and then put back the settings, and nothing was begun after that.
     async fn is_as_before(&self, stage: &Stage, name: &str) -> Result<()> {
         let after = settings(stage, name).await?;
         ensure!(after == self.before, "{name}: {after:?}");
+        Ok(())
+    }
+
+    /// Azure has done the step and then put back the settings, and nothing was begun after that.
+    async fn has_ended(&self, stage: &Stage, name: &str) -> Result<()> {
+        self.is_as_before(stage, name).await?;
         let changes = stage.mutations(name);
         ensure!(changes == ["PUT pool apps", "PUT pool apps"], "{name}: {changes:?}");
         Ok(())
@@ -111,11 +115,11 @@ async fn both_in_one_go(stage: &Stage) -> Result<()> {
     clusters.delete(name, &DeleteParams::default()).await?;
     upgrades.delete("by-hand", &DeleteParams::default()).await?;
     gone(&upgrades, "by-hand").await?;
-    begun.is_as_before(stage, name).await?;
+    begun.has_ended(stage, name).await?;
     gone(&clusters, name).await
 }
 
-/// Everything in it at once, by Kubernetes itself.
+/// Everything in it, by Kubernetes itself, which takes a few seconds to come to it: another step may begin.
 async fn the_namespace(stage: &Stage) -> Result<()> {
     let name = "namespace";
     let begun = begin(stage, name).await?;
@@ -140,29 +144,29 @@ async fn the_registration_alone(stage: &Stage) -> Result<()> {
     ensure!(condition.reason == "Deleting", "{condition:?}");
     ensure!(condition.message.contains("put back by ClusterUpgrade by-hand"), "{condition:?}");
     gone(&clusters, name).await?;
-    begun.is_as_before(stage, name).await?;
+    begun.has_ended(stage, name).await?;
     let upgrade = stage.upgrade_reaches(name, "by-hand", "InvalidSpec").await?;
     ensure!(upgrade.finalizers().is_empty(), "{:?}", upgrade.finalizers());
 
     stage.register(name, name, &[]).await?;
     stage.upgrade_reaches(name, "by-hand", "Succeeded").await?;
-    ensure!(settings(stage, name).await? == begun.before);
+    begun.is_as_before(stage, name).await?;
     let let_go = |cluster: &AKSCluster| cluster.finalizers().is_empty();
     when(&clusters, name, "let go", let_go).await?;
     upgrades.delete("by-hand", &DeleteParams::default()).await?;
     gone(&upgrades, "by-hand").await
 }
 
-/// The operator has lost its rights, and nobody can give them back.
+/// And nobody is left who could remove what is in the way.
 async fn while_azure_refuses(stage: &Stage) -> Result<()> {
     let (name, upgrades, clusters) = ("refused", stage.upgrades("refused"), stage.clusters("refused"));
     begin(stage, name).await?;
-    let rule: QuirkRule = serde_saphyr::from_str("{quirk: failingWrites, status: 403}")?;
-    stage.simulator.add_quirk(QuirkRule { clusters: vec![name.to_owned()], ..rule }).await?;
+    stage.arm_lock(name).await?;
     clusters.delete(name, &DeleteParams::default()).await?;
     upgrades.delete("by-hand", &DeleteParams::default()).await?;
     let upgrade = stage.upgrade_reaches(name, "by-hand", "RestoreFailed").await?;
-    let ready = upgrade.status.context("a status")?.conditions.into_iter().find(|known| known.type_ == "Ready");
+    let ready =
+        upgrade.status.context("a status")?.conditions.into_iter().find(|known| known.type_ == "Ready");
     let message = ready.context("a condition")?.message;
     ensure!(message.contains(&format!("{LEAVE_SETTINGS_ANNOTATION}=true")), "{message}");
     let cluster = clusters.get(name).await?;

@@ -10,6 +10,8 @@ use crate::{
     controller::{FIELD_MANAGER, Standing, conditions_of},
 };
 
+/// The reason of a step that is about to be sent.
+const SENDING: &str = "SendingStep";
 /// How long `status.summary.message` may be, in bytes.
 const MESSAGE_LIMIT: usize = 4000;
 
@@ -88,7 +90,10 @@ impl<'a> StatusJournal<'a> {
         let (Some(now), was) = (&after.summary, &before.summary) else { return };
         if was.as_ref().is_none_or(|was| (&was.reason, &was.message) != (&now.reason, &now.message)) {
             tracing::info!(upgrade = %self.stored.name_any(), reason = %now.reason, "{}", now.message);
-            self.context.publish(&about, now.phase == "Stopped", &now.reason, &now.message).await;
+            // That a step begins has an event of its own.
+            if now.reason != SENDING {
+                self.context.publish(&about, now.phase == "Stopped", &now.reason, &now.message).await;
+            }
         }
     }
 }
