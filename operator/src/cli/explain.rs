@@ -213,16 +213,19 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
             "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
         }
         "RestoreFailed" if upgrade.metadata.deletion_timestamp.is_some() => {
-            "remove what stands in the way in Azure: it is tried again by itself; or give the settings up:"
+            "remove what stands in the way in Azure: it is tried again every 30 minutes, at once with the first of these; or give the settings up with the second:"
         }
-        "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
+        "RestoreFailed" => {
+            "remove what stands in the way in Azure: it is tried again every 30 minutes, at once with:"
+        }
         "WaitingForAzureLimit" => {
             "nothing: it goes on when there is room; if that lasts, find out what else calls Azure in this subscription"
         }
         "Suspended" => "set spec.suspend to false, on the plan if there is one",
         _ => return Vec::new(),
     };
-    let retry_helps = matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange");
+    let retry_helps =
+        matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange" | "RestoreFailed");
     let is_leaving = upgrade.metadata.deletion_timestamp.is_some() && reason == "RestoreFailed";
     let commands = retry_helps.then(retry).into_iter().chain(is_leaving.then(leave));
     std::iter::once(words.to_owned()).chain(commands).collect()

@@ -127,3 +127,23 @@ fn what_azure_fills_in_where_nothing_was_is_back() {
     assert_eq!(state.settings_sent, ["restore linux1", "restore linux2", "restore system", "restore win1"]);
     assert!(state.stored.restore.is_empty() && state.stored.left_to_others.is_empty());
 }
+
+#[test]
+fn a_retry_tries_at_once_to_put_back_what_was_refused() {
+    for going in [abandoned, Request::clone] {
+        let world = world_at("1.34.2");
+        let request = with(full("1.34.4"), surge());
+        in_pool(&world, &request, "linux1");
+        let locked = Answer::Refuse(failure(Some(409), "ScopeLocked", "the scope is locked"), None);
+        world.state().settings_answers.push_back(locked);
+        let request = going(&request);
+        world.until_reason(&request, "RestoreFailed");
+        let refused = world.state().now;
+        let request = retried(&request, "go");
+        world.until(&request, |_| world.state().settings_sent.len() > 1);
+        assert_eq!(world.state().settings_sent, ["restore linux1", "restore linux1"]);
+        assert!(world.state().now < refused + MINUTE, "not after half an hour");
+        assert_eq!(world.until(&request, |_| false), None);
+        assert_as_before(&world);
+    }
+}
