@@ -294,7 +294,9 @@ fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> 
     let mut ledger =
         Ledger { steps: merged_steps(view.ledger, plan), soak_until: None, ..view.ledger.clone() };
     // A pool that was made meanwhile is accounted for from its first step on.
-    if let (Some(expected), Some(pool)) = (&mut ledger.expected, step.pool.as_ref().and_then(|name| cluster.pool(name))) {
+    if let (Some(expected), Some(pool)) =
+        (&mut ledger.expected, step.pool.as_ref().and_then(|name| cluster.pool(name)))
+    {
         expected.pools.entry(pool.name.clone()).or_insert_with(|| pool.version.clone());
     }
     let id = step.id();

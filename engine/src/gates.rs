@@ -75,12 +75,7 @@ pub fn judge_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node])
 }
 
 /// What the nodes do not show yet, sorted; nothing when they pass.
-pub(crate) fn missing_in_nodes(
-    step: &Step,
-    image: &str,
-    count: Option<i32>,
-    nodes: &[Node],
-) -> Vec<String> {
+pub(crate) fn missing_in_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node]) -> Vec<String> {
     let wanted = match step.kind {
         StepKind::NodePoolVersion => step.to.parse::<KubernetesVersion>().ok(),
         StepKind::ControlPlane | StepKind::NodePoolImage => None,

@@ -137,7 +137,10 @@ mod tests {
         for (resubmissions, base) in [(0, 30), (1, 60), (2, 120), (4, 480), (5, 600), (40, 600)] {
             let pauses: Vec<u64> =
                 (0..40).map(|number| pause(&format!("weu-{number}"), resubmissions, None)).collect();
-            assert!(pauses.iter().all(|pause| (base..=base + base / 4).contains(pause)), "{base}: {pauses:?}");
+            assert!(
+                pauses.iter().all(|pause| (base..=base + base / 4).contains(pause)),
+                "{base}: {pauses:?}"
+            );
             let different = pauses.iter().collect::<std::collections::BTreeSet<_>>().len();
             assert!(different >= 6, "of one wave they come back together: {pauses:?}");
             assert_eq!(pause("weu-1", resubmissions, None), pause("weu-1", resubmissions, None));

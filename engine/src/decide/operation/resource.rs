@@ -29,7 +29,8 @@ impl<'a> Resource<'a> {
         };
         Self::of(cluster, step).ok_or_else(|| {
             let name = step.pool.as_ref();
-            let is_known = |pools: &crate::ledger::Expected| name.is_some_and(|it| pools.pools.contains_key(it));
+            let is_known =
+                |pools: &crate::ledger::Expected| name.is_some_and(|it| pools.pools.contains_key(it));
             let is_accepted = !view.ledger.expected.as_ref().is_some_and(is_known);
             let change = changed(view, &format!("{} no longer exists", step.subject()), is_accepted);
             overrides::not_while_stopped(view, cluster, change)
