@@ -48,7 +48,7 @@ pub(super) fn decide(
     }
     // What is half done, or is to be repaired, is what the workloads may be waiting for. Else an intent
     // may have waited for hours: what was healthy when it was recorded counts no more.
-    let regardless = operation.repair || resource.is_half_done(step);
+    let regardless = operation.repair || resource.is_half_done(step, operation);
     if !regardless
         && !planted(PlantedBug::SkipGateOfIntent)
         && let Err(stop) = gate(view)

@@ -1,6 +1,6 @@
 //! The resource that a step changes, control plane or node pool, and what its state says about the step.
 
-use super::{Decision, Step, StepKind, View, changed, overrides};
+use super::{Decision, Operation, Step, StepKind, View, changed, overrides};
 use crate::{
     cluster::{Cluster, NodePool, ProvisioningState},
     waiting::WaitingOn,
@@ -101,14 +101,14 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// Whether Azure has begun the step there and not brought it to its end: nodes may be cordoned, surge
-    /// nodes may be there, and workloads may be broken by just that.
+    /// Whether Azure has begun there what we have sent, and not brought it to its end: nodes may be cordoned,
+    /// surge nodes may be there, and workloads may be broken by just that.
     ///
     /// A version that is the target's already tells that it was begun. The image stays old until the end, so
     /// that a pool which is to get one and is broken counts: it was whole when the step was planned.
-    pub(super) fn is_half_done(&self, step: &Step) -> bool {
+    pub(super) fn is_half_done(&self, step: &Step, operation: &Operation) -> bool {
         let was_begun = self.at_target || step.kind == StepKind::NodePoolImage;
-        self.state.is_broken() && was_begun
+        operation.claims > 0 && self.state.is_broken() && was_begun
     }
 
     /// The version, when it is neither the one before the step nor the one after it.

@@ -88,3 +88,23 @@ fn r6_what_is_half_done_goes_on_after_azure_has_refused_it_for_a_while() {
         world.finish(&request);
     }
 }
+
+#[test]
+fn r11_what_somebody_else_has_half_done_is_no_reason_to_go_past_a_failing_gate() {
+    let world = World::at("1.34.2");
+    let request = full("1.34.4");
+    // Somebody has upgraded the pool, and failed, between our intent and our look at it.
+    world.state().may_act = false;
+    world.advance(&request);
+    world.state().may_act = true;
+    {
+        let mut state = world.state();
+        state.cluster.version = "1.34.4".parse().unwrap();
+        state.cluster.provisioning_state = crate::ProvisioningState::Failed;
+    }
+    breaks(&world, Some("image cannot be pulled"));
+    world.until_reason(&request, "GateFailed");
+    assert!(world.state().sent.is_empty());
+    breaks(&world, None);
+    world.finish(&request);
+}
