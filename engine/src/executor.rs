@@ -201,6 +201,8 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
                 let ended = self.ledger.steps.iter().filter_map(|record| record.finished_at).max();
                 (ended.max(settings), settings.is_some())
             }
+            // What was sent has been shown: with a listing that is late there is still something to look at.
+            Some(operation) if operation.phase == Phase::Verifying => (settings, false),
             Some(_) => (settings, settings.is_some()),
         };
         match self.fleet.glance(since).await {

@@ -44,6 +44,9 @@ fn r5_a_repair_that_azure_refuses_for_a_while_is_not_forgotten() {
     let request = retried(&full("1.34.4"), "repair");
     world.until_reason(&request, "Retrying");
     assert!(is_to_be_repaired(&world));
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.advance(&request).unwrap().waiting.unwrap().reason(), "Retrying");
+    assert_eq!(times_sent(&world), 2, "not before its time");
     world.finish(&request);
     assert_eq!(times_sent(&world), 5, "once for nothing, three times refused, once to repair it");
 }

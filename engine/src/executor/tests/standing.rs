@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     Stance,
     decide::underway,
-    testing::world::{Answer, World},
+    testing::world::{Answer, World, start},
 };
 
 fn quota() -> crate::Failure {
@@ -92,4 +92,23 @@ fn suspended_is_told_when_nothing_else_is_the_matter() {
     assert_eq!(told(&world, &suspended).reason(), "Suspended");
     assert_eq!(world.state().sent.len(), 1);
     world.finish(&request);
+}
+
+#[test]
+fn a_listing_that_is_late_does_not_change_what_is_told() {
+    let world = World::at("1.34.4");
+    world.state().lag = 20 * MINUTE;
+    let mut request = request(Scope::NodeImage, None);
+    request.policy.upgrade_settings = [(crate::Setting::MaxSurge, "33%")].into();
+    world.until_reason(&request, "Verifying");
+    {
+        // The last one is from before the settings were changed, and the next one does not come.
+        let mut state = world.state();
+        state.listing = Some((start(), state.cluster.clone()));
+        state.listing_every = 24 * 60 * MINUTE;
+    }
+    for _ in 0..5 {
+        world.pass(MINUTE);
+        assert_eq!(told(&world, &request).reason(), "Verifying");
+    }
 }
