@@ -32,16 +32,12 @@ pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecor
                 let decision = intent::decide(view, operation, step, &resource);
                 overrides::not_while_stopped(view, resource.cluster, decision)
             }
-            Err(stop) => stop,
+            Err(stop) => *stop,
         },
-        Phase::Submitted => match Resource::seen(view, step) {
-            Ok(resource) => submitted::decide(view, operation, step, &resource),
-            Err(stop) => stop,
-        },
-        Phase::Verifying => match Resource::seen(view, step) {
-            Ok(resource) => verifying::decide(view, operation, step, &resource),
-            Err(stop) => stop,
-        },
+        Phase::Submitted => Resource::seen(view, step)
+            .map_or_else(|stop| *stop, |resource| submitted::decide(view, operation, step, &resource)),
+        Phase::Verifying => Resource::seen(view, step)
+            .map_or_else(|stop| *stop, |resource| verifying::decide(view, operation, step, &resource)),
     }
 }
 

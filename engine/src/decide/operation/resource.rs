@@ -1,8 +1,10 @@
 //! The resource that a step changes, control plane or node pool, and what its state says about the step.
 
-use super::{Decision, Operation, Step, StepKind, View, changed, overrides};
+use super::{Operation, Step, StepKind, View, changed, overrides};
 use crate::{
     cluster::{Cluster, NodePool, ProvisioningState},
+    decide::{Stop, wait},
+    ledger::Expected,
     waiting::WaitingOn,
 };
 
@@ -22,18 +24,17 @@ pub(super) struct Resource<'a> {
 
 impl<'a> Resource<'a> {
     /// What was seen of it. `Err` is the decision where it cannot be read, or is not there any more.
-    pub(super) fn seen(view: &View<'a>, step: &Step) -> Result<Self, Decision> {
+    pub(super) fn seen(view: &View<'a>, step: &Step) -> Result<Self, Stop> {
         let cluster = match &view.seen.cluster {
             Ok(cluster) => cluster,
-            Err(why) => return Err(Decision::Wait(WaitingOn::unreadable(why))),
+            Err(why) => return Err(wait(WaitingOn::unreadable(why))),
         };
         Self::of(cluster, step).ok_or_else(|| {
             let name = step.pool.as_ref();
-            let is_known =
-                |pools: &crate::ledger::Expected| name.is_some_and(|it| pools.pools.contains_key(it));
+            let is_known = |known: &Expected| name.is_some_and(|name| known.pools.contains_key(name));
             let is_accepted = !view.ledger.expected.as_ref().is_some_and(is_known);
             let change = changed(view, &format!("{} no longer exists", step.subject()), is_accepted);
-            overrides::not_while_stopped(view, cluster, change)
+            Box::new(overrides::not_while_stopped(view, cluster, change))
         })
     }
 
