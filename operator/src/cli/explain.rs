@@ -210,7 +210,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
             "look at the operation in Azure; nothing is aborted, and the upgrade goes on when it ends"
         }
         "NodesNotUpdated" => {
-            "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
+            "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target; to send the step again:"
         }
         "RestoreFailed" if upgrade.metadata.deletion_timestamp.is_some() => {
             "remove what stands in the way in Azure: it is tried again every 30 minutes, at once with the first of these; or give the settings up with the second:"
@@ -224,8 +224,10 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "Suspended" => "set spec.suspend to false, on the plan if there is one",
         _ => return Vec::new(),
     };
-    let retry_helps =
-        matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange" | "RestoreFailed");
+    let retry_helps = matches!(
+        reason,
+        "OperationBlocked" | "OperationFailed" | "ExternalChange" | "NodesNotUpdated" | "RestoreFailed"
+    );
     let is_leaving = upgrade.metadata.deletion_timestamp.is_some() && reason == "RestoreFailed";
     let commands = retry_helps.then(retry).into_iter().chain(is_leaving.then(leave));
     std::iter::once(words.to_owned()).chain(commands).collect()
