@@ -23,7 +23,7 @@ pub struct Restore {
     /// When a write of the settings alone was accepted last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
-    /// How often putting back was begun.
+    /// How often putting back was begun, without the failures before Azure accepted it.
     #[serde(default, skip_serializing_if = "is_none_yet")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub attempts: i32,
