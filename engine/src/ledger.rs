@@ -81,6 +81,23 @@ pub struct StepRecord {
     pub attempts: i32,
     /// How many nodes it replaces.
     pub nodes: i32,
+    /// It sends what Azure shows already: what runs was found to be older, or an operation had failed.
+    pub repair: bool,
+}
+
+impl StepRecord {
+    /// What it repairs, in words; `None` for a step that moves something.
+    #[must_use]
+    pub fn repairs(&self) -> Option<String> {
+        let Step { from, to, .. } = &self.step;
+        let subject = self.step.subject();
+        self.repair.then(|| match from == to {
+            true => format!("{subject} shows {to} already: the step repairs an operation that had failed"),
+            false => format!(
+                "Azure shows {to} for {subject} already, which was found to run {from}: the step repairs that"
+            ),
+        })
+    }
 }
 
 /// How far a step is.

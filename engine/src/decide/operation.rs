@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     Decision, EXTERNAL_ADVICE, Request, View,
     answer::{ABORTED, backoff, deadline_of_accepted, end_hold, is_repair, refused, repaired, set_state},
-    gate, overrides, record,
+    gate, inside, overrides, record,
 };
 use crate::{
     cluster::{Cluster, NodePool, ProvisioningState},
@@ -147,7 +147,11 @@ fn intent(
         return changed(view, &format!("{} went from {from} to {version}", current.step.subject()));
     }
     if resource.is_done() && !is_repair(operation) && !planted(PlantedBug::SendWhatIsDone) {
-        return move_on(view, Phase::Verifying);
+        match inside::is_needed(view, cluster, current) {
+            Ok(true) => {}
+            Ok(false) => return move_on(view, Phase::Verifying),
+            Err(stop) => return *stop,
+        }
     }
     if let Some(waiting) = holds_back(view, operation, current) {
         return Decision::Wait(waiting);

@@ -13,6 +13,7 @@ mod clock;
 mod crashes;
 mod failures;
 mod gates;
+mod inside;
 mod limits;
 mod plans;
 mod reads;

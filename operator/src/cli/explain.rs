@@ -43,6 +43,8 @@ struct Answer {
     besides: Vec<String>,
     since: Option<jiff::Timestamp>,
     step: Option<String>,
+    /// Why the step is needed although Azure shows its target already.
+    repairs: Option<String>,
     azure_said: Option<engine::Failure>,
     /// Settings that are changed for a step, and will be put back.
     overridden: Vec<String>,
@@ -119,6 +121,7 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'
         besides: Vec::new(),
         since: None,
         step: None,
+        repairs: None,
         azure_said: None,
         overridden: Vec::new(),
         left_to_others: Vec::new(),
@@ -153,6 +156,7 @@ fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
             let position = status.ledger.steps.iter().position(|step| step.id == record.id).unwrap_or(0) + 1;
             format!("step {position} of {}, {}", status.ledger.steps.len(), record.step.subject())
         }),
+        repairs: current.and_then(|(_, record)| record.repairs()),
         what_you_can_do: [remedies(&reason, &blockers), advice(&reason, upgrade)].concat(),
         in_the_way: refusals(&reason, upgrade, known),
         blockers,
@@ -241,7 +245,7 @@ fn render(answer: &Answer) -> String {
     if !answer.in_the_way.iter().any(|refusal| answer.message.contains(&refusal.message)) {
         text.push_str(&format!("  {}\n", answer.message));
     }
-    for besides in &answer.besides {
+    for besides in answer.repairs.iter().chain(&answer.besides) {
         text.push_str(&format!("  {besides}\n"));
     }
     for refusal in &answer.in_the_way {
