@@ -86,17 +86,25 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
-    /// What it repairs, in words; `None` for a step that moves something.
+    /// What moves from where to where, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Step { from, to, .. } = &self.step;
+        let already = if self.repair { ", which Azure shows already" } else { "" };
+        format!("{} from {from} to {to}{already}", self.step.subject())
+    }
+
+    /// What it repairs, in a sentence; `None` for a step that moves something.
     #[must_use]
     pub fn repairs(&self) -> Option<String> {
         let Step { from, to, .. } = &self.step;
         let subject = self.step.subject();
-        self.repair.then(|| match from == to {
-            true => format!("{subject} shows {to} already: the step repairs an operation that had failed"),
-            false => format!(
-                "Azure shows {to} for {subject} already, which was found to run {from}: the step repairs that"
-            ),
-        })
+        let words = if from == to {
+            format!("repairs an operation of {subject} that had failed: Azure shows {to} already")
+        } else {
+            format!("repairs {subject}: Azure shows {to} already, and what runs was found to be {from}")
+        };
+        self.repair.then_some(words)
     }
 }
 

@@ -212,7 +212,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
             "look at the operation in Azure; nothing is aborted, and the upgrade goes on when it ends"
         }
         "NodesNotUpdated" => {
-            "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
+            "look at the nodes (kubectl get nodes): the upgrade goes on when they show the target; retry sends the step again, and az aks nodepool upgrade --node-image-only replaces nodes that AKS takes for new"
         }
         "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
         "WaitingForAzureLimit" => {
@@ -328,6 +328,25 @@ mod tests {
         let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
         let answer = explain_upgrade(&upgrade("GateFailed"), &Known { clusters: &clusters, now });
         assert!(answer.in_the_way.is_empty() && render(&answer).contains("\n  the cluster is stopped\n"));
+    }
+
+    #[test]
+    fn a_step_that_repairs_says_what_was_found() {
+        let mut stopped = upgrade("NodesNotUpdated");
+        let status = stopped.status.as_mut().unwrap();
+        status.ledger = serde_json::from_value(json!({
+            "steps": [{"pool": "apps", "from": "1.33.8", "to": "1.34.4", "state": "Running",
+                "startedAt": "2026-11-22T20:00:00Z", "nodes": 3, "repair": true}],
+            "operation": {"stepId": "pool-apps-1.34.4", "phase": "Verifying", "attempt": 1,
+                "intentAt": "2026-11-22T20:00:00Z", "deadline": "2026-11-23T02:00:00Z",
+                "since": "2026-11-22T20:00:00Z"},
+        }))
+        .unwrap();
+        let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
+        let text = render(&explain_upgrade(&stopped, &Known { clusters: &clusters, now }));
+        let found = "repairs pool apps: Azure shows 1.34.4 already, and what runs was found to be 1.33.8";
+        assert!(text.contains(found), "{text}");
+        assert!(text.contains("az aks nodepool upgrade --node-image-only"), "{text}");
     }
 
     #[test]

@@ -44,8 +44,7 @@ fn r5_a_pool_that_was_upgraded_in_name_only_is_repaired() {
     assert_eq!(world.state().sent, ["pool-win1-1.34.4"]);
     let record = &ledger.steps[0];
     assert_eq!((record.step.from.as_str(), record.repair), ("1.33.8", true));
-    let words =
-        "Azure shows 1.34.4 for pool win1 already, which was found to run 1.33.8: the step repairs that";
+    let words = "repairs pool win1: Azure shows 1.34.4 already, and what runs was found to be 1.33.8";
     assert_eq!(record.repairs().as_deref(), Some(words));
     let kubelet = world.state().nodes["win1"][1].kubelet.clone();
     assert_eq!(kubelet, Some(version("1.34.4")));
