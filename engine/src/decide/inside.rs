@@ -60,11 +60,12 @@ pub(super) fn lag(view: &View<'_>, cluster: &Cluster, look: Look) -> Result<Lag,
     }
 }
 
-/// Whether a step that repairs is still needed although Azure shows that it is done: it always did.
-pub(super) fn is_needed(view: &View<'_>, cluster: &Cluster, current: &StepRecord) -> Result<bool, Stop> {
-    if !current.repair {
+/// Whether the step in flight repairs, and is still needed although Azure shows that it is done: it always
+/// did. `Err` is the decision to stop with.
+pub(super) fn is_needed(view: &View<'_>, cluster: &Cluster) -> Result<bool, Stop> {
+    let Some((_, current)) = view.ledger.current().filter(|(_, record)| record.repair) else {
         return Ok(false);
-    }
+    };
     let pool = current.step.pool.clone();
     let lag = lag(view, cluster, Look { server: pool.is_none(), pools: pool.into_iter().collect() })?;
     Ok(match &current.step.pool {

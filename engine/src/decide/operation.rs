@@ -147,7 +147,7 @@ fn intent(
         return changed(view, &format!("{} went from {from} to {version}", current.step.subject()));
     }
     if resource.is_done() && !is_repair(operation) && !planted(PlantedBug::SendWhatIsDone) {
-        match inside::is_needed(view, cluster, current) {
+        match inside::is_needed(view, cluster) {
             Ok(true) => {}
             Ok(false) => return move_on(view, Phase::Verifying),
             Err(stop) => return *stop,
