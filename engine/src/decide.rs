@@ -23,12 +23,15 @@ mod inquiry;
 mod inside;
 mod operation;
 mod overrides;
+mod pause;
+mod reopen;
+mod standing;
 mod steps;
 
 pub use answer::{accepted, answered, not_sent, refused};
 use external::EXTERNAL_ADVICE;
 pub use inquiry::offers_needed;
-pub(crate) use operation::waits_for_limit;
+pub(crate) use standing::underway;
 
 /// What is wanted of one cluster, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +102,10 @@ pub fn decide(view: &View<'_>) -> Decision {
         return Decision::Done;
     }
     if retry.is_some() && *retry != ledger.retry_token && !planted(PlantedBug::IgnoreRetry) {
-        return record(answer::reopened(view));
+        return record(reopen::reopened(view));
+    }
+    if let Some(ledger) = reopen::accepting_versions(view) {
+        return record(ledger);
     }
     if let Some((operation, step)) = ledger.current() {
         return operation::decide(view, operation, step);

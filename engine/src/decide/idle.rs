@@ -3,7 +3,7 @@
 use super::{
     Decision, Request, Stop, View,
     external::{external_change, versions_of},
-    gate, inside, overrides, record,
+    gate, inquiry, inside, overrides, record,
     steps::{merged_steps, with_intent},
     wait,
 };
@@ -68,12 +68,8 @@ fn next_plan(view: &View<'_>, known: (&Cluster, &Lag), target: &Target) -> Resul
 /// An image step of a pool that this upgrade has already rolled: Azure publishes images all the
 /// time, and a pool is not rolled again for one that came out meanwhile.
 fn is_rolled(ledger: &Ledger, step: &Step) -> bool {
-    let done = |record: &StepRecord| {
-        // A repair may have found nothing to renew.
-        record.state == StepState::Succeeded && record.step.pool == step.pool && !record.step.is_repair()
-    };
-    step.kind == StepKind::NodePoolImage
-        && (ledger.steps.iter().any(done) || planted(PlantedBug::LeaveImages))
+    let is_rolled = step.pool.as_ref().is_some_and(|pool| inquiry::is_rolled(ledger, pool));
+    step.kind == StepKind::NodePoolImage && (is_rolled || planted(PlantedBug::LeaveImages))
 }
 
 /// The target with its version resolved once, when the upgrade starts.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{View, external::versions_of, overrides};
+use super::{View, overrides};
 use crate::{
     cluster::Cluster,
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
@@ -15,8 +15,12 @@ use crate::{
 pub(super) fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> Ledger {
     let mut ledger =
         Ledger { steps: merged_steps(view.ledger, plan), soak_until: None, ..view.ledger.clone() };
-    // Missing after `retry`: the versions as they are now are the ones to account for.
-    ledger.expected.get_or_insert_with(|| versions_of(cluster, &view.request.policy));
+    // A pool that was made meanwhile is accounted for from its first step on.
+    if let (Some(expected), Some(pool)) =
+        (&mut ledger.expected, step.pool.as_ref().and_then(|name| cluster.pool(name)))
+    {
+        expected.pools.entry(pool.name.clone()).or_insert_with(|| pool.version.clone());
+    }
     let id = step.id();
     if let Some(record) = ledger.steps.iter_mut().find(|record| record.id == id) {
         record.state = StepState::Running;
@@ -37,6 +41,7 @@ pub(super) fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step:
         failure: None,
         hold: None,
         held: false,
+        repair: false,
         since: view.now,
     });
     if !planted(PlantedBug::OverrideUnrecorded) {

@@ -8,17 +8,21 @@ use crate::{
     policy::{OrderRule, PoolMatch},
 };
 
+mod busy;
 mod changes;
 mod clock;
 mod crashes;
 mod failures;
 mod gates;
+mod half_done;
 mod inside;
 mod limits;
 mod plans;
 mod reads;
+mod repairs;
 mod settings;
 mod size;
+mod standing;
 mod storms;
 mod way;
 

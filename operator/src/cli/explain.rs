@@ -212,7 +212,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
             "look at the operation in Azure; nothing is aborted, and the upgrade goes on when it ends"
         }
         "NodesNotUpdated" => {
-            "look at the nodes (kubectl get nodes): the upgrade goes on when they show the target; retry sends the step again, and az aks nodepool upgrade --node-image-only replaces nodes that AKS takes for new"
+            "look at the nodes (kubectl get nodes): the upgrade goes on when they show the target; az aks nodepool upgrade --node-image-only replaces nodes that AKS takes for new; to send the step again:"
         }
         "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
         "WaitingForAzureLimit" => {
@@ -221,7 +221,8 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "Suspended" => "set spec.suspend to false, on the plan if there is one",
         _ => return Vec::new(),
     };
-    let retry_helps = matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange");
+    let retry_helps =
+        matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange" | "NodesNotUpdated");
     let mut advice = vec![words.to_owned()];
     advice.extend(retry_helps.then_some(retry));
     advice
