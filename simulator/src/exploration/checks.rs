@@ -8,10 +8,7 @@ mod ending;
 mod plans;
 mod records;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use engine::Step;
 use jiff::Timestamp;
@@ -48,8 +45,6 @@ pub(super) struct Checks {
     watched: Vec<Watched>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
-    /// What somebody else has moved to another version or image: pools, and control planes under no name.
-    pub(super) moved: BTreeSet<(ClusterKey, Option<String>)>,
     /// When all was done, and how much had been written by then.
     done: Option<(Timestamp, u64)>,
 }
@@ -92,7 +87,6 @@ impl Checks {
             clusters: clusters.collect(),
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
             mutations: 0,
-            moved: BTreeSet::new(),
             done: None,
         }
     }

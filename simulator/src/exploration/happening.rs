@@ -225,32 +225,23 @@ impl Deed {
 
     fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
         let words = self.words(cluster);
-        let (moved, to) = (self.moves(), self.version().map(str::to_owned));
+        let moved = self.moves();
         let Some(call) = self.call(state, cluster) else { return };
         let answer = state.world.call(state.now, SOMEBODY, call);
         state.tell("somebody", &format!("{words}: {}", answer.status));
         if answer.is_success() {
-            if let (Some(pool), Some(to)) = (&moved, to) {
+            if let Some((pool, to)) = moved {
                 super::checks::Checks::moved_by_somebody(state, cluster, pool.as_deref(), &to);
             }
-            state.checks.moved.extend(moved.map(|pool| (cluster.clone(), pool)));
             super::checks::Checks::after_event(state);
         }
     }
 
-    /// What it moves to another version: a pool, or the control plane.
-    fn moves(&self) -> Option<Option<String>> {
+    /// What it moves, a pool or the control plane, and to which version.
+    fn moves(&self) -> Option<(Option<String>, String)> {
         match self {
-            Self::UpgradeControlPlane { .. } => Some(None),
-            Self::UpgradePool { pool, .. } | Self::RefreshImage { pool } => Some(Some(pool.clone())),
-            Self::UpdateCluster | Self::Abort { .. } | Self::Tag { .. } | Self::Label { .. } => None,
-        }
-    }
-
-    /// The version that it asks for.
-    fn version(&self) -> Option<&str> {
-        match self {
-            Self::UpgradeControlPlane { to } | Self::UpgradePool { to, .. } => Some(to),
+            Self::UpgradeControlPlane { to } => Some((None, to.clone())),
+            Self::UpgradePool { pool, to } => Some((Some(pool.clone()), to.clone())),
             Self::UpdateCluster
             | Self::RefreshImage { .. }
             | Self::Abort { .. }

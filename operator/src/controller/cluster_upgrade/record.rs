@@ -236,8 +236,7 @@ fn step_events<'a>(before: &Ledger, after: &'a Ledger) -> Vec<StepEvent<'a>> {
         .iter()
         .filter(|record| record.state != state_before(&record.id))
         .filter_map(|record| {
-            let step = &record.step;
-            let what = format!("{} from {} to {}", step.subject(), step.from, step.to);
+            let what = record.words();
             match record.state {
                 StepState::Planned => None,
                 StepState::Running => Some((record, None, "StepStarted", format!("upgrades {what}"))),
