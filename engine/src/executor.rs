@@ -195,6 +195,8 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
                 let ended = self.ledger.steps.iter().filter_map(|record| record.finished_at).max();
                 (ended.max(settings), settings.is_some())
             }
+            // Its nodes tell, and a listing without them says nothing new: none is waited for.
+            Some(operation) if operation.phase == Phase::Verifying => (None, false),
             Some(_) => (settings, settings.is_some()),
         };
         match self.fleet.glance(since).await {
@@ -209,10 +211,15 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     }
 
     async fn rest<J: Journal>(
-        self,
+        mut self,
         journal: &mut J,
         waiting: Option<WaitingOn>,
     ) -> Result<Progress, J::Error> {
+        if let Some(operation) =
+            self.ledger.operation.as_mut().filter(|_| planted(PlantedBug::WriteEveryLook))
+        {
+            operation.intent_at = self.clock.now();
+        }
         journal.save(&self.ledger, waiting.as_ref()).await?;
         Ok(Progress { ledger: self.ledger, waiting })
     }

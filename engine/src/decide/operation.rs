@@ -138,7 +138,7 @@ fn intent(
     if planted(PlantedBug::AdoptAnything) && cluster.busy_with().is_some() {
         return move_on(view, Phase::Submitted);
     }
-    if let Some(busy) = cluster.busy_with() {
+    if let Some(busy) = cluster.busy_with().filter(|_| !planted(PlantedBug::SendWhileBusy)) {
         let waiting = overrides::changing(view.ledger, cluster).unwrap_or(WaitingOn::ClusterBusy(busy));
         return Decision::Wait(waiting);
     }
@@ -339,6 +339,9 @@ fn gating(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decis
 fn pool_soak(view: &View<'_>, step: &Step) -> Reading<Duration> {
     let policy = &view.request.policy;
     let Some(name) = &step.pool else { return Ok(Duration::ZERO) };
+    if planted(PlantedBug::SkipPoolSoak) {
+        return Ok(Duration::ZERO);
+    }
     if policy.order.iter().all(|rule| rule.soak.is_zero()) {
         return Ok(Duration::ZERO);
     }
