@@ -70,7 +70,11 @@ fn is_disturbance(before: &Record, after: &Record) -> bool {
     let reason = |record: &Record| record.standing.as_ref().map(|(reason, _)| reason.clone());
     let unusual = reason(after).filter(|reason| !USUAL.contains(&reason.as_str()));
     let news = after.standing != before.standing && unusual.is_some();
-    news || went_back(&before.ledger, &after.ledger) || of_settings_or_people(&before.ledger, &after.ledger)
+    // Somebody has edited the specification, and the record says that this was seen.
+    let edited = after.observed != before.observed;
+    news || edited
+        || went_back(&before.ledger, &after.ledger)
+        || of_settings_or_people(&before.ledger, &after.ledger)
 }
 
 /// The step has failed, was not sent, or was claimed once more.
@@ -117,5 +121,6 @@ mod tests {
         assert!(is_disturbance(&usual, &standing("GateFailed", "b")));
         let retried = Ledger { retry_token: Some("1".to_owned()), ..Ledger::default() };
         assert!(is_disturbance(&usual, &Record { ledger: retried, ..usual.clone() }));
+        assert!(is_disturbance(&usual, &Record { observed: 2, ..usual.clone() }));
     }
 }
