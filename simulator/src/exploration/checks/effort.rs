@@ -1,9 +1,11 @@
 //! Rule R7: what a step costs in writes of its record and in reads of its cluster.
 //!
 //! Five writes, and six reads, do for a step that nothing disturbs. Whatever disturbs it may cost more,
-//! but only so much each time: a record that was written because of a poll shows here.
+//! but only so much each time: a record that is written, or a cluster that is read, because of a poll shows
+//! here.
 
 use engine::{Ledger, Operation, Phase};
+use jiff::Timestamp;
 
 use super::{Checks, rules};
 use crate::exploration::{hub::Record, sim::State};
@@ -16,6 +18,9 @@ const READS: u32 = 6;
 const WRITES_EACH: u32 = 2;
 /// Reads that come of one disturbance.
 const READS_EACH: u32 = 8;
+/// Seconds after which a step that waits for long may be read once more: as often as one that waits for a
+/// person is, and far less often than it is looked at. An old listing makes for a read, too.
+const READS_EVERY: i64 = 300;
 
 /// Reasons to wait that every step has.
 const USUAL: [&str; 6] = [
@@ -33,6 +38,8 @@ pub(super) struct Effort {
     pub(super) reads: u32,
     writes: u32,
     disturbed: u32,
+    /// When it began.
+    began: Option<Timestamp>,
     /// Reads that had failed, of any cluster, when it began: the listing is everybody's.
     failed_reads: u32,
 }
@@ -40,24 +47,26 @@ pub(super) struct Effort {
 impl Checks {
     /// A record was written.
     pub(super) fn counts_effort(state: &mut State, index: usize, before: &Record, after: &Record) {
-        let failed_reads = state.checks.failed_reads;
+        let (now, failed_reads) = (state.now, state.checks.failed_reads);
         let effort = &mut state.checks.watched[index].effort;
         let Some(operation) = after.ledger.operation.as_ref().or(before.ledger.operation.as_ref()) else {
             return;
         };
         if before.ledger.operation.as_ref().map(|known| &known.step_id) != Some(&operation.step_id) {
-            *effort = Effort { failed_reads, ..Effort::default() };
+            *effort = Effort { failed_reads, began: Some(now), ..Effort::default() };
         }
         effort.writes += 1;
         effort.disturbed += u32::from(is_disturbance(before, after));
         let failed = failed_reads - effort.failed_reads;
+        let took = effort.began.map_or(0, |began| now.duration_since(began).as_secs());
+        let waits = u32::try_from(took / READS_EVERY).unwrap_or_default();
         let Effort { reads, writes, disturbed, .. } = *effort;
         let id = operation.step_id.clone();
         if writes > WRITES + WRITES_EACH * disturbed {
             let what = format!("{id} took {writes} writes of its record, disturbed {disturbed} times");
             Self::violated(state, rules::EFFORT, what);
         }
-        if reads > READS + READS_EACH * disturbed + READS_EACH * failed {
+        if reads > READS + READS_EACH * (disturbed + failed) + waits {
             let what =
                 format!("{id} took {reads} reads, disturbed {disturbed} times and by {failed} failures");
             Self::violated(state, rules::EFFORT, what);

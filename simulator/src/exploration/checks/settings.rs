@@ -168,7 +168,9 @@ fn leaves(value: &Value) -> BTreeMap<String, String> {
             Value::Null => {}
             Value::Object(_) => found.extend(leaves(value)),
             Value::String(text) => drop(found.insert(key.clone(), text.clone())),
-            other => drop(found.insert(key.clone(), other.to_string())),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+                drop(found.insert(key.clone(), value.to_string()));
+            }
         }
     }
     found
