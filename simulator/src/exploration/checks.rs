@@ -92,7 +92,7 @@ struct Watched {
     credits: BTreeMap<usize, Credit>,
     /// Steps that Azure has accepted at least once.
     accepted: BTreeSet<String>,
-    /// Whether a person has asked for another try since the last step was accepted.
+    /// Whether a person has asked for another try since the last step was done.
     asked_to_repair: bool,
     in_flight: Option<Step>,
     /// When the step in flight was really done.

@@ -154,7 +154,6 @@ impl Checks {
         }
         if let Some(step) = &before.step {
             watched.accepted.insert(step.id());
-            watched.asked_to_repair = false;
         }
     }
 

@@ -50,7 +50,10 @@ impl Checks {
         let finished = before.finished_at.is_none() && after.finished_at.is_some();
         let has_soaked = finished && !soak.is_zero() && after.progress().0 > 0;
         let over = match newly_done(before, after) {
-            Some(record) => record.id.clone(),
+            Some(record) => {
+                state.checks.watched[index].asked_to_repair = false;
+                record.id.clone()
+            }
             None if has_soaked => "the upgrade".to_owned(),
             None => return,
         };
@@ -109,7 +112,7 @@ fn mends(document: &Value, step: &Step, was_accepted: bool, asked_to_repair: boo
         StepKind::NodePoolImage => shown["nodeImageVersion"] != *step.from,
         StepKind::ControlPlane | StepKind::NodePoolVersion => shown[version] == *step.to,
     };
-    (half_done && was_accepted) || (claims_to_be_done && asked_to_repair)
+    (half_done && (was_accepted || claims_to_be_done)) || (claims_to_be_done && asked_to_repair)
 }
 
 /// How long workloads are to be watched after a step of a pool: the first rule that fits decides.
@@ -148,7 +151,7 @@ mod tests {
         };
         let mends = |state, version, accepted, asked| mends(&pool(state, version), &step, accepted, asked);
         assert!(mends("Failed", "1.35.1", true, false), "a drain was blocked half way");
-        assert!(!mends("Failed", "1.34.2", false, false), "what failed was another's");
+        assert!(!mends("Failed", "1.34.2", false, false), "what failed was something else");
         assert!(!mends("Succeeded", "1.34.2", true, false), "it was refused, and nothing was done");
         assert!(!mends("Succeeded", "1.34.2", true, true), "there is nothing to repair yet");
         assert!(!mends("Succeeded", "1.35.1", true, false), "nobody has asked");
