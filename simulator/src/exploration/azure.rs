@@ -211,9 +211,9 @@ impl Listing for SharedListing {
             (super::replica::clock(&state, self.here.replica), state.mishap(0.3))
         };
         let recent = now - Duration::from_secs(60);
-        if let Some(glance) =
-            self.shown(cluster, |began| began >= recent && since.is_none_or(|since| began > since))
-        {
+        if let Some(glance) = self.shown(cluster, |began| {
+            began >= recent && began <= now && since.is_none_or(|since| began > since)
+        }) {
             return glance;
         }
         if since.is_some() && late {

@@ -154,6 +154,8 @@ impl Checks {
         }
         if let Some(step) = &before.step {
             watched.accepted.insert(step.id());
+            // However soon it ends.
+            watched.under_way.note(state.now, true);
         }
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    fn note(&mut self, now: Timestamp, is_so: bool) {
+    pub(super) fn note(&mut self, now: Timestamp, is_so: bool) {
         self.last = match (self.last, is_so, self.is_so) {
             (Some((from, _)), _, true) => Some((from, now)),
             (_, true, _) => Some((now, now)),
