@@ -146,6 +146,9 @@ fn gate(view: &View<'_>) -> Result<(), Stop> {
     let policy = &view.request.policy;
     let failing_since = view.ledger.gates_failing_since;
     match judge_workloads(baseline, &view.seen.workloads, policy) {
+        Verdict::Pass if failing_since.is_some() && planted(PlantedBug::GateStaysFailed) => {
+            Err(wait(WaitingOn::GateFailed(Vec::new())))
+        }
         Verdict::Pass if failing_since.is_some() => {
             Err(Box::new(record(Ledger { gates_failing_since: None, ..view.ledger.clone() })))
         }

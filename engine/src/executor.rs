@@ -205,8 +205,9 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
                 let ended = self.ledger.steps.iter().filter_map(|record| record.finished_at).max();
                 (ended.max(settings), settings.is_some())
             }
-            // What was sent has been shown: with a listing that is late there is still something to look at.
-            Some(operation) if operation.phase == Phase::Verifying => (settings, false),
+            // What was sent has been shown, and the nodes tell the rest: any recent listing will do, and none
+            // is waited for.
+            Some(operation) if operation.phase == Phase::Verifying => (None, false),
             Some(_) => (settings, settings.is_some()),
         };
         match self.fleet.glance(since).await {
@@ -232,10 +233,15 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     }
 
     async fn rest<J: Journal>(
-        self,
+        mut self,
         journal: &mut J,
         waiting: Option<WaitingOn>,
     ) -> Result<Progress, J::Error> {
+        if let Some(operation) =
+            self.ledger.operation.as_mut().filter(|_| planted(PlantedBug::WriteEveryLook))
+        {
+            operation.intent_at = self.clock.now();
+        }
         journal.save(&self.ledger, waiting.as_ref()).await?;
         Ok(Progress { ledger: self.ledger, waiting })
     }

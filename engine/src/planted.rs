@@ -17,6 +17,8 @@ pub enum PlantedBug {
     SendWhatIsDone,
     /// Takes every operation that runs for its own.
     AdoptAnything,
+    /// Sends a step although an operation runs.
+    SendWhileBusy,
     /// Writes without a precondition.
     IgnoreETag,
     /// Drops the tags when it writes a cluster back.
@@ -47,8 +49,12 @@ pub enum PlantedBug {
     SkipGateOfIntent,
     /// Takes the baseline anew with each `retry`.
     RetakeBaseline,
+    /// Takes a gate that has failed once for one that fails for ever.
+    GateStaysFailed,
     /// Does not wait for the end of a soak.
     SkipSoak,
+    /// Does not wait for the end of the soak of a pool.
+    SkipPoolSoak,
     /// Never says that a step takes too long.
     ForgetDeadline,
     /// Tries failed steps again without end.
@@ -79,6 +85,8 @@ pub enum PlantedBug {
     KeepOldPlans,
     /// Waits without saying what for.
     WaitWithoutReason,
+    /// Writes its record with every look.
+    WriteEveryLook,
     /// Waits without looking again.
     NeverLookAgain,
     /// Changes settings for a step without recording what they were.
@@ -105,6 +113,7 @@ impl PlantedBug {
         Self::SkipRecheck,
         Self::SendWhatIsDone,
         Self::AdoptAnything,
+        Self::SendWhileBusy,
         Self::IgnoreETag,
         Self::LoseTags,
         Self::LoseNodeLabels,
@@ -120,7 +129,9 @@ impl PlantedBug {
         Self::FailingGatePasses,
         Self::SkipGateOfIntent,
         Self::RetakeBaseline,
+        Self::GateStaysFailed,
         Self::SkipSoak,
+        Self::SkipPoolSoak,
         Self::ForgetDeadline,
         Self::EndlessAttempts,
         Self::FailedIsTransient,
@@ -136,6 +147,7 @@ impl PlantedBug {
         Self::PoolsFirst,
         Self::KeepOldPlans,
         Self::WaitWithoutReason,
+        Self::WriteEveryLook,
         Self::NeverLookAgain,
         Self::OverrideUnrecorded,
         Self::ForgetRestore,

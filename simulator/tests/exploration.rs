@@ -4,7 +4,9 @@ use simulator::exploration::run;
 
 /// Seeds that have failed, each with what was wrong then. What is drawn has changed since for some; what
 /// they taught is in the stories of `scripts/` and in the engine's tests.
-const FOUND: [(u64, &str); 4] = [
+const FOUND: [(u64, &str); 6] = [
+    (1, "lists with empty pages never ended, and each look was a read of its own"),
+    (2, "while nodes were verified, every other look said something else, and was written"),
     (12, "a preempted patch of the control plane was taken for done: only the API server's build tells"),
     (33, "what to do about an aborted pool was told, and nobody did it"),
     (85, "the age of the baseline was told by a wrong clock"),

@@ -97,12 +97,19 @@ fn speaks_itself(incoming: &Incoming, body: &Value) -> bool {
         || !provider.starts_with("microsoft.containerservice/")
 }
 
-/// The same list from another place on; filters stay.
+/// The same list from another place on; filters stay. An empty page leads to the place that was asked for,
+/// and by another link: one that leads to itself would never end.
 pub(crate) fn next_link(endpoint: &str, (path, query): (&str, &str), next: usize) -> String {
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    let pairs = pairs.filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
+    let is_token = |name: &str| name.eq_ignore_ascii_case("$skiptoken");
+    let pairs = || url::form_urlencoded::parse(query.as_bytes());
+    let asked = pairs().find(|(name, _)| is_token(name)).map(|(_, token)| token);
+    let token = match asked.filter(|asked| asked.parse() == Ok(next)) {
+        Some(asked) => format!("0{asked}"),
+        None => next.to_string(),
+    };
+    let pairs = pairs().filter(|(name, _)| !is_token(name));
     let mut serializer = url::form_urlencoded::Serializer::new(String::new());
-    let query = serializer.extend_pairs(pairs).append_pair("$skipToken", &next.to_string()).finish();
+    let query = serializer.extend_pairs(pairs).append_pair("$skipToken", &token).finish();
     format!("{endpoint}{path}?{query}")
 }
 
@@ -113,4 +120,21 @@ fn operation_url(shared: &Shared, incoming: &Incoming, started: &Started, kind: 
         "/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{location}/{kind}/{id}"
     );
     format!("{}{path}?{}", shared.endpoint, shared.signer.query(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_never_leads_to_itself() {
+        let link = |query: &str| next_link("https://arm", ("/clusters", query), 2);
+        let next = link("api-version=1&%24skipToken=1");
+        assert_eq!(next, "https://arm/clusters?api-version=1&%24skipToken=2");
+        let query = next.split_once('?').unwrap().1;
+        let again = link(query);
+        assert_ne!(again, next, "an empty page leads to the place that was asked for");
+        assert_eq!(link("api-version=1"), next);
+        assert!(again.ends_with("skipToken=02"), "{again}");
+    }
 }

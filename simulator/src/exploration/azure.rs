@@ -50,7 +50,7 @@ impl HttpClient for Wire {
             Checks::is_sent(&mut self.0.state(), self.0.replica);
         }
         self.0.latency(30, 1500).await;
-        let answer = sent.arrive(&mut self.0.state(), sent_at);
+        let answer = sent.arrive(&mut self.0.state(), (self.0.replica, sent_at));
         self.0.latency(30, 1500).await;
         let late = Duration::try_from(answer.delivery.delay).unwrap_or_default();
         self.0.pause(late).await;
@@ -87,7 +87,7 @@ impl Sent {
     }
 
     /// Azure takes the request and answers.
-    fn arrive(&self, state: &mut State, sent_at: Timestamp) -> Answer {
+    fn arrive(&self, state: &mut State, (replica, sent_at): (usize, Timestamp)) -> Answer {
         let Self { method, path, query, body, if_match } = self;
         let call = arm::call_of(method, path, query, body.clone(), if_match.clone());
         let Some(call) = call else {
@@ -98,20 +98,22 @@ impl Sent {
         };
         if !call.is_mutation() {
             let cluster = call.cluster().cloned();
+            let read = Checks::subject_of_read(&call);
             let answer = state.world.call(state.now, OPERATOR, call);
+            Checks::after_read(state, replica, read.as_ref(), &answer);
             if let Some(cluster) = cluster {
                 super::happening::after_read(state, &cluster);
             }
             return answer;
         }
-        let before = Checks::before_mutation(state, &call);
+        let before = Checks::before_mutation(state, &call, (replica, sent_at));
         let answer = state.world.call(state.now, OPERATOR, call.clone());
         if state.timeline.is_story() {
             super::script::answered(state, &call, before.as_ref(), &answer);
         } else {
             tell(state, &call, &answer);
         }
-        Checks::after_mutation(state, &call, &answer, (sent_at, before));
+        Checks::after_mutation(state, &call, &answer, before);
         answer
     }
 
@@ -209,9 +211,9 @@ impl Listing for SharedListing {
             (super::replica::clock(&state, self.here.replica), state.mishap(0.3))
         };
         let recent = now - Duration::from_secs(60);
-        if let Some(glance) =
-            self.shown(cluster, |began| began >= recent && since.is_none_or(|since| began > since))
-        {
+        if let Some(glance) = self.shown(cluster, |began| {
+            began >= recent && began <= now && since.is_none_or(|since| began > since)
+        }) {
             return glance;
         }
         if since.is_some() && late {

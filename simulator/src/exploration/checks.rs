@@ -1,23 +1,46 @@
 //! What must always hold, checked from outside: against what is really so, not against what the operator says.
 //!
-//! The numbers are those of the invariants of the architecture. The first violation ends the run.
+//! Each rule is looked at when something happens that may break it: the operator asks for a change, writes
+//! a record or comes to rest, somebody else changes a cluster, time passes. [`rules`] are their names, and
+//! docs/simulation.md the list. The first violation ends the run.
 
+mod asked;
 mod conduct;
 mod deeds;
+mod effort;
 mod ending;
+mod fields;
+mod gates;
+mod known;
+mod nodes;
+mod patience;
 mod plans;
 mod records;
+mod rules;
+mod settings;
+mod skew;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use engine::Step;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{case::Case, sim::State};
+use super::{case::Case, lease::Health, sim::State};
 use crate::effects::ClusterKey;
 
-pub(super) use deeds::{Before, describe};
+pub(super) use asked::describe;
+pub(super) use deeds::Before;
+pub(super) use patience::needs_a_person;
+
+use deeds::Credit;
+use effort::Effort;
+use known::Known;
+use nodes::Stretch;
 
 /// For how long nothing may be written when all is done.
 const QUIET: Duration = Duration::from_secs(24 * 3600);
@@ -41,8 +64,15 @@ impl std::fmt::Display for Violation {
 #[derive(Debug)]
 pub(super) struct Checks {
     pub(super) violation: Option<Violation>,
-    clusters: BTreeMap<ClusterKey, usize>,
+    /// The cluster of each upgrade.
+    keys: Arc<[ClusterKey]>,
     watched: Vec<Watched>,
+    /// What each process has read of each cluster.
+    known: BTreeMap<(usize, ClusterKey), Known>,
+    /// Reads of clusters that were not answered well.
+    failed_reads: u32,
+    /// When a process was last stopped for a while, and until when: what it knew is so much older.
+    stopped: Option<(Timestamp, Timestamp)>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
     /// When all was done, and how much had been written by then.
@@ -56,15 +86,19 @@ struct Watched {
     operation: Option<String>,
     /// Whether that was still under way when last looked at.
     is_running: bool,
-    /// Submissions of each step.
-    sent: BTreeMap<String, usize>,
-    /// How many claims there were of each step.
-    claimed: BTreeMap<String, usize>,
+    /// The claim of each replica that nothing was sent for yet.
+    credits: BTreeMap<usize, Credit>,
+    /// Steps that Azure has accepted at least once.
+    accepted: BTreeSet<String>,
+    /// Whether a person has asked for another try since the last step was done.
+    asked_to_repair: bool,
     in_flight: Option<Step>,
-    /// Whether the step in flight was really done when that was last looked at, and until when it was so.
-    really: (bool, Option<Timestamp>),
-    /// Until when the step in flight was under way in Azure, or done.
-    under_way: Option<Timestamp>,
+    /// When the step in flight was really done.
+    really: Stretch,
+    /// When the step in flight was under way in Azure, or done.
+    under_way: Stretch,
+    /// The step whose nodes were last recorded as done, and since when they had been so at most.
+    verified: Option<(String, Timestamp)>,
     /// Since when it is suspended.
     suspended: Option<Timestamp>,
     /// When somebody else has moved a version that this upgrade accounts for, since the last `retry`.
@@ -75,17 +109,30 @@ struct Watched {
     baseline_at: Option<Timestamp>,
     /// When the last step was recorded as done.
     last_success: Option<Timestamp>,
-    /// The settings of its upgrades, as they were in the beginning.
+    /// The settings of its upgrades as they are to be when no step has changed them.
     settings: BTreeMap<String, Value>,
+    /// The settings that Azure shows.
+    shown: BTreeMap<String, Value>,
+    /// What has other settings than it is to have.
+    overridden: Vec<String>,
+    /// Since when something has, and nothing needs it.
+    idle_overridden: Option<Timestamp>,
+    /// Why it waits, and since when.
+    stands: Option<(String, Timestamp)>,
+    /// Since when Azure does nothing in its cluster.
+    idle_since: Option<Timestamp>,
+    effort: Effort,
 }
 
 impl Checks {
     pub(super) fn new(case: &Case) -> Self {
-        let clusters = case.upgrades.iter().enumerate().map(|(index, upgrade)| (upgrade.key.clone(), index));
         Self {
             violation: None,
-            clusters: clusters.collect(),
+            keys: case.upgrades.iter().map(|upgrade| upgrade.key.clone()).collect(),
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
+            known: BTreeMap::new(),
+            failed_reads: 0,
+            stopped: None,
             mutations: 0,
             done: None,
         }
@@ -98,14 +145,22 @@ impl Checks {
 
     /// The cluster of an upgrade.
     pub(super) fn key_of(&self, index: usize) -> Option<ClusterKey> {
-        self.clusters.iter().find(|(_, number)| **number == index).map(|(key, _)| key.clone())
+        self.keys.get(index).cloned()
+    }
+
+    /// The upgrade of a cluster.
+    fn index_of(&self, cluster: &ClusterKey) -> Option<usize> {
+        self.keys.iter().position(|key| key == cluster)
     }
 
     /// Remembers what is to be so again in the end.
     pub(super) fn begin(state: &mut State) {
-        for (key, index) in state.checks.clusters.clone() {
-            let document = state.world.document(&key).unwrap_or_default();
-            state.checks.watched[index].settings = ending::settings_of(&document);
+        let keys = state.checks.keys.clone();
+        for (index, key) in keys.iter().enumerate() {
+            let document = state.world.document(key).unwrap_or_default();
+            let settings = ending::settings_of(&document);
+            let watched = &mut state.checks.watched[index];
+            (watched.shown, watched.settings) = (settings.clone(), settings);
         }
     }
 
@@ -127,25 +182,48 @@ impl Checks {
         }
     }
 
-    /// Something has happened in Azure.
+    /// Somebody else has changed something in Azure.
     pub(super) fn after_event(state: &mut State) {
-        for (key, index) in state.checks.clusters.clone() {
-            Self::tell_of_end(state, &key, index);
-            let Some(step) = state.checks.watched[index].in_flight.clone() else { continue };
-            let (now, done) = (state.now, is_really_done(state, &key, &step));
-            let (was, until) = &mut state.checks.watched[index].really;
-            if done || *was {
-                *until = Some(now);
-            }
-            *was = done;
-            if conduct::is_under_way(state, &key, &step) {
-                state.checks.watched[index].under_way = Some(now);
-            }
+        for index in 0..state.checks.keys.len() {
+            Self::settings_may_have_changed(state, index, false);
+        }
+        Self::after_each_event(state);
+    }
+
+    /// Something has happened, or time has passed: what is looked at every time.
+    pub(super) fn after_each_event(state: &mut State) {
+        Self::note_stops(state);
+        let keys = state.checks.keys.clone();
+        for (index, key) in keys.iter().enumerate() {
+            Self::tell_of_end(state, key, index);
+            Self::look_at_nodes(state, index, key);
+            Self::settings_come_back(state, index, key);
+            Self::keeps_its_promise(state, index, key);
         }
     }
-}
 
-impl Checks {
+    /// Processes that are stopped go on later with what they knew.
+    fn note_stops(state: &mut State) {
+        let is_stopped = |replica| state.lease.health(replica) == Health::Paused;
+        if !(0..state.clock_errors.len()).any(is_stopped) {
+            return;
+        }
+        // As long as there is always one that is stopped, that is one stop.
+        let (now, last) = (state.now, state.checks.stopped);
+        let from =
+            last.filter(|(_, until)| now <= *until + Duration::from_secs(60)).map_or(now, |(from, _)| from);
+        state.checks.stopped = Some((from, now));
+    }
+
+    /// How far back what is recorded or sent now may have been seen, when that takes so long at most.
+    fn earliest(&self, now: Timestamp, takes: Duration) -> Timestamp {
+        let began = now - takes;
+        match self.stopped {
+            Some((from, until)) if until + Duration::from_secs(60) >= began => from - takes,
+            Some(_) | None => began,
+        }
+    }
+
     fn tell_of_end(state: &mut State, key: &ClusterKey, index: usize) {
         let watched = &state.checks.watched[index];
         let Some(operation) = watched.operation.clone().filter(|_| watched.is_running) else { return };
@@ -161,25 +239,4 @@ impl Checks {
             );
         }
     }
-}
-
-/// Whether control plane, or every node of the pool, really is where the step leads.
-fn is_really_done(state: &State, key: &ClusterKey, step: &Step) -> bool {
-    let Some(view) = state.world.cluster_view(key) else { return false };
-    let Some(name) = &step.pool else {
-        return view.kubernetes_version == step.to && view.provisioning_state == "Succeeded";
-    };
-    let Some(pool) = view.pools.iter().find(|pool| pool.name == *name) else { return false };
-    pool.provisioning_state == "Succeeded"
-        && pool.nodes.iter().all(|node| {
-            let there = match step.kind {
-                engine::StepKind::NodePoolImage => {
-                    node.node_image == pool.node_image_version && node.node_image != step.from
-                }
-                engine::StepKind::ControlPlane | engine::StepKind::NodePoolVersion => {
-                    node.kubernetes_version == step.to
-                }
-            };
-            there && node.ready && !node.cordoned && !node.quarantined && !node.surge
-        })
 }

@@ -234,7 +234,8 @@ impl Journal for StatusJournal {
             upgrade.stopped_since = record.stopped.then(|| upgrade.stopped_since.unwrap_or(now));
             self.version = upgrade.version;
             state.hub.plan_watchers().into_iter().for_each(|task| state.wake(task));
-            Checks::after_save(&mut state, self.index, &before, &record);
+            let who = (self.here.replica, self.index);
+            Checks::after_save(&mut state, who, &before, &record);
             super::happening::after_write(&mut state, self.here.replica);
             !state.mishap(0.005)
         };

@@ -142,6 +142,7 @@ impl Stage {
                 Event::PersonLooks => People::look(&mut self.sim.state()),
             }
             self.exit_without_lease();
+            Checks::after_each_event(&mut self.sim.state());
             if Checks::is_over(&mut self.sim.state()) {
                 break;
             }

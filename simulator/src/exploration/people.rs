@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use super::{
     case::Case,
-    checks::Checks,
+    checks::{Checks, needs_a_person},
     happening::{Deed, Happening},
     sim::{Event, State},
 };
-
-use crate::effects::ClusterKey;
 
 /// How often somebody looks.
 const ROUND: Duration = Duration::from_secs(3600);
@@ -20,13 +18,11 @@ const PATIENCE: u32 = 24;
 #[derive(Debug)]
 pub(super) struct People {
     asked: Vec<u32>,
-    clusters: Vec<ClusterKey>,
 }
 
 impl People {
     pub(super) fn new(case: &Case) -> Self {
-        let clusters = case.upgrades.iter().map(|upgrade| upgrade.key.clone()).collect();
-        Self { asked: vec![0; case.upgrades.len()], clusters }
+        Self { asked: vec![0; case.upgrades.len()] }
     }
 
     /// Suspends the plan, or lets it go on.
@@ -40,8 +36,8 @@ impl People {
         }
     }
 
-    /// Somebody goes through the upgrades: those that were suspended go on, those that have stopped are
-    /// tried again.
+    /// Somebody goes through the upgrades: those that were suspended go on, those that wait for a person
+    /// are tried again. What passes by itself must do so: nobody helps it.
     pub(super) fn look(state: &mut State) {
         Self::suspend_plan(state, false);
         for index in 0..state.hub.upgrades.len() {
@@ -49,9 +45,10 @@ impl People {
             if upgrade.record.ledger.finished_at.is_some() {
                 continue;
             }
+            let reason = upgrade.record.standing.as_ref().map(|(reason, _)| reason.as_str());
             if upgrade.request.suspend {
                 Self::resume(state, index);
-            } else if upgrade.record.stopped {
+            } else if upgrade.record.stopped && reason.is_some_and(needs_a_person) {
                 Self::repair(state, index);
                 Self::retry(state, index);
             }
@@ -66,7 +63,7 @@ impl People {
         if !upgrade.record.standing.as_ref().is_some_and(refused) {
             return;
         }
-        let Some(key) = state.people.clusters.get(index).cloned() else { return };
+        let Some(key) = state.checks.key_of(index) else { return };
         let Some(view) = state.world.cluster_view(&key) else { return };
         let broken = |word: &str| word == "Failed" || word == "Canceled";
         let pool = view.pools.into_iter().find(|pool| broken(&pool.provisioning_state));

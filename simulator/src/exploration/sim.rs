@@ -111,6 +111,11 @@ impl State {
         state
     }
 
+    /// Whether nothing is left to chance, and nobody mends anything of their own accord.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// How far a replica's clock is off.
     pub(super) fn clock_error(&self, replica: usize) -> SignedDuration {
         self.clock_errors.get(replica).copied().unwrap_or_default()
@@ -141,7 +146,7 @@ impl State {
             self.now = self.now.max(at);
             if by_itself.is_some_and(|due| due <= at) {
                 self.world.advance(self.now);
-                Checks::after_event(self);
+                Checks::after_each_event(self);
             }
             if queued == Some(at) {
                 return self.queue.pop_first().map(|(_, event)| event);

@@ -21,7 +21,7 @@ pub(super) fn decide(
     if resource.is_moving_to_target(step) {
         return move_on(view, Phase::Submitted);
     }
-    if let Some(busy) = cluster.busy_with() {
+    if let Some(busy) = cluster.busy_with().filter(|_| !planted(PlantedBug::SendWhileBusy)) {
         if planted(PlantedBug::AdoptAnything) {
             return move_on(view, Phase::Submitted);
         }

@@ -1,29 +1,29 @@
-//! Rules about what the operator does in Azure.
+//! What the operator asks of Azure: each change is on record before, claimed, and needed.
 
-use std::time::Duration;
-
-use engine::{KubernetesVersion, Phase, Step, StepKind, allowed_skew};
+use engine::{Phase, Step};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Checks, is_really_done};
+use super::{
+    Checks,
+    asked::{Asked, changes_settings, describe},
+    rules,
+};
 use crate::{
     effects::ClusterKey,
-    exploration::sim::State,
+    exploration::{hub::Record, sim::State},
     world::{Answer, Call},
 };
 
-/// How old may be what the operator knew of workloads when it acted: reads of Azure and writes of records
-/// lie in between, each of which may be slow.
-pub(super) const KNOWLEDGE: Duration = Duration::from_secs(300);
-
 /// What was so when the operator asked for a change.
 pub(in crate::exploration) struct Before {
-    cluster: ClusterKey,
-    upgrade: usize,
-    document: Value,
+    pub(super) cluster: ClusterKey,
+    pub(super) upgrade: usize,
+    pub(super) replica: usize,
+    pub(super) document: Value,
+    pub(super) step: Option<Step>,
+    sent_at: Timestamp,
     done: bool,
-    step: Option<Step>,
     /// The call changes settings, and nothing else.
     settings: bool,
 }
@@ -35,81 +35,34 @@ impl Before {
     }
 }
 
-/// A change that an upgrade asks for.
-enum Asked<'a> {
-    ControlPlane { to: &'a str },
-    Pool { name: &'a str, to: &'a str },
-    Image { pool: &'a str },
+/// A claim that nothing was sent for yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credit {
+    /// When it was written.
+    pub(super) at: Timestamp,
+    of: Claimed,
 }
 
-impl<'a> Asked<'a> {
-    fn of(call: &'a Call) -> Option<Self> {
-        let version = |body: &'a Value, field: &str| body["properties"][field].as_str().unwrap_or_default();
-        if let Call::PutCluster { body, .. } = call {
-            return Some(Self::ControlPlane { to: version(body, "kubernetesVersion") });
-        }
-        if let Call::PutPool { pool, body, .. } = call {
-            return Some(Self::Pool { name: &pool.name, to: version(body, "orchestratorVersion") });
-        }
-        if let Call::UpgradeNodeImage { pool } = call {
-            return Some(Self::Image { pool: &pool.name });
-        }
-        None
-    }
-
-    /// Whether a step asks for it.
-    fn is_for(&self, step: &Step) -> bool {
-        let same_pool = |name: &str| step.pool.as_deref() == Some(name);
-        match (self, step.kind) {
-            (Self::ControlPlane { to }, StepKind::ControlPlane) => step.to == *to,
-            (Self::Pool { name, to }, StepKind::NodePoolVersion) => same_pool(name) && step.to == *to,
-            (Self::Image { pool }, StepKind::NodePoolImage) => same_pool(pool),
-            (Self::ControlPlane { .. } | Self::Pool { .. } | Self::Image { .. }, _) => false,
-        }
-    }
-
-    /// The id of a step that asks for it.
-    fn step_id(&self) -> String {
-        match self {
-            Self::ControlPlane { to } => format!("cp-{to}"),
-            Self::Pool { name, to } => format!("pool-{name}-{to}"),
-            Self::Image { pool } => format!("image-{pool}"),
-        }
-    }
-}
-
-/// A call, in words.
-pub(in crate::exploration) fn describe(call: &Call) -> String {
-    let cluster = call.cluster().and_then(|key| key.0.rsplit('/').next()).unwrap_or_default();
-    match Asked::of(call) {
-        Some(Asked::ControlPlane { to }) => format!("{cluster} control plane to {to}"),
-        Some(Asked::Pool { name, to }) => format!("{cluster} pool {name} to {to}"),
-        Some(Asked::Image { pool }) => format!("{cluster} pool {pool} to the newest image"),
-        None => format!("{call:?}"),
-    }
-}
-
-/// Whether a call that asks for no other version changes settings of upgrades.
-fn changes_settings(call: &Call, document: &Value) -> Option<bool> {
-    if let Call::PutCluster { body, .. } = call {
-        return changes((&document["properties"], &body["properties"]), "kubernetesVersion");
-    }
-    let Call::PutPool { pool, body, .. } = call else { return None };
-    let pools = document["properties"]["agentPoolProfiles"].as_array().into_iter().flatten();
-    let shown = pools.into_iter().find(|shown| shown["name"] == *pool.name)?;
-    changes((shown, &body["properties"]), "orchestratorVersion")
-}
-
-fn changes((shown, sent): (&Value, &Value), version: &str) -> Option<bool> {
-    (shown[version] == sent[version]).then(|| shown["upgradeSettings"] != sent["upgradeSettings"])
+/// What a record claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Claimed {
+    /// The step in flight, or the settings that it needs.
+    Step(String),
+    /// Settings that are put back: of a pool, or of the cluster.
+    Restore(Option<String>),
 }
 
 impl Checks {
     /// The operator asks for a change, which is about to be answered.
-    pub(in crate::exploration) fn before_mutation(state: &mut State, call: &Call) -> Option<Before> {
+    pub(in crate::exploration) fn before_mutation(
+        state: &mut State,
+        call: &Call,
+        (replica, sent_at): (usize, Timestamp),
+    ) -> Option<Before> {
         state.checks.mutations += 1;
         let cluster = call.cluster()?.clone();
-        let upgrade = *state.checks.clusters.get(&cluster)?;
+        let upgrade = state.checks.index_of(&cluster)?;
+        Self::settings_may_have_changed(state, upgrade, false);
         let document = state.world.document(&cluster)?;
         let record = &state.hub.upgrades[upgrade].record;
         let step = record.ledger.current().map(|(_, record)| record.step.clone());
@@ -121,8 +74,12 @@ impl Checks {
             Some(changes) => changes || !is_intended || step.is_none(),
         };
         let step = step.filter(|_| !settings);
-        let done = step.as_ref().is_some_and(|step| is_really_done(state, &cluster, step));
-        Some(Before { cluster, upgrade, document, done, step, settings })
+        let done =
+            step.as_ref().is_some_and(|step| super::nodes::is_really_done(&state.world, &cluster, step));
+        let before = Before { cluster, upgrade, replica, document, step, sent_at, done, settings };
+        let credit = Self::is_claimed(state, call, &before);
+        Self::knows_of_nothing(state, call, (replica, &before.cluster), credit.as_ref());
+        Some(before)
     }
 
     /// Azure has answered.
@@ -130,54 +87,57 @@ impl Checks {
         state: &mut State,
         call: &Call,
         answer: &Answer,
-        (sent_at, before): (Timestamp, Option<Before>),
+        before: Option<Before>,
     ) {
         let Some(before) = before else {
-            Self::violated(state, "2 intent first", format!("{} is nobody's step", describe(call)));
+            Self::violated(state, rules::INTENT, format!("{} is nobody's step", describe(call)));
             return;
         };
-        Self::is_recorded(state, call, &before);
         if !answer.is_success() {
-            return;
+            return Self::provokes_nothing(state, call, answer, &before);
+        }
+        if !before.settings {
+            Self::is_not_suspended(state, before.upgrade, before.sent_at, &describe(call));
+            Self::passed_its_gate(state, call, before.sent_at, &before);
         }
         Self::is_alone(state, call, answer, &before);
         Self::is_needed(state, call, &before);
         Self::keeps_fields(state, call, &before);
         Self::keeps_skew(state, call, &before);
-        Self::passed_its_gate(state, call, sent_at, &before);
-        if !before.settings {
-            Self::is_not_suspended(state, before.upgrade, sent_at, &describe(call));
-        }
-        Self::after_event(state);
+        Self::settings_may_have_changed(state, before.upgrade, true);
     }
 
-    /// 2: a claim is recorded for every submission, before it.
-    fn is_recorded(state: &mut State, call: &Call, before: &Before) {
-        if before.settings {
-            return Self::settings_are_recorded(state, call, before);
-        }
+    /// 2: a claim is recorded for every submission, before it, by whoever sends it.
+    fn is_claimed(state: &mut State, call: &Call, before: &Before) -> Option<Credit> {
         let id = match &before.step {
             Some(step) => step.id(),
             // Its record has moved on while the call was on its way.
-            None => Asked::of(call).map(|asked| asked.step_id()).unwrap_or_default(),
+            None => Asked::of(call).map(|asked| asked.id()).unwrap_or_default(),
         };
+        let pool = Asked::of(call).and_then(|asked| asked.pool()).map(str::to_owned);
         let watched = &mut state.checks.watched[before.upgrade];
-        let sent = watched.sent.entry(id.clone()).or_default();
-        *sent += 1;
-        let (sent, claimed) = (*sent, watched.claimed.get(&id).copied().unwrap_or_default());
-        if sent > claimed {
-            let what = format!("{} was sent {sent} times on {claimed} claims", describe(call));
-            Self::violated(state, "2 intent first", what);
+        let covers = |credit: &Credit| match &credit.of {
+            Claimed::Step(of) => before.settings || *of == id,
+            Claimed::Restore(of) => before.settings && *of == pool,
+        };
+        let credit = watched.credits.remove(&before.replica).filter(covers);
+        if credit.is_none() {
+            let what = format!("{} is sent without a claim of its own", describe(call));
+            Self::violated(state, rules::INTENT, what);
         }
+        credit
     }
 
-    /// 2 and 6: what is changed, or given back, is recorded with what was there before.
-    fn settings_are_recorded(state: &mut State, call: &Call, before: &Before) {
-        let pool = if let Call::PutPool { pool, .. } = call { Some(pool.name.as_str()) } else { None };
-        let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
-        if !ledger.restore.iter().any(|known| known.pool.as_deref() == pool) {
-            let what = format!("{} changes settings that are not recorded", describe(call));
-            Self::violated(state, "2 intent first", what);
+    /// A replica has written a record: a claim is good for one submission.
+    pub(super) fn note_claim(
+        state: &mut State,
+        (replica, index): (usize, usize),
+        before: &Record,
+        after: &Record,
+    ) {
+        if let Some(of) = claimed(before, after) {
+            let credit = Credit { at: state.now, of };
+            state.checks.watched[index].credits.insert(replica, credit);
         }
     }
 
@@ -186,123 +146,40 @@ impl Checks {
         let last = state.checks.watched[before.upgrade].operation.clone();
         if let Some(last) = last.filter(|last| state.world.is_running(last)) {
             let what = format!("{} while operation {last} runs", describe(call));
-            Self::violated(state, "1 one operation per cluster", what);
+            Self::violated(state, rules::ONE_OPERATION, what);
         }
+        let watched = &mut state.checks.watched[before.upgrade];
         if let Some(started) = &answer.started {
-            let watched = &mut state.checks.watched[before.upgrade];
             (watched.operation, watched.is_running) = (Some(started.id.clone()), true);
+        }
+        if let Some(step) = &before.step {
+            watched.accepted.insert(step.id());
+            // However soon it ends.
+            watched.under_way.note(state.now, true);
         }
     }
 
     /// 9: nothing is done twice.
     fn is_needed(state: &mut State, call: &Call, before: &Before) {
         if before.done {
-            Self::violated(state, "9 nothing twice", format!("{} although it was done", describe(call)));
-        }
-    }
-
-    /// 5: fields that are not ours come back as they were.
-    fn keeps_fields(state: &mut State, call: &Call, before: &Before) {
-        let Some(after) = state.world.document(&before.cluster) else { return };
-        let mut changed = Vec::new();
-        differences(&before.document, &after, "", &mut changed);
-        changed.retain(|path| !is_ours(path));
-        // Whether they come back is looked at in the end.
-        changed.retain(|path| !path.split('.').any(|part| part == "upgradeSettings"));
-        if !changed.is_empty() {
-            let what = format!("{} changed {}", describe(call), changed.join(", "));
-            Self::violated(state, "5 fields that are not ours", what);
-        }
-    }
-
-    /// 4: a pool is never newer than its control plane, nor further behind than Azure allows.
-    fn keeps_skew(state: &mut State, call: &Call, before: &Before) {
-        let Some(document) = state.world.document(&before.cluster) else { return };
-        let version = |value: &Value| value.as_str().and_then(|text| text.parse::<KubernetesVersion>().ok());
-        let Some(control_plane) = version(&document["properties"]["kubernetesVersion"]) else { return };
-        let pools = document["properties"]["agentPoolProfiles"].as_array().cloned().unwrap_or_default();
-        for pool in &pools {
-            let Some(at) = version(&pool["orchestratorVersion"]) else { continue };
-            let behind = control_plane.minor().ahead_of(at.minor());
-            if at > control_plane || behind > allowed_skew(control_plane.minor()) {
-                let what =
-                    format!("{} leaves {} at {at} below {control_plane}", describe(call), pool["name"]);
-                Self::violated(state, "4 version skew", what);
-            }
-        }
-    }
-
-    /// 7: nothing starts past a failing gate, or one without data.
-    fn passed_its_gate(state: &mut State, call: &Call, sent_at: Timestamp, before: &Before) {
-        let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
-        let Some(baseline) = ledger.baseline.as_ref().filter(|_| !before.settings) else { return };
-        // What Azure has half done, or a person has asked to repair, is what the workloads may wait for.
-        let is_repair = ledger.operation.as_ref().is_none_or(|operation| operation.repair);
-        if is_repair || is_half_done(call, &before.document) {
-            return;
-        }
-        let known = (sent_at - KNOWLEDGE, sent_at);
-        let since = state.checks.watched[before.upgrade].baseline_at.unwrap_or(baseline.taken_at);
-        if !state.workloads.could_pass(&before.cluster, (baseline.taken_at, since), known) {
-            let what = format!("{} although the gate cannot have passed", describe(call));
-            Self::violated(state, "7 gates", what);
+            Self::violated(state, rules::TWICE, format!("{} although it was done", describe(call)));
         }
     }
 }
 
-/// Whether what a call is to change had been begun before, and has come to no good end.
-fn is_half_done(call: &Call, document: &Value) -> bool {
-    let broken = |state: &Value| matches!(state.as_str(), Some("Failed" | "Canceled"));
-    let properties = &document["properties"];
-    let pool = |name: &str| {
-        let mut pools = properties["agentPoolProfiles"].as_array().into_iter().flatten();
-        pools.find(|pool| pool["name"] == name).cloned().unwrap_or_default()
+/// What a new record claims that the one before did not.
+fn claimed(before: &Record, after: &Record) -> Option<Claimed> {
+    let of_step = |record: &Record| {
+        let operation =
+            record.ledger.operation.as_ref().filter(|operation| operation.phase == Phase::Intent)?;
+        (operation.claims > 0).then(|| (operation.step_id.clone(), operation.claims, operation.intent_at))
     };
-    match Asked::of(call) {
-        Some(Asked::ControlPlane { to }) => {
-            broken(&properties["provisioningState"]) && properties["kubernetesVersion"] == to
-        }
-        Some(Asked::Pool { name, to }) => {
-            broken(&pool(name)["provisioningState"]) && pool(name)["orchestratorVersion"] == to
-        }
-        // The image shows only in the end that it was begun.
-        Some(Asked::Image { pool: name }) => broken(&pool(name)["provisioningState"]),
-        None => false,
+    let attempts = |record: &Record, pool: &Option<String>| {
+        record.ledger.restore.iter().find(|known| known.pool == *pool).map_or(0, |known| known.attempts)
+    };
+    let restore = after.ledger.restore.iter().find(|known| known.attempts > attempts(before, &known.pool));
+    if let Some(restore) = restore {
+        return Some(Claimed::Restore(restore.pool.clone()));
     }
-}
-
-/// Fields that an upgrade changes by itself.
-fn is_ours(path: &str) -> bool {
-    const OURS: [&str; 10] = [
-        "provisioningState",
-        "eTag",
-        "etag",
-        "kubernetesVersion",
-        "currentKubernetesVersion",
-        "orchestratorVersion",
-        "currentOrchestratorVersion",
-        "nodeImageVersion",
-        "powerState",
-        "recentlyUsedVersions",
-    ];
-    path.split('.').any(|part| OURS.contains(&part))
-}
-
-/// The paths at which two documents differ.
-fn differences(before: &Value, after: &Value, path: &str, found: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(old), Value::Object(new)) => {
-            for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
-                let (old, new) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
-                differences(old, new, &format!("{path}.{key}"), found);
-            }
-        }
-        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
-            for (index, (old, new)) in old.iter().zip(new).enumerate() {
-                differences(old, new, &format!("{path}.{index}"), found);
-            }
-        }
-        (old, new) if old == new => {}
-        _ => found.push(path.to_owned()),
-    }
+    of_step(after).filter(|new| of_step(before).as_ref() != Some(new)).map(|(id, _, _)| Claimed::Step(id))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::Share;
 
-use super::Checks;
+use super::{Checks, rules};
 use crate::exploration::sim::State;
 
 /// A cluster that has stopped for so long must have been seen by whoever starts others.
@@ -31,7 +31,7 @@ impl Checks {
         });
         if let Some(stopped) = stopped.map(|upgrade| upgrade.name.clone()) {
             let what = format!("{name} starts although {stopped} has stopped");
-            Self::violated(state, "a stopped cluster stops the others", what);
+            Self::violated(state, rules::STOPPED, what);
         }
     }
 
@@ -51,7 +51,7 @@ impl Checks {
         let working = working.count();
         if working > most {
             let what = format!("{working} clusters of wave {wave} are worked on, allowed are {most}");
-            Self::violated(state, "1 at most maxConcurrent", what);
+            Self::violated(state, rules::CONCURRENT, what);
         }
     }
 
@@ -66,12 +66,12 @@ impl Checks {
         });
         if let Some(unfinished) = unfinished.map(|upgrade| upgrade.name.clone()) {
             let what = format!("wave {wave} starts before {unfinished} of an earlier one is done");
-            Self::violated(state, "waves one after the other", what);
+            Self::violated(state, rules::WAVES, what);
         }
     }
 
     /// A record was deleted: this plan never changes, so that nothing of it is ever left over.
     pub(in crate::exploration) fn after_deletion(state: &mut State, name: &str) {
-        Self::violated(state, "no record is lost", format!("{name} was deleted"));
+        Self::violated(state, rules::RECORDS, format!("{name} was deleted"));
     }
 }

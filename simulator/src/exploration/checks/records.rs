@@ -1,48 +1,39 @@
 //! Rules about what the operator records and says.
 
-use std::time::Duration;
+use engine::{Ledger, Progress};
 
-use engine::{Ledger, Phase, Progress, StepState};
-
-use super::{Checks, is_really_done};
+use super::{Checks, rules};
 use crate::exploration::{hub::Record, sim::State};
 
-/// How long ago it may have been really so: what is recorded was seen before, over slow calls.
-const SEEN: Duration = Duration::from_secs(600);
 /// Bytes of the record of an upgrade with up to four pools.
 const LARGEST: usize = 6 * 1024;
 
 impl Checks {
-    /// A record was written.
+    /// A replica has written a record.
     pub(in crate::exploration) fn after_save(
         state: &mut State,
-        index: usize,
+        (replica, index): (usize, usize),
         before: &Record,
         after: &Record,
     ) {
         Self::tell_changes(state, index, before, after);
-        Self::note_claim(state, index, before, after);
-        Self::shows_in_the_nodes(state, index, before, after);
+        Self::note_claim(state, (replica, index), before, after);
+        Self::note_standing(state, index);
+        let (old, new) = (&before.ledger, &after.ledger);
+        Self::shows_in_the_nodes(state, index, old, new);
+        Self::is_really_under_way(state, index, old, new);
+        Self::judged(state, index, old, new);
+        Self::soaks(state, index, old, new);
+        Self::settings_are_back(state, index, before, after);
+        Self::stops_for_others(state, index, old, new);
+        Self::bears_failures(state, index, old, new);
+        Self::counts_effort(state, index, before, after);
         Self::stays_small(state, index, after);
-        Self::after_record(state, index, &before.ledger, &after.ledger);
-        let retries = i32::try_from(state.hub.upgrades[index].request.policy.retries).unwrap_or(i32::MAX);
-        if let Some(operation) = &after.ledger.operation
-            && operation.attempt > retries.saturating_add(1)
-        {
-            let what =
-                format!("attempt {} of {} with {retries} retries", operation.attempt, operation.step_id);
-            Self::violated(state, "attempts are bounded", what);
-        }
-        if before.ledger.finished_at.is_some() && before.ledger != after.ledger {
+        if old.finished_at.is_some() && old != new {
             let name = state.hub.upgrades[index].name.clone();
-            Self::violated(state, "done is done", format!("{name} was finished, and its record changed"));
+            Self::violated(state, rules::FINISHED, format!("{name} was finished, and its record changed"));
         }
-        let watched = &mut state.checks.watched[index];
-        let in_flight = after.ledger.current().map(|(_, record)| record.step.clone());
-        if watched.in_flight != in_flight {
-            (watched.in_flight, watched.really, watched.under_way) = (in_flight, (false, None), None);
-        }
-        Self::after_event(state);
+        Self::follow_step(state, index, after);
     }
 
     /// A reconciliation came to its end.
@@ -50,15 +41,11 @@ impl Checks {
         let name = state.hub.upgrades[index].name.clone();
         match &progress.waiting {
             None if progress.ledger.finished_at.is_none() => {
-                Self::violated(
-                    state,
-                    "8 every wait has a reason",
-                    format!("{name} rests without being done"),
-                );
+                Self::violated(state, rules::REASON, format!("{name} rests without being done"));
             }
             Some(waiting) if waiting.look_again(state.now).is_zero() => {
                 let what = format!("{name} waits on {} and never looks again", waiting.reason());
-                Self::violated(state, "8 every wait has a reason", what);
+                Self::violated(state, rules::REASON, what);
             }
             Some(_) | None => {}
         }
@@ -86,43 +73,11 @@ impl Checks {
         }
     }
 
-    fn note_claim(state: &mut State, index: usize, before: &Record, after: &Record) {
-        let claim = |ledger: &Ledger| {
-            let operation = ledger.operation.as_ref().filter(|operation| operation.phase == Phase::Intent)?;
-            Some((operation.step_id.clone(), operation.claims, operation.intent_at))
-        };
-        let Some(new) = claim(&after.ledger).filter(|(_, claims, _)| *claims > 0) else { return };
-        if claim(&before.ledger).as_ref() != Some(&new) {
-            *state.checks.watched[index].claimed.entry(new.0).or_default() += 1;
-        }
-    }
-
-    /// 10: done means that the nodes show it.
-    fn shows_in_the_nodes(state: &mut State, index: usize, before: &Record, after: &Record) {
-        let succeeded = |ledger: &Ledger, id: &str| {
-            ledger.steps.iter().any(|record| record.id == id && record.state == StepState::Succeeded)
-        };
-        let in_flight = before.ledger.current().map(|(_, record)| record.clone());
-        let Some(record) = in_flight else { return };
-        if succeeded(&before.ledger, &record.id) || !succeeded(&after.ledger, &record.id) {
-            return;
-        }
-        let key = state.checks.clusters.iter().find(|(_, number)| **number == index);
-        let Some(key) = key.map(|(key, _)| key.clone()) else { return };
-        let soak = Duration::from_secs(3600);
-        let seen = state.checks.watched[index].really.1;
-        let recently = seen.is_some_and(|seen| state.now < seen + SEEN + soak);
-        if !is_really_done(state, &key, &record.step) && !recently {
-            let what = format!("{} is recorded as done, and the nodes never showed it", record.id);
-            Self::violated(state, "10 done means that the nodes show it", what);
-        }
-    }
-
     fn stays_small(state: &mut State, index: usize, after: &Record) {
         let bytes = serde_json::to_vec(&after.ledger).map_or(usize::MAX, |bytes| bytes.len());
         if bytes > LARGEST {
             let name = state.hub.upgrades[index].name.clone();
-            Self::violated(state, "records stay small", format!("{name} has a record of {bytes} bytes"));
+            Self::violated(state, rules::RECORDS, format!("{name} has a record of {bytes} bytes"));
         }
     }
 }
