@@ -13,7 +13,9 @@ use azure_core::{
     http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, headers::Headers},
 };
 use azure_fleet::{AzureFleet, Listing, OfferCache};
-use azure_mgmt_containerservice::{Client, ClientOptions, ClusterId};
+use azure_mgmt_containerservice::{
+    self as client, Answered, Client, ClientOptions, ClusterId, Governor, HeldBack,
+};
 use engine::{Cluster, Glance};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,12 +26,15 @@ use super::{
 };
 use crate::{
     arm,
+    effects::ClusterKey,
     world::{Answer, Call},
 };
 
 /// The operator's name in Azure.
 pub(super) const OPERATOR: &str = "tidegate";
 const ENDPOINT: &str = "https://management.azure.com";
+/// Longer than a limit of Azure takes to recover.
+const LONGEST_HOLD: Duration = Duration::from_secs(900);
 
 /// Reads and writes on their way to Azure and back.
 #[derive(Clone)]
@@ -47,7 +52,11 @@ impl HttpClient for Wire {
         let sent = Sent::new(request);
         let sent_at = self.0.state().now;
         if sent.method != Method::GET {
-            Checks::is_sent(&mut self.0.state(), self.0.replica);
+            let mut state = self.0.state();
+            Checks::is_sent(&mut state, self.0.replica);
+            if let Some(cluster) = sent.changes() {
+                super::happening::before_arrival(&mut state, &cluster);
+            }
         }
         self.0.latency(30, 1500).await;
         let answer = sent.arrive(&mut self.0.state(), sent_at);
@@ -84,6 +93,13 @@ impl Sent {
             body,
             if_match,
         }
+    }
+
+    /// The cluster that it changes.
+    fn changes(&self) -> Option<ClusterKey> {
+        let Self { method, path, query, body, if_match } = self;
+        let call = arm::call_of(method, path, query, body.clone(), if_match.clone())?;
+        call.cluster().filter(|_| call.is_mutation()).cloned()
     }
 
     /// Azure takes the request and answers.
@@ -171,10 +187,36 @@ impl TokenCredential for AlwaysSignedIn {
     }
 }
 
+/// Our own limiter, as a replica meets it: some calls are not sent.
+struct Limiter(Here);
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Limiter({})", self.0.replica)
+    }
+}
+
+#[async_trait]
+impl Governor for Limiter {
+    async fn admit(&self, _: &client::Call) -> Result<(), HeldBack> {
+        let mut state = self.0.state();
+        let probability = state.held_back;
+        if probability > 0.0 && state.mishap(probability) {
+            let retry_after = state.between(Duration::from_secs(1), LONGEST_HOLD);
+            return Err(HeldBack { limit: "of calls in a simulation".to_owned(), retry_after });
+        }
+        Ok(())
+    }
+
+    fn answered(&self, _: &client::Call, _: &Answered) {}
+}
+
 /// A client of a replica.
 pub(super) fn client(here: &Here) -> Client {
-    Client::over(Arc::new(Wire(here.clone())), ClientOptions::default(), Arc::new(AlwaysSignedIn))
-        .expect("the defaults are good")
+    let client =
+        Client::over(Arc::new(Wire(here.clone())), ClientOptions::default(), Arc::new(AlwaysSignedIn))
+            .expect("the defaults are good");
+    client.with_governor(Arc::new(Limiter(here.clone())))
 }
 
 /// When a listing was begun, and what it showed.

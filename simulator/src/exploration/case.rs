@@ -1,12 +1,15 @@
 //! What a seed stands for: a fleet, what is wanted of it, and everything that will go wrong.
 
+mod arrival;
+mod azure;
 mod clusters;
-mod misfortune;
+mod inside;
 mod others;
 mod request;
 mod rollout;
+mod way;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use azure_mgmt_containerservice::ClusterId;
 use engine::Request;
@@ -17,11 +20,16 @@ use serde_json::{Value, json};
 use super::{happening::Happening, plan::Waves, script::Trigger, workloads::Surroundings};
 use crate::{effects::ClusterKey, scenario::Scenario};
 
+pub(super) use arrival::Arrival;
+
+const SUBSCRIPTION: &str = "20000000-0000-4000-8000-000000000001";
 /// Old node images, by OS SKU.
-const OLD_IMAGES: [(&str, &str); 3] = [
+const OLD_IMAGES: [(&str, &str); 5] = [
     ("Ubuntu2204", "AKSUbuntu-2204gen2containerd-202609.01.0"),
+    ("Ubuntu2404", "AKSUbuntu-2404gen2containerd-202609.01.0"),
     ("AzureLinux3", "AKSAzureLinux-V3gen2-202609.01.0"),
     ("Windows2022", "AKSWindows-2022-containerd-20348.4100.260811"),
+    ("Windows2025", "AKSWindows-2025-containerd-26100.6899.260811"),
 ];
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
@@ -36,6 +44,8 @@ pub(super) struct Case {
     /// By then everything is done.
     pub(super) end: Timestamp,
     pub(super) replicas: usize,
+    /// How likely our own limiter holds a call to Azure back.
+    pub(super) held_back: f64,
     pub(super) scenario: Scenario,
     pub(super) upgrades: Vec<UpgradeCase>,
     pub(super) happenings: Vec<(Timestamp, Happening)>,
@@ -45,6 +55,8 @@ pub(super) struct Case {
     pub(super) triggers: Vec<Trigger>,
     /// The waves of the plan that makes the upgrades; without one they are there from the start.
     pub(super) waves: Option<Waves>,
+    /// What was drawn that not every seed has, for the count.
+    pub(super) drawn: BTreeSet<&'static str>,
 }
 
 /// One upgrade, of a cluster of its own.
@@ -54,9 +66,8 @@ pub(super) struct UpgradeCase {
     pub(super) key: ClusterKey,
     pub(super) id: ClusterId,
     pub(super) request: Request,
-    /// The version to arrive at; none when only images are refreshed.
-    pub(super) target: Option<String>,
-    pub(super) pools: Vec<String>,
+    /// What is to be so in the end.
+    pub(super) arrival: Arrival,
     pub(super) surroundings: Surroundings,
 }
 
@@ -65,39 +76,43 @@ impl Case {
     pub(super) fn draw(seed: u64) -> Self {
         let mut draw = Draw {
             dice: Rng::with_seed(seed),
-            settings: Rng::with_seed(!seed),
             start: "2026-11-20T22:00:00Z".parse().expect("a time"),
+            chaos: Duration::ZERO,
+            happenings: Vec::new(),
+            drawn: BTreeSet::new(),
         };
-        let calm_after = Duration::from_secs(draw.dice.u64(2 * HOUR..30 * HOUR));
-        let calm_from = draw.start + calm_after;
+        draw.chaos = draw.seconds(2 * HOUR, 30 * HOUR);
+        let calm_from = draw.calm_from();
         let replicas = draw.dice.usize(1..=2);
-        // Draws of its own, so that those of the clusters stay what they were.
-        let mut plans = Rng::with_seed(seed.wrapping_mul(31).wrapping_add(7));
-        let planned = plans.bool();
-        let number = if planned { plans.usize(2..=5) } else { draw.dice.usize(1..=3) };
+        let planned = draw.is_drawn("a plan with waves", 0.5);
+        let number = if planned { draw.dice.usize(2..=4) } else { draw.dice.usize(1..=2) };
         let (clusters, upgrades): (Vec<Value>, Vec<UpgradeCase>) =
-            (0..number).map(|index| draw.cluster(index, calm_after)).unzip();
-        let scenario = json!({
-            "seed": seed,
-            "pageSize": draw.dice.usize(1..=4),
-            "throttling": draw.chance(0.2),
-            "clusters": clusters,
-            "quirks": draw.quirks(calm_from),
-            "durations": draw.durations(),
-        });
-        let scenario: Scenario = serde_json::from_value(scenario).expect("what is drawn is a scenario");
-        scenario.check().expect("what is drawn is a good scenario");
-        let mut happenings = draw.happenings(replicas, &upgrades, calm_after);
-        let waves = planned.then(|| rollout::waves(&mut plans, &upgrades));
-        if planned && plans.u8(0..3) == 0 {
-            let from = draw.start + calm_after.mul_f64(plans.f64());
-            let until = from + Duration::from_secs(plans.u64(MINUTE..4 * HOUR));
-            happenings.push((from, Happening::SuspendPlan { suspend: true }));
-            happenings.push((until, Happening::SuspendPlan { suspend: false }));
+            (0..number).map(|index| draw.cluster(index)).unzip();
+        let scenario = draw.scenario(seed, clusters);
+        let held_back =
+            if draw.is_drawn("our own limiter", 0.25) { 0.01 + draw.dice.f64() * 0.05 } else { 0.0 };
+        draw.processes(replicas);
+        for (index, upgrade) in upgrades.iter().enumerate() {
+            draw.people(index, upgrade, planned);
+            draw.somebody(upgrade, &scenario);
         }
-        let end = calm_from + Duration::from_secs(14 * 24 * HOUR);
-        let (start, quiet, triggers) = (draw.start, false, Vec::new());
-        Self { seed, start, calm_from, end, replicas, scenario, upgrades, happenings, waves, quiet, triggers }
+        let waves = planned.then(|| draw.waves(&upgrades));
+        draw.happenings.sort_by_key(|(at, _)| *at);
+        Self {
+            seed,
+            start: draw.start,
+            calm_from,
+            end: calm_from + Duration::from_secs(14 * 24 * HOUR),
+            replicas,
+            held_back,
+            scenario,
+            upgrades,
+            happenings: draw.happenings,
+            quiet: false,
+            triggers: Vec::new(),
+            waves,
+            drawn: draw.drawn,
+        }
     }
 }
 
@@ -106,11 +121,14 @@ pub(super) fn is_old_image(image: &str) -> bool {
     OLD_IMAGES.iter().any(|(_, old)| *old == image)
 }
 
+/// What is being drawn.
 struct Draw {
     dice: Rng,
-    /// Draws settings: on its own, so that the other draws of a seed stay what they were.
-    settings: Rng,
     start: Timestamp,
+    /// How long things go wrong.
+    chaos: Duration,
+    happenings: Vec<(Timestamp, Happening)>,
+    drawn: BTreeSet<&'static str>,
 }
 
 impl Draw {
@@ -118,16 +136,56 @@ impl Draw {
         self.dice.f64() < probability
     }
 
+    /// Like [`Self::chance`], and counted by its name.
+    fn is_drawn(&mut self, name: &'static str, probability: f64) -> bool {
+        let is_drawn = self.chance(probability);
+        if is_drawn {
+            self.drawn.insert(name);
+        }
+        is_drawn
+    }
+
     fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.dice.usize(0..items.len())]
     }
 
-    /// An instant before `span` is over.
-    fn when(&mut self, span: Duration) -> Timestamp {
-        self.start + span.mul_f64(self.dice.f64())
+    fn calm_from(&self) -> Timestamp {
+        self.start + self.chaos
+    }
+
+    /// An instant before it is calm.
+    fn when(&mut self) -> Timestamp {
+        self.start + self.chaos.mul_f64(self.dice.f64())
     }
 
     fn seconds(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_secs(self.dice.u64(from..to))
+    }
+
+    /// Some time, over before it is calm.
+    fn span(&mut self, from: u64, to: u64) -> (Timestamp, Timestamp) {
+        let begin = self.when();
+        (begin, (begin + self.seconds(from, to)).min(self.calm_from()))
+    }
+
+    fn happens(&mut self, at: Timestamp, happening: Happening) {
+        self.happenings.push((at, happening));
+    }
+
+    /// Everything that Azure starts from.
+    fn scenario(&mut self, seed: u64, clusters: Vec<Value>) -> Scenario {
+        let scenario = json!({
+            "seed": seed,
+            "pageSize": self.dice.usize(1..=4),
+            "throttling": self.is_drawn("Azure's own throttling", 0.2),
+            "regions": way::regions(),
+            "quotas": self.quotas(&clusters),
+            "clusters": clusters,
+            "quirks": self.quirks(),
+            "durations": self.durations(),
+        });
+        let scenario: Scenario = serde_json::from_value(scenario).expect("what is drawn is a scenario");
+        scenario.check().expect("what is drawn is a good scenario");
+        scenario
     }
 }

@@ -17,7 +17,7 @@ use engine::Step;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{case::Case, sim::State};
+use super::{case::Case, hub::Upgrade, sim::State};
 use crate::effects::ClusterKey;
 
 pub(super) use deeds::{Before, describe};
@@ -99,7 +99,7 @@ impl Checks {
 
     /// Whether every upgrade has come to its end.
     pub(super) fn all_done(state: &State) -> bool {
-        state.hub.upgrades.iter().all(|upgrade| upgrade.record.ledger.finished_at.is_some())
+        state.hub.upgrades.iter().all(Upgrade::is_over)
     }
 
     /// The cluster of an upgrade.
@@ -177,6 +177,7 @@ fn is_really_done(state: &State, key: &ClusterKey, step: &Step) -> bool {
     };
     let Some(pool) = view.pools.iter().find(|pool| pool.name == *name) else { return false };
     pool.provisioning_state == "Succeeded"
+        && !state.workloads.is_cordoned(key, name, state.now)
         && pool.nodes.iter().all(|node| {
             let there = match step.kind {
                 engine::StepKind::NodePoolImage => {

@@ -1,24 +1,28 @@
 //! What happens without anybody here deciding it: processes that die, clocks that jump, and others who
 //! change clusters in Azure.
 
+mod azure_change;
+mod deed;
+mod edit;
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde_json::Value;
 
 use super::{
     lease::Health,
     people::People,
     sim::{Event, State},
+    tally::Kind,
 };
-use crate::{
-    effects::ClusterKey,
-    scenario::{Fault, QuirkRule},
-    world::{Call, PoolKey},
-};
+use crate::effects::ClusterKey;
 
-/// Somebody who is not the operator.
-const SOMEBODY: &str = "terraform";
+pub(super) use azure_change::AzureChange;
+pub(super) use deed::Deed;
+pub(super) use edit::Edit;
+
+/// Whoever wants something to be so tries again after this.
+const INSISTENCE: Duration = Duration::from_secs(600);
 
 /// Something that happens at an instant.
 #[derive(Clone, Debug)]
@@ -47,6 +51,10 @@ pub(super) enum Happening {
     Somebody { cluster: ClusterKey, deed: Deed },
     /// Somebody does something right after the operator has next read the cluster.
     Ambush { cluster: ClusterKey, deed: Deed },
+    /// Somebody does something while the operator's next change of the cluster is on its way.
+    Overtake { cluster: ClusterKey, deed: Deed },
+    /// Somebody does something, again and again until Azure takes it.
+    Insistent { cluster: ClusterKey, deed: Deed },
     /// Somebody suspends an upgrade.
     Suspend { upgrade: usize },
     /// Somebody lets a suspended upgrade go on.
@@ -55,37 +63,19 @@ pub(super) enum Happening {
     SuspendPlan { suspend: bool },
     /// Somebody asks an upgrade to try again.
     Retry { upgrade: usize },
+    /// Somebody changes what is wanted.
+    Edit { upgrade: usize, edit: Edit },
+    /// Somebody deletes an upgrade.
+    Delete { upgrade: usize },
     /// Azure itself changes.
     Azure(AzureChange),
-}
-
-/// What changes in Azure without anybody asking for it.
-#[derive(Clone, Debug)]
-pub(super) enum AzureChange {
-    /// Something goes wrong in an upgrade from now on.
-    Fault { cluster: ClusterKey, fault: Box<Fault> },
-    /// It behaves oddly from now on.
-    Quirk(Box<QuirkRule>),
-    /// The quotas are as large as this.
-    Quota(u32),
-}
-
-/// What somebody does to a cluster.
-#[derive(Clone, Debug)]
-pub(super) enum Deed {
-    UpgradeControlPlane { to: String },
-    UpgradePool { pool: String, to: String },
-    UpdateCluster,
-    RefreshImage { pool: String },
-    Abort { pool: Option<String> },
-    Tag { value: String },
-    Label { pool: String, value: String },
 }
 
 impl Happening {
     /// Makes it so. Gives replicas whose processes end, and one that begins to lead.
     pub(super) fn happen(self, state: &mut State) -> Effects {
         let mut effects = Effects::default();
+        state.tally.add(Kind::Happening, self.name());
         match self {
             Self::Crash { replica, back_after } => {
                 state.tell(&name(replica), "crashes");
@@ -138,16 +128,51 @@ impl Happening {
             }
             Self::LeaseFree => {}
             Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
-            Self::Somebody { cluster, deed } => deed.carry_out(state, &cluster),
+            Self::Somebody { cluster, deed } => drop(deed.carry_out(state, &cluster)),
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
+            Self::Overtake { cluster, deed } => state.overtakes.push((cluster, deed)),
+            Self::Insistent { cluster, deed } => {
+                if deed.clone().carry_out(state, &cluster) == Some(false) {
+                    state.schedule_in(INSISTENCE, Event::Happens(Self::Insistent { cluster, deed }));
+                }
+            }
             Self::Suspend { upgrade } => People::suspend(state, upgrade),
             Self::Resume { upgrade } => People::resume(state, upgrade),
             Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
             Self::Retry { upgrade } => People::retry(state, upgrade),
+            Self::Edit { upgrade, edit } => edit.make(state, upgrade),
+            Self::Delete { upgrade } => edit::delete(state, upgrade),
             Self::Azure(change) => change.carry_out(state),
         }
         effects.leads = state.lease.settle(state.now);
         effects
+    }
+
+    /// What it is called where happenings are counted.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Crash { .. } => "crash",
+            Self::Back { .. } => "back",
+            Self::Freeze { .. } => "pause",
+            Self::Thaw { .. } => "thaw",
+            Self::CutOff { .. } => "cut off",
+            Self::Reconnect { .. } => "reconnect",
+            Self::Delude { .. } => "two leaders",
+            Self::ClockJump { .. } => "clock jump",
+            Self::LeaseFree => "lease",
+            Self::AfterNextWrite { .. } => "right after a write",
+            Self::Somebody { .. } => "somebody",
+            Self::Ambush { .. } => "right after a read",
+            Self::Overtake { .. } => "while a change is on its way",
+            Self::Insistent { .. } => "somebody mends",
+            Self::Suspend { .. } => "suspend",
+            Self::Resume { .. } => "resume",
+            Self::SuspendPlan { .. } => "suspended plan",
+            Self::Retry { .. } => "retry",
+            Self::Edit { edit, .. } => edit.name(),
+            Self::Delete { .. } => "deletion",
+            Self::Azure(change) => change.name(),
+        }
     }
 }
 
@@ -180,123 +205,18 @@ pub(super) fn after_read(state: &mut State, cluster: &ClusterKey) {
     }
 }
 
+/// The operator has sent a change of a cluster, which is on its way: somebody else may be faster.
+pub(super) fn before_arrival(state: &mut State, cluster: &ClusterKey) {
+    if let Some(place) = state.overtakes.iter().position(|(key, _)| key == cluster) {
+        let (_, deed) = state.overtakes.remove(place);
+        deed.carry_out(state, cluster);
+    }
+}
+
 /// A replica has written a record: whatever waits for that happens before it does anything else.
 pub(super) fn after_write(state: &mut State, replica: usize) {
     if let Some(place) = state.after_write.iter().position(|(of, _)| *of == replica) {
         let (_, happening) = state.after_write.remove(place);
         state.schedule(state.now, Event::Happens(happening));
-    }
-}
-
-impl AzureChange {
-    fn carry_out(self, state: &mut State) {
-        match self {
-            Self::Fault { cluster, fault } => {
-                let added = state.world.add_fault(&cluster, *fault);
-                debug_assert!(added.is_ok(), "cluster and pool were checked when the script was read");
-            }
-            Self::Quirk(rule) => {
-                state.tell("azure", &format!("begins: {}", rule.quirk.name()));
-                let added = state.world.add_quirk(*rule);
-                debug_assert!(added.is_ok(), "the rule was checked when the script was read");
-            }
-            Self::Quota(vcpus) => {
-                state.tell("azure", &format!("the quota is {vcpus} virtual CPUs from now on"));
-                state.world.set_quotas(vcpus);
-            }
-        }
-    }
-}
-
-impl Deed {
-    fn words(&self, cluster: &ClusterKey) -> String {
-        let name = cluster.0.rsplit('/').next().unwrap_or_default();
-        match self {
-            Self::UpgradeControlPlane { to } => format!("upgrades {name} control plane to {to}"),
-            Self::UpdateCluster => format!("updates {name} without any change"),
-            Self::UpgradePool { pool, to } => format!("upgrades {name} pool {pool} to {to}"),
-            Self::RefreshImage { pool } => format!("upgrades {name} pool {pool} to the newest image"),
-            Self::Abort { pool: None } => format!("aborts what runs in {name} control plane"),
-            Self::Abort { pool: Some(pool) } => format!("aborts what runs in {name} pool {pool}"),
-            Self::Tag { value } => format!("tags {name} with owner={value}"),
-            Self::Label { pool, value } => format!("labels {name} pool {pool} with owner={value}"),
-        }
-    }
-
-    fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
-        let words = self.words(cluster);
-        let (moved, to) = (self.moves(), self.version().map(str::to_owned));
-        let Some(call) = self.call(state, cluster) else { return };
-        let answer = state.world.call(state.now, SOMEBODY, call);
-        state.tell("somebody", &format!("{words}: {}", answer.status));
-        if answer.is_success() {
-            if let (Some(pool), Some(to)) = (&moved, to) {
-                super::checks::Checks::moved_by_somebody(state, cluster, pool.as_deref(), &to);
-            }
-            state.checks.moved.extend(moved.map(|pool| (cluster.clone(), pool)));
-            super::checks::Checks::after_event(state);
-        }
-    }
-
-    /// What it moves to another version: a pool, or the control plane.
-    fn moves(&self) -> Option<Option<String>> {
-        match self {
-            Self::UpgradeControlPlane { .. } => Some(None),
-            Self::UpgradePool { pool, .. } | Self::RefreshImage { pool } => Some(Some(pool.clone())),
-            Self::UpdateCluster | Self::Abort { .. } | Self::Tag { .. } | Self::Label { .. } => None,
-        }
-    }
-
-    /// The version that it asks for.
-    fn version(&self) -> Option<&str> {
-        match self {
-            Self::UpgradeControlPlane { to } | Self::UpgradePool { to, .. } => Some(to),
-            Self::UpdateCluster
-            | Self::RefreshImage { .. }
-            | Self::Abort { .. }
-            | Self::Tag { .. }
-            | Self::Label { .. } => None,
-        }
-    }
-
-    fn call(self, state: &State, cluster: &ClusterKey) -> Option<Call> {
-        let document = state.world.document(cluster)?;
-        let pool_key = |name: String| PoolKey { cluster: cluster.clone(), name };
-        let body_of = |name: &str| {
-            let pools = document["properties"]["agentPoolProfiles"].as_array()?;
-            let found = pools.iter().find(|pool| pool["name"] == name)?;
-            let mut properties = found.clone();
-            properties.as_object_mut()?.remove("name");
-            Some(serde_json::json!({ "name": name, "properties": properties }))
-        };
-        Some(match self {
-            Self::UpgradeControlPlane { to } => {
-                let mut body = document.clone();
-                body["properties"]["kubernetesVersion"] = Value::from(to);
-                Call::PutCluster { cluster: cluster.clone(), body, if_match: None }
-            }
-            Self::UpdateCluster => {
-                Call::PutCluster { cluster: cluster.clone(), body: document.clone(), if_match: None }
-            }
-            Self::UpgradePool { pool, to } => {
-                let mut body = body_of(&pool)?;
-                body["properties"]["orchestratorVersion"] = Value::from(to);
-                Call::PutPool { pool: pool_key(pool), body, if_match: None }
-            }
-            Self::RefreshImage { pool } => Call::UpgradeNodeImage { pool: pool_key(pool) },
-            Self::Abort { pool: None } => Call::AbortCluster { cluster: cluster.clone() },
-            Self::Abort { pool: Some(pool) } => Call::AbortPool { pool: pool_key(pool) },
-            Self::Tag { value } => {
-                let mut tags = document["tags"].clone();
-                tags["owner"] = Value::from(value);
-                let body = serde_json::json!({ "tags": tags });
-                Call::PatchCluster { cluster: cluster.clone(), body, if_match: None }
-            }
-            Self::Label { pool, value } => {
-                let mut body = body_of(&pool)?;
-                body["properties"]["nodeLabels"]["owner"] = Value::from(value);
-                Call::PutPool { pool: pool_key(pool), body, if_match: None }
-            }
-        })
     }
 }

@@ -24,6 +24,7 @@ use super::{
     lease::Lease,
     people::People,
     script::Trigger,
+    tally::{Kind, Tally},
     timeline::Timeline,
     workloads::Workloads,
 };
@@ -56,6 +57,12 @@ pub(super) struct State {
     pub(super) timeline: Timeline,
     /// What somebody does to a cluster right after it was read.
     pub(super) ambushes: Vec<(ClusterKey, Deed)>,
+    /// What somebody does to a cluster while a change of it is on its way.
+    pub(super) overtakes: Vec<(ClusterKey, Deed)>,
+    /// How likely our own limiter holds a call to Azure back.
+    pub(super) held_back: f64,
+    /// What was met so far.
+    pub(super) tally: Tally,
     /// What happens right after a replica has written a record.
     pub(super) after_write: Vec<(usize, Happening)>,
     /// How far each replica's clock is off.
@@ -92,6 +99,9 @@ impl State {
             clocks_jumped: false,
             clock_errors: vec![SignedDuration::ZERO; case.replicas],
             ambushes: Vec::new(),
+            overtakes: Vec::new(),
+            held_back: case.held_back,
+            tally: Tally::default(),
             after_write: Vec::new(),
             calm_from: case.calm_from,
             quiet: case.quiet,
@@ -102,6 +112,7 @@ impl State {
             running: 0,
             woken: BTreeSet::new(),
         };
+        case.drawn.iter().for_each(|name| state.tally.add(Kind::Draw, name));
         for (at, happening) in &case.happenings {
             state.schedule(*at, Event::Happens(happening.clone()));
         }

@@ -25,6 +25,16 @@ pub(super) struct Surroundings {
     pub(super) outages: Vec<(Timestamp, Timestamp)>,
     /// From when on disruption budgets allow what they refused.
     pub(super) budgets_allow_from: Option<Timestamp>,
+    /// Nodes that somebody has cordoned.
+    pub(super) cordons: Vec<Cordon>,
+}
+
+/// The first node of a pool takes no pods for some time, whoever it is then.
+#[derive(Clone, Debug)]
+pub(super) struct Cordon {
+    pub(super) pool: String,
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// A workload, and when it is broken.
@@ -66,6 +76,11 @@ impl Workloads {
         false
     }
 
+    /// Whether somebody has cordoned a node of the pool.
+    pub(super) fn is_cordoned(&self, key: &ClusterKey, pool: &str, now: Timestamp) -> bool {
+        self.clusters.get(key).is_some_and(|surroundings| surroundings.is_cordoned(pool, now))
+    }
+
     fn readable(&self, key: &ClusterKey, now: Timestamp) -> Reading<&Surroundings> {
         let surroundings =
             self.clusters.get(key).ok_or_else(|| Unreadable::failed("there is no such cluster"))?;
@@ -73,6 +88,12 @@ impl Workloads {
             return Err(Unreadable::failed("the cluster's API cannot be reached: connection refused"));
         }
         Ok(surroundings)
+    }
+}
+
+impl Surroundings {
+    fn is_cordoned(&self, pool: &str, now: Timestamp) -> bool {
+        self.cordons.iter().any(|cordon| cordon.pool == pool && cordon.from <= now && now < cordon.until)
     }
 }
 
@@ -118,8 +139,16 @@ impl engine::Workloads for TargetApi {
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
+        let now = self.here.state().now;
         let of_pool = |node: &&ApiNode| node.node.pool == pool;
-        self.read(|_, shown| shown.nodes.iter().filter(of_pool).map(node).collect()).await
+        self.read(|surroundings, shown| {
+            let mut nodes: Vec<Node> = shown.nodes.iter().filter(of_pool).map(node).collect();
+            if let Some(first) = nodes.first_mut().filter(|_| surroundings.is_cordoned(pool, now)) {
+                first.schedulable = false;
+            }
+            nodes
+        })
+        .await
     }
 
     async fn workloads(&self) -> Reading<Vec<Workload>> {

@@ -1,53 +1,43 @@
-//! What a seed draws of processes that die and of who else acts.
+//! What a seed draws of processes that die, of people who change what they want, and of others who act
+//! on clusters.
 
-use std::time::Duration;
+use engine::Setting;
+use jiff::SignedDuration;
 
-use jiff::{SignedDuration, Timestamp};
+use super::{Draw, HOUR, UpgradeCase};
+use crate::{
+    exploration::happening::{Deed, Edit, Happening},
+    scenario::{QuirkName, Scenario},
+};
 
-use super::{Draw, UpgradeCase};
-use crate::exploration::happening::{Deed, Happening};
+/// Settings that nobody here overrides with such a value: so it can be told whose they are.
+const THEIRS: [(Setting, &str); 3] = [
+    (Setting::MaxSurge, "3"),
+    (Setting::DrainTimeoutInMinutes, "17"),
+    (Setting::NodeSoakDurationInMinutes, "3"),
+];
 
 impl Draw {
-    pub(super) fn happenings(
-        &mut self,
-        replicas: usize,
-        upgrades: &[UpgradeCase],
-        chaos: Duration,
-    ) -> Vec<(Timestamp, Happening)> {
-        let mut happenings = vec![(self.start, Happening::LeaseFree)];
+    pub(super) fn processes(&mut self, replicas: usize) {
+        self.happens(self.start, Happening::LeaseFree);
         for _ in 0..self.dice.usize(0..=12) {
             let (replica, happening) = self.of_process(replicas);
-            let at = self.when(chaos);
+            let at = self.when();
             // Between the record of an intent and its deed is where it matters most.
-            let after_write = self.settings.bool();
+            let after_write = self.chance(0.5);
             let then = Box::new(happening.clone());
             let happening = if after_write { Happening::AfterNextWrite { replica, then } } else { happening };
-            happenings.push((at, happening));
+            self.happens(at, happening);
         }
         if self.chance(0.3) {
-            let error = SignedDuration::from_secs(self.dice.i64(-600..600));
+            let to = SignedDuration::from_secs(self.dice.i64(-600..600));
             let replica = self.dice.usize(0..replicas);
-            happenings.push((self.start, Happening::ClockJump { replica, to: error }));
-        }
-        for (index, upgrade) in upgrades.iter().enumerate() {
-            if self.chance(0.3) {
-                happenings.push((self.when(chaos), Happening::Suspend { upgrade: index }));
-            }
-            if self.chance(0.2) {
-                happenings.push((self.when(chaos), Happening::Retry { upgrade: index }));
-            }
-            for _ in 0..self.dice.usize(0..=3) {
-                let happening = self.of_somebody(upgrade);
-                happenings.push((self.when(chaos), happening));
-            }
+            self.happens(self.start, Happening::ClockJump { replica, to });
         }
         for replica in 0..replicas {
             // Clocks are set right in the end.
-            let to = SignedDuration::ZERO;
-            happenings.push((self.start + chaos, Happening::ClockJump { replica, to }));
+            self.happens(self.calm_from(), Happening::ClockJump { replica, to: SignedDuration::ZERO });
         }
-        happenings.sort_by_key(|(at, _)| *at);
-        happenings
     }
 
     fn of_process(&mut self, replicas: usize) -> (usize, Happening) {
@@ -62,25 +52,92 @@ impl Draw {
         (replica, happening)
     }
 
-    fn of_somebody(&mut self, upgrade: &UpgradeCase) -> Happening {
-        let cluster = upgrade.key.clone();
-        let pool = self.one_of(&upgrade.pools).clone();
+    /// What people change of their own upgrade.
+    pub(super) fn people(&mut self, index: usize, upgrade: &UpgradeCase, planned: bool) {
+        if self.chance(0.3) {
+            let at = self.when();
+            self.happens(at, Happening::Suspend { upgrade: index });
+        }
+        if self.chance(0.2) {
+            let at = self.when();
+            self.happens(at, Happening::Retry { upgrade: index });
+        }
+        if self.chance(0.3) {
+            let (at, edit) = (self.when(), self.edit(upgrade));
+            self.happens(at, Happening::Edit { upgrade: index, edit });
+        }
+        if self.chance(0.06) {
+            let (from, until) = self.span(HOUR / 4, 6 * HOUR);
+            for (at, other) in [(from, Some("by-hand".to_owned())), (until, None)] {
+                self.happens(at, Happening::Edit { upgrade: index, edit: Edit::OtherUpgrade(other) });
+            }
+        }
+        // A plan makes again what is deleted of it: that is another story.
+        if !planned && self.chance(0.1) {
+            let at = self.when();
+            self.happens(at, Happening::Delete { upgrade: index });
+        }
+    }
+
+    /// Another policy: never one that asks for less of what has been done meanwhile.
+    fn edit(&mut self, upgrade: &UpgradeCase) -> Edit {
+        let policy = &upgrade.request.policy;
+        match self.dice.usize(0..5) {
+            0 => Edit::Retries(policy.retries + self.dice.u32(1..=3)),
+            1 => Edit::Soak(policy.soak / 2),
+            2 => Edit::Order(policy.order.iter().rev().cloned().collect()),
+            3 => Edit::StepTimeout(self.seconds(HOUR / 4, 6 * HOUR)),
+            _ => Edit::UpgradeSettings(self.upgrade_settings(false)),
+        }
+    }
+
+    /// Others who change clusters.
+    pub(super) fn somebody(&mut self, upgrade: &UpgradeCase, scenario: &Scenario) {
+        for number in 0..self.dice.usize(0..=3) {
+            let Some(deed) = self.deed(upgrade, scenario, number) else { continue };
+            let cluster = upgrade.key.clone();
+            // Without eTags nobody can tell that somebody else was faster.
+            let can_be_told = scenario.quirks.iter().all(|rule| rule.quirk != QuirkName::MissingETags);
+            let at = self.when();
+            let happening = match self.dice.usize(0..4) {
+                0 | 1 if can_be_told && deed.is_small() => Happening::Overtake { cluster, deed },
+                0 | 1 => Happening::Ambush { cluster, deed },
+                _ => Happening::Somebody { cluster, deed },
+            };
+            self.happens(at, happening);
+        }
+    }
+
+    fn deed(&mut self, upgrade: &UpgradeCase, scenario: &Scenario, number: usize) -> Option<Deed> {
+        let spec = scenario.clusters.iter().find(|cluster| cluster.key() == upgrade.key)?;
+        let pool = self.one_of(&spec.pools).name.clone();
         let value = format!("team-{}", self.dice.u32(0..1000));
         // Not further than wanted: what is beyond is not ours to go to.
-        let to = upgrade.target.clone();
-        let deed = match (self.dice.usize(0..8), to) {
-            (0, Some(to)) => Deed::UpgradeControlPlane { to },
-            (1, Some(to)) => Deed::UpgradePool { pool, to },
-            (2, _) => Deed::RefreshImage { pool },
-            (3, _) => Deed::Abort { pool: Some(pool) },
-            (4, _) => Deed::Abort { pool: None },
-            (5, _) => Deed::Label { pool, value },
-            (_, _) => Deed::Tag { value },
+        let to = upgrade.arrival.target.clone().filter(|_| upgrade.arrival.control_plane.is_some());
+        let on_the_way = |at: &str| {
+            let region = scenario.regions.get(&spec.location).cloned().unwrap_or_default();
+            let (from, to) = (spec.kubernetes_version.as_str(), to.as_deref().unwrap_or(at));
+            let between = |version: &String| from < version.as_str() && version.as_str() < to;
+            region.versions().into_iter().filter(|found| !found.lts).map(|found| found.version).find(between)
         };
-        if self.chance(0.5) {
-            Happening::Ambush { cluster, deed }
-        } else {
-            Happening::Somebody { cluster, deed }
-        }
+        let halfway = to.as_deref().and_then(on_the_way);
+        Some(match (self.dice.usize(0..16), to) {
+            (0, Some(to)) => Deed::UpgradeControlPlane { to },
+            (1, Some(_)) => Deed::UpgradeControlPlane { to: halfway? },
+            (2, Some(to)) => Deed::UpgradePool { pool, to },
+            (3, Some(_)) => Deed::UpgradePool { pool, to: halfway? },
+            (4, _) => Deed::RefreshImage { pool },
+            (5, _) => Deed::Abort { pool: Some(pool) },
+            (6, _) => Deed::Abort { pool: None },
+            (7, _) => {
+                let (setting, value) = THEIRS[self.dice.usize(0..THEIRS.len())];
+                Deed::Settings { pool, setting, value: value.to_owned() }
+            }
+            (8, _) => Deed::DeletePool { pool: spec.pools.get(1)?.name.clone() },
+            (9, _) => Deed::AddPool { pool: format!("extra{number}") },
+            (10, _) => Deed::RollBack { pool },
+            (11 | 12, _) => Deed::Label { pool, value },
+            (_, _) => Deed::Tag { value },
+        })
     }
 }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Checks;
-use crate::exploration::{
-    case::{Case, UpgradeCase, is_old_image},
-    sim::State,
+use crate::{
+    effects::ClusterKey,
+    exploration::{
+        case::{Case, UpgradeCase, is_old_image},
+        sim::State,
+    },
 };
 
 /// The settings of upgrades: of each pool, and of the cluster under no name.
@@ -37,32 +40,52 @@ impl Checks {
         }
     }
 
+    /// Somebody else has set a setting: so it stays.
+    pub(in crate::exploration) fn set_by_somebody(
+        state: &mut State,
+        cluster: &ClusterKey,
+        pool: &str,
+        (setting, value): (&str, Value),
+    ) {
+        let Some(index) = state.checks.clusters.get(cluster).copied() else { return };
+        if let Some(settings) = state.checks.watched[index].settings.get_mut(pool) {
+            settings[setting] = value;
+        }
+    }
+
     fn has_arrived(state: &mut State, index: usize, wanted: &UpgradeCase) {
         let name = &wanted.name;
         let upgrade = &state.hub.upgrades[index];
-        if upgrade.record.ledger.finished_at.is_none() {
+        if !upgrade.is_over() {
             let (reason, words) = upgrade.record.standing.clone().unwrap_or_default();
             let what = format!("{name} is not done; it waits on {reason}: {words}");
             return Self::violated(state, "9 it comes to its end", what);
         }
         if let Some(document) = state.world.document(&wanted.key) {
-            let (before, after) = (&state.checks.watched[index].settings, settings_of(&document));
-            if *before != after {
+            let (mut before, mut after) =
+                (state.checks.watched[index].settings.clone(), settings_of(&document));
+            // Pools come and go.
+            before.retain(|pool, _| after.contains_key(pool));
+            after.retain(|pool, _| before.contains_key(pool));
+            if before != after {
                 let what = format!("{name} is done, its settings were {before:?} and are {after:?}");
                 return Self::violated(state, "6 temporary settings", what);
             }
         }
+        if state.hub.upgrades[index].gone {
+            return;
+        }
         let Some(view) = state.world.cluster_view(&wanted.key) else { return };
         let moved = &state.checks.moved;
-        let ours =
-            view.pools.iter().filter(|pool| !moved.contains(&(wanted.key.clone(), Some(pool.name.clone()))));
+        let renewed = view.pools.iter().filter(|pool| wanted.arrival.renewed.contains(&pool.name));
+        let ours = renewed.filter(|pool| !moved.contains(&(wanted.key.clone(), Some(pool.name.clone()))));
         let mut nodes = ours.flat_map(|pool| &pool.nodes);
         if let Some(node) = nodes.find(|node| is_old_image(&node.node_image)) {
             let what = format!("{name} is done, and node {} has image {}", node.name, node.node_image);
             return Self::violated(state, "9 it comes to its end", what);
         }
-        let Some(target) = &wanted.target else { return };
-        if view.kubernetes_version != *target {
+        let arrives = wanted.arrival.control_plane.as_ref();
+        if arrives.is_some_and(|target| view.kubernetes_version != *target) {
             let what = format!("{name} is done, and its control plane is at {}", view.kubernetes_version);
             return Self::violated(state, "9 it comes to its end", what);
         }
@@ -71,6 +94,7 @@ impl Checks {
             if state.checks.moved.contains(&(wanted.key.clone(), Some(pool.name.clone()))) {
                 continue;
             }
+            let Some(target) = wanted.arrival.pools.get(&pool.name) else { continue };
             if let Some(node) = pool.nodes.iter().find(|node| node.kubernetes_version != *target) {
                 let what =
                     format!("{name} is done, and node {} is at {}", node.name, node.kubernetes_version);

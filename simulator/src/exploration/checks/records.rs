@@ -49,7 +49,7 @@ impl Checks {
     pub(in crate::exploration) fn after_advance(state: &mut State, index: usize, progress: &Progress) {
         let name = state.hub.upgrades[index].name.clone();
         match &progress.waiting {
-            None if progress.ledger.finished_at.is_none() => {
+            None if progress.ledger.finished_at.is_none() && !state.hub.upgrades[index].request.abandoned => {
                 Self::violated(
                     state,
                     "8 every wait has a reason",

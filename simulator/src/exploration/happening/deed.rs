@@ -1,0 +1,288 @@
+//! What others do to a cluster, by the calls that their tools make.
+
+use engine::Setting;
+use serde_json::{Value, json};
+
+use crate::{
+    effects::ClusterKey,
+    exploration::{checks::Checks, sim::State, tally::Kind},
+    world::{Call, PoolKey},
+};
+
+/// Somebody who is not the operator.
+const SOMEBODY: &str = "terraform";
+
+/// What somebody does to a cluster.
+#[derive(Clone, Debug)]
+pub(in crate::exploration) enum Deed {
+    UpgradeControlPlane {
+        to: String,
+    },
+    /// Control plane and pools at once.
+    UpgradeAll {
+        to: String,
+    },
+    UpgradePool {
+        pool: String,
+        to: String,
+    },
+    UpdateCluster,
+    RefreshImage {
+        pool: String,
+    },
+    Abort {
+        pool: Option<String>,
+    },
+    Tag {
+        value: String,
+    },
+    Label {
+        pool: String,
+        value: String,
+    },
+    Settings {
+        pool: String,
+        setting: Setting,
+        value: String,
+    },
+    AddPool {
+        pool: String,
+    },
+    DeletePool {
+        pool: String,
+    },
+    /// Back to what the pool ran before.
+    RollBack {
+        pool: String,
+    },
+    SwitchPool {
+        pool: String,
+        on: bool,
+    },
+    /// Takes the pool off its snapshot.
+    Unpin {
+        pool: String,
+    },
+    TurnOffChannel,
+}
+
+impl Deed {
+    fn words(&self, cluster: &ClusterKey) -> String {
+        let name = cluster.0.rsplit('/').next().unwrap_or_default();
+        match self {
+            Self::UpgradeControlPlane { to } => format!("upgrades {name} control plane to {to}"),
+            Self::UpgradeAll { to } => format!("upgrades {name} with all its pools to {to}"),
+            Self::UpdateCluster => format!("updates {name} without any change"),
+            Self::UpgradePool { pool, to } => format!("upgrades {name} pool {pool} to {to}"),
+            Self::RefreshImage { pool } => format!("upgrades {name} pool {pool} to the newest image"),
+            Self::Abort { pool: None } => format!("aborts what runs in {name} control plane"),
+            Self::Abort { pool: Some(pool) } => format!("aborts what runs in {name} pool {pool}"),
+            Self::Tag { value } => format!("tags {name} with owner={value}"),
+            Self::Label { pool, value } => format!("labels {name} pool {pool} with owner={value}"),
+            Self::Settings { pool, setting, value } => {
+                format!("sets {} of {name} pool {pool} to {value}", setting.name())
+            }
+            Self::AddPool { pool } => format!("adds pool {pool} to {name}"),
+            Self::DeletePool { pool } => format!("deletes {name} pool {pool}"),
+            Self::RollBack { pool } => format!("rolls {name} pool {pool} back"),
+            Self::SwitchPool { pool, on } => {
+                format!("{} {name} pool {pool}", if *on { "starts" } else { "stops" })
+            }
+            Self::Unpin { pool } => format!("takes {name} pool {pool} off its snapshot"),
+            Self::TurnOffChannel => format!("turns the auto-upgrade channel of {name} off"),
+        }
+    }
+
+    /// What it is called where deeds are counted.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::UpgradeControlPlane { .. } => "upgrades the control plane",
+            Self::UpgradeAll { .. } => "upgrades everything",
+            Self::UpgradePool { .. } => "upgrades a pool",
+            Self::UpdateCluster => "updates the cluster",
+            Self::RefreshImage { .. } => "renews an image",
+            Self::Abort { .. } => "aborts",
+            Self::Tag { .. } => "tags",
+            Self::Label { .. } => "labels",
+            Self::Settings { .. } => "sets upgrade settings",
+            Self::AddPool { .. } => "adds a pool",
+            Self::DeletePool { .. } => "deletes a pool",
+            Self::RollBack { .. } => "rolls a pool back",
+            Self::SwitchPool { on: false, .. } => "stops a pool",
+            Self::SwitchPool { on: true, .. } => "starts a pool",
+            Self::Unpin { .. } => "takes a pool off its snapshot",
+            Self::TurnOffChannel => "turns the channel off",
+        }
+    }
+
+    /// Whether it changes a field that nobody upgrades by.
+    pub(in crate::exploration) const fn is_small(&self) -> bool {
+        matches!(self, Self::Tag { .. } | Self::Label { .. } | Self::Settings { .. })
+    }
+
+    /// Does it; says whether Azure has taken it, or nothing when there is nothing to do.
+    pub(super) fn carry_out(self, state: &mut State, cluster: &ClusterKey) -> Option<bool> {
+        let call = self.call(state, cluster)?;
+        let to = self.version(&call);
+        let answer = state.world.call(state.now, SOMEBODY, call);
+        state.tell("somebody", &format!("{}: {}", self.words(cluster), answer.status));
+        if !answer.is_success() {
+            return Some(false);
+        }
+        state.tally.add(Kind::Deed, self.name());
+        for pool in self.moves(state, cluster) {
+            if let Some(to) = &to {
+                Checks::moved_by_somebody(state, cluster, pool.as_deref(), to);
+            }
+            state.checks.moved.insert((cluster.clone(), pool));
+        }
+        if let Self::Settings { pool, setting, value } = &self {
+            Checks::set_by_somebody(state, cluster, pool, (setting.name(), written(*setting, value)));
+        }
+        Checks::after_event(state);
+        Some(true)
+    }
+
+    /// What it moves to another version or image: pools, and the control plane under no name.
+    fn moves(&self, state: &State, cluster: &ClusterKey) -> Vec<Option<String>> {
+        match self {
+            Self::UpgradeControlPlane { .. } => vec![None],
+            Self::UpgradeAll { .. } => {
+                let pools = state.world.cluster_view(cluster).map(|view| view.pools).unwrap_or_default();
+                pools.into_iter().map(|pool| Some(pool.name)).chain([None]).collect()
+            }
+            Self::UpgradePool { pool, .. }
+            | Self::RefreshImage { pool }
+            | Self::RollBack { pool }
+            | Self::SwitchPool { pool, .. } => vec![Some(pool.clone())],
+            Self::UpdateCluster
+            | Self::Abort { .. }
+            | Self::Tag { .. }
+            | Self::Label { .. }
+            | Self::Settings { .. }
+            | Self::AddPool { .. }
+            | Self::DeletePool { .. }
+            | Self::Unpin { .. }
+            | Self::TurnOffChannel => Vec::new(),
+        }
+    }
+
+    /// The version that it asks for.
+    fn version(&self, call: &Call) -> Option<String> {
+        match self {
+            Self::UpgradeControlPlane { to } | Self::UpgradeAll { to } | Self::UpgradePool { to, .. } => {
+                Some(to.clone())
+            }
+            Self::RollBack { .. } => {
+                let Call::PutPool { body, .. } = call else { return None };
+                body["properties"]["orchestratorVersion"].as_str().map(str::to_owned)
+            }
+            Self::UpdateCluster
+            | Self::RefreshImage { .. }
+            | Self::Abort { .. }
+            | Self::Tag { .. }
+            | Self::Label { .. }
+            | Self::Settings { .. }
+            | Self::AddPool { .. }
+            | Self::DeletePool { .. }
+            | Self::SwitchPool { .. }
+            | Self::Unpin { .. }
+            | Self::TurnOffChannel => None,
+        }
+    }
+
+    fn call(&self, state: &State, cluster: &ClusterKey) -> Option<Call> {
+        let document = state.world.document(cluster)?;
+        let pool_key = |name: &str| PoolKey { cluster: cluster.clone(), name: name.to_owned() };
+        let put = |pool: &str, change: &dyn Fn(&mut Value)| {
+            let mut body = body_of(&document, pool)?;
+            change(&mut body["properties"]);
+            Some(Call::PutPool { pool: pool_key(pool), body, if_match: None })
+        };
+        let put_cluster = |change: &dyn Fn(&mut Value)| {
+            let mut body = document.clone();
+            change(&mut body["properties"]);
+            Some(Call::PutCluster { cluster: cluster.clone(), body, if_match: None })
+        };
+        match self {
+            Self::UpgradeControlPlane { to } => {
+                put_cluster(&|properties| properties["kubernetesVersion"] = Value::from(to.as_str()))
+            }
+            Self::UpgradeAll { to } => put_cluster(&|properties| {
+                properties["kubernetesVersion"] = Value::from(to.as_str());
+                for pool in properties["agentPoolProfiles"].as_array_mut().into_iter().flatten() {
+                    pool["orchestratorVersion"] = Value::from(to.as_str());
+                }
+            }),
+            Self::UpdateCluster => put_cluster(&|_| ()),
+            Self::TurnOffChannel => put_cluster(&|properties| {
+                properties["autoUpgradeProfile"]["upgradeChannel"] = Value::from("none")
+            }),
+            Self::UpgradePool { pool, to } => {
+                put(pool, &|properties| properties["orchestratorVersion"] = Value::from(to.as_str()))
+            }
+            Self::Label { pool, value } => {
+                put(pool, &|properties| properties["nodeLabels"]["owner"] = Value::from(value.as_str()))
+            }
+            Self::Settings { pool, setting, value } => put(pool, &|properties| {
+                properties["upgradeSettings"][setting.name()] = written(*setting, value);
+            }),
+            Self::SwitchPool { pool, on } => {
+                let code = if *on { "Running" } else { "Stopped" };
+                put(pool, &|properties| properties["powerState"] = json!({ "code": code }))
+            }
+            Self::Unpin { pool } => put(pool, &|properties| properties["creationData"] = Value::Null),
+            Self::RollBack { pool } => {
+                let recent = body_of(&document, pool)?["properties"]["recentlyUsedVersions"].get(0)?.clone();
+                put(pool, &|properties| {
+                    properties["orchestratorVersion"] = recent["orchestratorVersion"].clone();
+                    properties["nodeImageVersion"] = recent["nodeImageVersion"].clone();
+                })
+            }
+            Self::AddPool { pool } => {
+                let body = json!({ "name": pool, "properties": {
+                    "mode": "User", "osType": "Linux", "osSKU": "Ubuntu2404", "count": 1, "vmSize": "Standard_D4s_v5",
+                }});
+                Some(Call::PutPool { pool: pool_key(pool), body, if_match: None })
+            }
+            Self::DeletePool { pool } => {
+                body_of(&document, pool)?;
+                Some(Call::DeletePool { pool: pool_key(pool), if_match: None })
+            }
+            Self::RefreshImage { pool } => Some(Call::UpgradeNodeImage { pool: pool_key(pool) }),
+            Self::Abort { pool: None } => Some(Call::AbortCluster { cluster: cluster.clone() }),
+            Self::Abort { pool: Some(pool) } => Some(Call::AbortPool { pool: pool_key(pool) }),
+            Self::Tag { value } => {
+                let mut tags = document["tags"].clone();
+                tags["owner"] = Value::from(value.as_str());
+                Some(Call::PatchCluster {
+                    cluster: cluster.clone(),
+                    body: json!({ "tags": tags }),
+                    if_match: None,
+                })
+            }
+        }
+    }
+}
+
+/// The document of a pool, as a PUT of it alone has it.
+fn body_of(document: &Value, name: &str) -> Option<Value> {
+    let pools = document["properties"]["agentPoolProfiles"].as_array()?;
+    let found = pools.iter().find(|pool| pool["name"] == name)?;
+    let mut properties = found.clone();
+    properties.as_object_mut()?.remove("name");
+    Some(json!({ "name": name, "properties": properties }))
+}
+
+/// A setting as Azure writes it.
+fn written(setting: Setting, value: &str) -> Value {
+    match setting {
+        Setting::DrainTimeoutInMinutes | Setting::NodeSoakDurationInMinutes => {
+            value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
+        }
+        Setting::ForceUpgrade => Value::from(value == "true"),
+        Setting::MaxSurge | Setting::MaxUnavailable | Setting::UndrainableNodeBehavior | Setting::Until => {
+            Value::from(value)
+        }
+    }
+}
