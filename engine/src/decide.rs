@@ -90,8 +90,9 @@ pub enum Decision {
 pub fn decide(view: &View<'_>) -> Decision {
     let Request { retry, suspend, waits_for_wave, other_upgrade, .. } = view.request;
     let ledger = view.ledger;
-    if view.request.abandoned {
-        return overrides::restoring(view).unwrap_or(Decision::Done);
+    if view.request.abandoned && !planted(PlantedBug::IgnoreDeletion) {
+        let left = overrides::restoring(view).filter(|_| !planted(PlantedBug::ForgetRestoreOnDeletion));
+        return left.unwrap_or(Decision::Done);
     }
     if ledger.finished_at.is_some() && !planted(PlantedBug::WorkAfterDone) {
         return Decision::Done;

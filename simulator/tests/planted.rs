@@ -20,30 +20,14 @@ const SEEDS: u64 = 500;
 /// Runs at a time.
 const THREADS: usize = 2;
 
-/// Planted, and not proven to be found yet: seldom seeds, or rules that are blind. `PLANTED=` runs them.
-const UNPROVEN: &[PlantedBug] = &[
-    PlantedBug::SendWhatIsDone,
-    PlantedBug::IgnoreETag,
-    PlantedBug::LoseNodeLabels,
-    PlantedBug::OnlyCountNodes,
-    PlantedBug::IgnoreKubelet,
-    PlantedBug::IgnoreImage,
-    PlantedBug::IgnoreMissingNodes,
-    PlantedBug::SkipGateOfIntent,
-    PlantedBug::IgnoreSuspend,
-    PlantedBug::IgnoreLease,
-    PlantedBug::IgnoreExternalChange,
-    PlantedBug::LeaveImages,
-    PlantedBug::KeepOldPlans,
-    PlantedBug::RoundUp,
-    PlantedBug::IgnoreRunning,
-    PlantedBug::NextWaveEarly,
-    PlantedBug::IgnoreStopped,
-];
+/// Seeds that have found bugs that few others find: tried first. Where what is drawn has changed since, all
+/// are tried in their order.
+const HINTS: &[(PlantedBug, u64)] = &[];
 
 /// The first seed that finds a bug, and what it says. One that fails without the bug finds nothing.
 fn first_found(bug: PlantedBug) -> Option<(u64, exploration::Violation)> {
-    (0..SEEDS).find_map(|seed| {
+    let hints = HINTS.iter().filter(|(of, _)| *of == bug).map(|(_, seed)| *seed);
+    hints.chain(0..SEEDS).find_map(|seed| {
         let run = with(bug, || exploration::run(seed, false));
         let violation = run.violation?;
         exploration::run(seed, false).violation.is_none().then_some((seed, violation))
@@ -54,7 +38,7 @@ fn first_found(bug: PlantedBug) -> Option<(u64, exploration::Violation)> {
 fn the_simulation_finds_planted_bugs() {
     let only = std::env::var("PLANTED").unwrap_or_default();
     let chosen = |bug: &&PlantedBug| match only.as_str() {
-        "" => !UNPROVEN.contains(bug),
+        "" => true,
         only => only.split(',').any(|name| name == format!("{bug:?}")),
     };
     let bugs: Vec<PlantedBug> = PlantedBug::ALL.iter().filter(chosen).copied().collect();

@@ -26,7 +26,6 @@ use super::{
 };
 use crate::{
     arm,
-    effects::ClusterKey,
     world::{Answer, Call},
 };
 
@@ -54,12 +53,15 @@ impl HttpClient for Wire {
         if sent.method != Method::GET {
             let mut state = self.0.state();
             Checks::is_sent(&mut state, self.0.replica);
-            if let Some(cluster) = sent.changes() {
-                super::happening::before_arrival(&mut state, &cluster);
+            if let Some(call) = sent.call() {
+                super::happening::before_arrival(&mut state, &call);
             }
         }
         self.0.latency(30, 1500).await;
         let answer = sent.arrive(&mut self.0.state(), sent_at);
+        if sent.method != Method::GET && answer.is_success() {
+            super::happening::after_change(&mut self.0.state(), self.0.replica);
+        }
         self.0.latency(30, 1500).await;
         let late = Duration::try_from(answer.delivery.delay).unwrap_or_default();
         self.0.pause(late).await;
@@ -95,18 +97,14 @@ impl Sent {
         }
     }
 
-    /// The cluster that it changes.
-    fn changes(&self) -> Option<ClusterKey> {
+    fn call(&self) -> Option<Call> {
         let Self { method, path, query, body, if_match } = self;
-        let call = arm::call_of(method, path, query, body.clone(), if_match.clone())?;
-        call.cluster().filter(|_| call.is_mutation()).cloned()
+        arm::call_of(method, path, query, body.clone(), if_match.clone())
     }
 
     /// Azure takes the request and answers.
     fn arrive(&self, state: &mut State, sent_at: Timestamp) -> Answer {
-        let Self { method, path, query, body, if_match } = self;
-        let call = arm::call_of(method, path, query, body.clone(), if_match.clone());
-        let Some(call) = call else {
+        let Some(call) = self.call() else {
             return Answer::new(
                 404,
                 serde_json::json!({"error": {"code": "NotFound", "message": "not modelled"}}),

@@ -81,11 +81,11 @@ impl Case {
             happenings: Vec::new(),
             drawn: BTreeSet::new(),
         };
-        draw.chaos = draw.seconds(2 * HOUR, 30 * HOUR);
+        draw.chaos = draw.seconds(2 * HOUR, 12 * HOUR);
         let calm_from = draw.calm_from();
         let replicas = draw.dice.usize(1..=2);
         let planned = draw.is_drawn("a plan with waves", 0.5);
-        let number = if planned { draw.dice.usize(2..=4) } else { draw.dice.usize(1..=2) };
+        let number = if planned { draw.dice.usize(2..=3) } else { draw.dice.usize(1..=2) };
         let (clusters, upgrades): (Vec<Value>, Vec<UpgradeCase>) =
             (0..number).map(|index| draw.cluster(index)).unzip();
         let scenario = draw.scenario(seed, clusters);

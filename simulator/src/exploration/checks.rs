@@ -177,7 +177,7 @@ fn is_really_done(state: &State, key: &ClusterKey, step: &Step) -> bool {
     };
     let Some(pool) = view.pools.iter().find(|pool| pool.name == *name) else { return false };
     pool.provisioning_state == "Succeeded"
-        && !state.workloads.is_cordoned(key, name, state.now)
+        && !state.workloads.is_blemished(key, step, state.now, state.now)
         && pool.nodes.iter().all(|node| {
             let there = match step.kind {
                 engine::StepKind::NodePoolImage => {

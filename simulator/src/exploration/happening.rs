@@ -15,7 +15,7 @@ use super::{
     sim::{Event, State},
     tally::Kind,
 };
-use crate::effects::ClusterKey;
+use crate::{effects::ClusterKey, world::Call};
 
 pub(super) use azure_change::AzureChange;
 pub(super) use deed::Deed;
@@ -47,6 +47,10 @@ pub(super) enum Happening {
     LeaseFree,
     /// Something happens right after a replica has next written a record.
     AfterNextWrite { replica: usize, then: Box<Happening> },
+    /// Something happens right after Azure has next taken a change of a replica's.
+    AfterNextChange { replica: usize, then: Box<Happening> },
+    /// No process runs for a while.
+    Outage { length: Duration },
     /// Somebody does something in Azure.
     Somebody { cluster: ClusterKey, deed: Deed },
     /// Somebody does something right after the operator has next read the cluster.
@@ -128,6 +132,13 @@ impl Happening {
             }
             Self::LeaseFree => {}
             Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
+            Self::AfterNextChange { replica, then } => state.after_change.push((replica, *then)),
+            Self::Outage { length } => {
+                for replica in 0..state.clock_errors.len() {
+                    let crash = Self::Crash { replica, back_after: length };
+                    state.schedule(state.now, Event::Happens(crash));
+                }
+            }
             Self::Somebody { cluster, deed } => drop(deed.carry_out(state, &cluster)),
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
             Self::Overtake { cluster, deed } => state.overtakes.push((cluster, deed)),
@@ -161,6 +172,8 @@ impl Happening {
             Self::ClockJump { .. } => "clock jump",
             Self::LeaseFree => "lease",
             Self::AfterNextWrite { .. } => "right after a write",
+            Self::AfterNextChange { .. } => "right after a change",
+            Self::Outage { .. } => "no process runs",
             Self::Somebody { .. } => "somebody",
             Self::Ambush { .. } => "right after a read",
             Self::Overtake { .. } => "while a change is on its way",
@@ -206,10 +219,20 @@ pub(super) fn after_read(state: &mut State, cluster: &ClusterKey) {
 }
 
 /// The operator has sent a change of a cluster, which is on its way: somebody else may be faster.
-pub(super) fn before_arrival(state: &mut State, cluster: &ClusterKey) {
-    if let Some(place) = state.overtakes.iter().position(|(key, _)| key == cluster) {
+pub(super) fn before_arrival(state: &mut State, call: &Call) {
+    let Some(cluster) = call.cluster() else { return };
+    let meets = |(key, deed): &(ClusterKey, Deed)| key == cluster && deed.is_met_by(call);
+    if let Some(place) = state.overtakes.iter().position(meets) {
         let (_, deed) = state.overtakes.remove(place);
         deed.carry_out(state, cluster);
+    }
+}
+
+/// Azure has taken a change of a replica's: whatever waits for that happens before it gets the answer.
+pub(super) fn after_change(state: &mut State, replica: usize) {
+    if let Some(place) = state.after_change.iter().position(|(of, _)| *of == replica) {
+        let (_, happening) = state.after_change.remove(place);
+        state.schedule(state.now, Event::Happens(happening));
     }
 }
 

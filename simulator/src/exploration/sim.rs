@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) ambushes: Vec<(ClusterKey, Deed)>,
     /// What somebody does to a cluster while a change of it is on its way.
     pub(super) overtakes: Vec<(ClusterKey, Deed)>,
+    /// What happens right after Azure has taken a change of a replica's.
+    pub(super) after_change: Vec<(usize, Happening)>,
     /// How likely our own limiter holds a call to Azure back.
     pub(super) held_back: f64,
     /// What was met so far.
@@ -100,6 +102,7 @@ impl State {
             clock_errors: vec![SignedDuration::ZERO; case.replicas],
             ambushes: Vec::new(),
             overtakes: Vec::new(),
+            after_change: Vec::new(),
             held_back: case.held_back,
             tally: Tally::default(),
             after_write: Vec::new(),

@@ -11,7 +11,7 @@ pub(in crate::exploration) struct Arrival {
     pub(in crate::exploration) target: Option<String>,
     /// The version of the control plane, where that matters.
     pub(in crate::exploration) control_plane: Option<String>,
-    /// The versions of pools that go along.
+    /// The versions of pools that go along, and of those that must not.
     pub(in crate::exploration) pools: BTreeMap<String, String>,
     /// Pools that do not keep an old image.
     pub(in crate::exploration) renewed: BTreeSet<String>,
@@ -22,8 +22,10 @@ pub(super) struct Going {
     pub(super) name: String,
     /// It takes part: it is not left out, stopped, or pinned.
     pub(super) goes: bool,
-    /// Its version is the target's already.
-    pub(super) is_there: bool,
+    /// It is left out, so that it stays as it is.
+    pub(super) stays: bool,
+    /// Its version at the start.
+    pub(super) version: &'static str,
 }
 
 impl Arrival {
@@ -37,23 +39,26 @@ impl Arrival {
         Self { pools: versions.collect(), control_plane: target.clone(), target, renewed }
     }
 
-    pub(super) fn of(scope: Scope, target: &str, pools: &[Going], skips_images: bool) -> Self {
-        let going = || pools.iter().filter(|pool| pool.goes);
-        let target = scope_of_versions(scope).then(|| target.to_owned());
-        let versions = target.iter().filter(|_| scope.has_pool_versions());
-        let versions = versions.flat_map(|to| going().map(|pool| (pool.name.clone(), to.clone())));
+    pub(super) fn of(
+        scope: Scope,
+        (start, target): (&str, &str),
+        pools: &[Going],
+        skips_images: bool,
+    ) -> Self {
+        let reaches = |moves: bool, from: &str| if moves { target.to_owned() } else { from.to_owned() };
+        let versions = pools.iter().filter_map(|pool| {
+            let moves = pool.goes && scope.has_pool_versions();
+            let stays = pool.stays || !scope.has_pool_versions();
+            (moves || stays).then(|| (pool.name.clone(), reaches(moves, pool.version)))
+        });
         // A new version brings a new image.
-        let gets_image =
-            |pool: &&Going| scope.has_images() && !(skips_images && (pool.is_there || target.is_none()));
+        let is_renewed =
+            |pool: &&Going| pool.goes && scope.has_images() && (!skips_images || pool.version != target);
         Self {
+            target: (scope != Scope::NodeImage).then(|| target.to_owned()),
+            control_plane: Some(reaches(scope.has_control_plane(), start)),
             pools: versions.collect(),
-            control_plane: target.clone().filter(|_| scope.has_control_plane()),
-            renewed: going().filter(gets_image).map(|pool| pool.name.clone()).collect(),
-            target,
+            renewed: pools.iter().filter(is_renewed).map(|pool| pool.name.clone()).collect(),
         }
     }
-}
-
-fn scope_of_versions(scope: Scope) -> bool {
-    scope.has_control_plane() || scope.has_pool_versions()
 }

@@ -114,7 +114,7 @@ impl Draw {
     pub(super) fn durations(&mut self) -> Value {
         let quick = self.is_drawn("changes of settings that take no time", 0.3);
         let mut length = |from, to| SignedDuration::from_secs(self.dice.i64(from..to));
-        let update = if quick { length(0, 2) } else { length(5, 120) };
+        let update = if quick { SignedDuration::ZERO } else { length(5, 120) };
         json!({
             "controlPlane": length(120, 1800), "reimageLinux": length(60, 900), "reimageWindows": length(120, 1800),
             "surgeCreate": length(30, 600), "delete": length(10, 120), "update": update,

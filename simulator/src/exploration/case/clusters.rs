@@ -65,11 +65,13 @@ impl Draw {
             .map(|pool| Going {
                 name: pool.name.clone(),
                 goes: goes(pool),
-                is_there: pool.version == scoped.way.target(),
+                stays: left_out.contains(&pool.name),
+                version: pool.version,
             })
             .collect();
         let skips_images = request.node_image == engine::NodeImagePolicy::Skip;
-        let arrival = Arrival::of(request.scope, scoped.way.target(), &going, skips_images);
+        let arrival =
+            Arrival::of(request.scope, (scoped.way.start(), scoped.way.target()), &going, skips_images);
         let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
         let (faults, budgets_allow_from) = self.faults(&names);
         let surroundings = self.surroundings(&names, budgets_allow_from);
@@ -111,7 +113,7 @@ impl Draw {
             "kubernetesVersion": version,
             "labels": {"team": "shop"},
         });
-        if self.chance(0.8) {
+        if self.chance(0.65) {
             let old = OLD_IMAGES.iter().find(|(sku, _)| *sku == os_sku);
             document["nodeImage"] = old.map(|(_, image)| *image).into();
         }
@@ -213,7 +215,9 @@ impl Draw {
         let number = self.dice.usize(0..pools.len());
         pools[number]["autoscale"] = json!({ "min": 1, "max": 5 });
         let name = pools[number]["name"].clone();
-        let sizes: Vec<Value> = (0..self.dice.usize(1..=4))
+        // With some peace between: a pool that changes all the time is never seen to be done.
+        let hours = usize::try_from(self.chaos.as_secs() / super::HOUR).unwrap_or(1).max(1);
+        let sizes: Vec<Value> = (0..self.dice.usize(1..=hours))
             .map(|_| json!({ "at": self.when(), "pool": name, "count": self.dice.u32(1..=5) }))
             .collect();
         cluster["autoscaler"] = json!({ "at": sizes });

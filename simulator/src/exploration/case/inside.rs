@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Draw, HOUR, MINUTE};
-use crate::exploration::workloads::{Cordon, Surroundings, Truth};
+use crate::exploration::workloads::{Blemish, BlemishKind, Surroundings, Truth};
 
 impl Draw {
     pub(super) fn surroundings(
@@ -21,12 +21,19 @@ impl Draw {
         });
         let workloads = workloads.collect();
         let outages = (0..self.dice.usize(0..=2)).map(|_| self.span(MINUTE, HOUR)).collect();
-        let mut cordons = Vec::new();
-        if self.is_drawn("a node that somebody has cordoned", 0.25) {
-            let pool = self.one_of(pools).clone();
-            let (from, until) = self.span(HOUR / 2, 12 * HOUR);
-            cordons.push(Cordon { pool, from, until });
+        let mut blemishes = Vec::new();
+        for (name, kind) in [
+            ("a node that somebody has cordoned", BlemishKind::Cordoned),
+            ("a node that is not Ready", BlemishKind::NotReady),
+            ("a node with an old image", BlemishKind::OldImage),
+            ("a node with an old kubelet", BlemishKind::OldKubelet),
+        ] {
+            if self.is_drawn(name, 0.1) {
+                let pool = self.one_of(pools).clone();
+                let (from, until) = self.span(HOUR / 4, 6 * HOUR);
+                blemishes.push(Blemish { pool, kind, from, until });
+            }
         }
-        Surroundings { workloads, outages, budgets_allow_from, cordons }
+        Surroundings { workloads, outages, budgets_allow_from, blemishes }
     }
 }

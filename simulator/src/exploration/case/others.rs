@@ -29,6 +29,11 @@ impl Draw {
             let happening = if after_write { Happening::AfterNextWrite { replica, then } } else { happening };
             self.happens(at, happening);
         }
+        if self.is_drawn("no process runs after a change", 0.3) {
+            let (at, replica) = (self.when(), self.dice.usize(0..replicas));
+            let then = Box::new(Happening::Outage { length: self.seconds(600, 4 * HOUR) });
+            self.happens(at, Happening::AfterNextChange { replica, then });
+        }
         if self.chance(0.3) {
             let to = SignedDuration::from_secs(self.dice.i64(-600..600));
             let replica = self.dice.usize(0..replicas);
@@ -100,7 +105,8 @@ impl Draw {
             let can_be_told = scenario.quirks.iter().all(|rule| rule.quirk != QuirkName::MissingETags);
             let at = self.when();
             let happening = match self.dice.usize(0..4) {
-                0 | 1 if can_be_told && deed.is_small() => Happening::Overtake { cluster, deed },
+                _ if deed.is_small() && !can_be_told => continue,
+                0..=2 if deed.is_small() => Happening::Overtake { cluster, deed },
                 0 | 1 => Happening::Ambush { cluster, deed },
                 _ => Happening::Somebody { cluster, deed },
             };
@@ -113,7 +119,7 @@ impl Draw {
         let pool = self.one_of(&spec.pools).name.clone();
         let value = format!("team-{}", self.dice.u32(0..1000));
         // Not further than wanted: what is beyond is not ours to go to.
-        let to = upgrade.arrival.target.clone().filter(|_| upgrade.arrival.control_plane.is_some());
+        let to = upgrade.arrival.target.clone().filter(|_| upgrade.request.scope.has_control_plane());
         let on_the_way = |at: &str| {
             let region = scenario.regions.get(&spec.location).cloned().unwrap_or_default();
             let (from, to) = (spec.kubernetes_version.as_str(), to.as_deref().unwrap_or(at));

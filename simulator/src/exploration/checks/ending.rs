@@ -85,7 +85,9 @@ impl Checks {
             return Self::violated(state, "9 it comes to its end", what);
         }
         let arrives = wanted.arrival.control_plane.as_ref();
-        if arrives.is_some_and(|target| view.kubernetes_version != *target) {
+        let is_ours = wanted.request.scope.has_control_plane()
+            || !state.checks.moved.contains(&(wanted.key.clone(), None));
+        if is_ours && arrives.is_some_and(|target| view.kubernetes_version != *target) {
             let what = format!("{name} is done, and its control plane is at {}", view.kubernetes_version);
             return Self::violated(state, "9 it comes to its end", what);
         }

@@ -24,6 +24,7 @@ impl Checks {
         Self::note_claim(state, index, before, after);
         Self::shows_in_the_nodes(state, index, before, after);
         Self::stays_small(state, index, after);
+        Self::tells_each_step_once(state, index, after);
         Self::after_record(state, index, &before.ledger, &after.ledger);
         let retries = i32::try_from(state.hub.upgrades[index].request.policy.retries).unwrap_or(i32::MAX);
         if let Some(operation) = &after.ledger.operation
@@ -115,6 +116,15 @@ impl Checks {
         if !is_really_done(state, &key, &record.step) && !recently {
             let what = format!("{} is recorded as done, and the nodes never showed it", record.id);
             Self::violated(state, "10 done means that the nodes show it", what);
+        }
+    }
+
+    fn tells_each_step_once(state: &mut State, index: usize, after: &Record) {
+        let mut ids: Vec<&str> = after.ledger.steps.iter().map(|record| record.id.as_str()).collect();
+        ids.sort_unstable();
+        if let Some([id, _]) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            let what = format!("{} tells twice of {id}", state.hub.upgrades[index].name);
+            Self::violated(state, "records stay small", what);
         }
     }
 

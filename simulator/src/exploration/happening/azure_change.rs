@@ -1,10 +1,14 @@
 //! What changes in Azure without anybody asking for it there.
 
+use std::time::Duration;
+
 use serde_json::json;
+
+use super::Happening;
 
 use crate::{
     effects::ClusterKey,
-    exploration::sim::State,
+    exploration::sim::{Event, State},
     scenario::{DenyPolicy, Fault, QuirkRule},
     world::{Call, ManagerCall, Scope},
 };
@@ -12,6 +16,8 @@ use crate::{
 /// Whoever may do that.
 const ADMINISTRATOR: &str = "administrator";
 const LOCK: &str = "freeze";
+/// What Azure did not take is asked for again after this.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// What changes in Azure without anybody asking for it.
 #[derive(Clone, Debug)]
@@ -50,11 +56,15 @@ impl AzureChange {
                 let (scope, name) = (Scope::new(&cluster.0), LOCK.to_owned());
                 let call = if locked {
                     let body = json!({ "properties": { "level": "ReadOnly" } });
-                    ManagerCall::PutLock { scope: (scope, cluster.0), name, body }
+                    ManagerCall::PutLock { scope: (scope, cluster.0.clone()), name, body }
                 } else {
                     ManagerCall::DeleteLock { scope, name }
                 };
-                state.world.call(state.now, ADMINISTRATOR, Call::Manager(call));
+                let answer = state.world.call(state.now, ADMINISTRATOR, Call::Manager(call));
+                if !locked && !answer.is_success() {
+                    let again = Happening::Azure(Self::Lock { cluster, locked });
+                    state.schedule_in(AGAIN, Event::Happens(again));
+                }
             }
             Self::Policy { cluster, denies } => {
                 let words = if denies { "is under a policy that denies" } else { "is under no such policy" };

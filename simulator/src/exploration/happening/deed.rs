@@ -120,6 +120,17 @@ impl Deed {
         matches!(self, Self::Tag { .. } | Self::Label { .. } | Self::Settings { .. })
     }
 
+    /// Whether a call writes what it changes.
+    pub(super) fn is_met_by(&self, call: &Call) -> bool {
+        match (self, call) {
+            (Self::Label { pool, .. } | Self::Settings { pool, .. }, Call::PutPool { pool: key, .. }) => {
+                key.name == *pool
+            }
+            (Self::Label { .. } | Self::Settings { .. }, _) => false,
+            (_, call) => matches!(call, Call::PutCluster { .. }),
+        }
+    }
+
     /// Does it; says whether Azure has taken it, or nothing when there is nothing to do.
     pub(super) fn carry_out(self, state: &mut State, cluster: &ClusterKey) -> Option<bool> {
         let call = self.call(state, cluster)?;

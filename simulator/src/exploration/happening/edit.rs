@@ -34,6 +34,9 @@ impl Edit {
     }
 
     pub(super) fn make(self, state: &mut State, upgrade: usize) {
+        if state.hub.upgrades[upgrade].is_over() {
+            return;
+        }
         let name = state.hub.upgrades[upgrade].name.clone();
         state.tell("person", &format!("edits {name}: {}", self.name()));
         let tasks = state.hub.edit(upgrade, |request| self.apply(request));

@@ -171,6 +171,6 @@ fn surroundings(inside: &Inside, start: Timestamp) -> Surroundings {
         workloads: workloads.iter().map(workload).collect(),
         outages: spans(unreachable),
         budgets_allow_from: budgets_allow_after.map(|after| start + after.0),
-        cordons: Vec::new(),
+        blemishes: Vec::new(),
     }
 }
