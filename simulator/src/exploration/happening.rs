@@ -81,6 +81,41 @@ impl Happening {
         let mut effects = Effects::default();
         state.tally.add(Kind::Happening, self.name());
         match self {
+            Self::Crash { .. }
+            | Self::Back { .. }
+            | Self::Freeze { .. }
+            | Self::Thaw { .. }
+            | Self::CutOff { .. }
+            | Self::Reconnect { .. }
+            | Self::Delude { .. }
+            | Self::Outage { .. }
+            | Self::ClockJump { .. } => self.befall(state, &mut effects),
+            Self::LeaseFree => {}
+            Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
+            Self::AfterNextChange { replica, then } => state.after_change.push((replica, *then)),
+            Self::Somebody { cluster, deed } => drop(deed.carry_out(state, &cluster)),
+            Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
+            Self::Overtake { cluster, deed } => state.overtakes.push((cluster, deed)),
+            Self::Insistent { cluster, deed } => {
+                if deed.clone().carry_out(state, &cluster) == Some(false) {
+                    state.schedule_in(INSISTENCE, Event::Happens(Self::Insistent { cluster, deed }));
+                }
+            }
+            Self::Suspend { upgrade } => People::suspend(state, upgrade),
+            Self::Resume { upgrade } => People::resume(state, upgrade),
+            Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
+            Self::Retry { upgrade } => People::retry(state, upgrade),
+            Self::Edit { upgrade, edit } => edit.make(state, upgrade),
+            Self::Delete { upgrade } => edit::delete(state, upgrade),
+            Self::Azure(change) => change.carry_out(state),
+        }
+        effects.leads = state.lease.settle(state.now);
+        effects
+    }
+
+    /// What befalls processes.
+    fn befall(self, state: &mut State, effects: &mut Effects) {
+        match self {
             Self::Crash { replica, back_after } => {
                 state.tell(&name(replica), "crashes");
                 set_health(state, replica, Health::Gone);
@@ -130,33 +165,27 @@ impl Happening {
                     *error = to;
                 }
             }
-            Self::LeaseFree => {}
-            Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
-            Self::AfterNextChange { replica, then } => state.after_change.push((replica, *then)),
             Self::Outage { length } => {
                 for replica in 0..state.clock_errors.len() {
                     let crash = Self::Crash { replica, back_after: length };
                     state.schedule(state.now, Event::Happens(crash));
                 }
             }
-            Self::Somebody { cluster, deed } => drop(deed.carry_out(state, &cluster)),
-            Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
-            Self::Overtake { cluster, deed } => state.overtakes.push((cluster, deed)),
-            Self::Insistent { cluster, deed } => {
-                if deed.clone().carry_out(state, &cluster) == Some(false) {
-                    state.schedule_in(INSISTENCE, Event::Happens(Self::Insistent { cluster, deed }));
-                }
-            }
-            Self::Suspend { upgrade } => People::suspend(state, upgrade),
-            Self::Resume { upgrade } => People::resume(state, upgrade),
-            Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
-            Self::Retry { upgrade } => People::retry(state, upgrade),
-            Self::Edit { upgrade, edit } => edit.make(state, upgrade),
-            Self::Delete { upgrade } => edit::delete(state, upgrade),
-            Self::Azure(change) => change.carry_out(state),
+            Self::LeaseFree
+            | Self::AfterNextWrite { .. }
+            | Self::AfterNextChange { .. }
+            | Self::Somebody { .. }
+            | Self::Ambush { .. }
+            | Self::Overtake { .. }
+            | Self::Insistent { .. }
+            | Self::Suspend { .. }
+            | Self::Resume { .. }
+            | Self::SuspendPlan { .. }
+            | Self::Retry { .. }
+            | Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::Azure(_) => {}
         }
-        effects.leads = state.lease.settle(state.now);
-        effects
     }
 
     /// What it is called where happenings are counted.

@@ -204,75 +204,87 @@ impl Deed {
 
     fn call(&self, state: &State, cluster: &ClusterKey) -> Option<Call> {
         let document = state.world.document(cluster)?;
-        let pool_key = |name: &str| PoolKey { cluster: cluster.clone(), name: name.to_owned() };
-        let put = |pool: &str, change: &dyn Fn(&mut Value)| {
+        let key = |name: &str| PoolKey { cluster: cluster.clone(), name: name.to_owned() };
+        let put_pool = |pool: &str| {
             let mut body = body_of(&document, pool)?;
-            change(&mut body["properties"]);
-            Some(Call::PutPool { pool: pool_key(pool), body, if_match: None })
-        };
-        let put_cluster = |change: &dyn Fn(&mut Value)| {
-            let mut body = document.clone();
-            change(&mut body["properties"]);
-            Some(Call::PutCluster { cluster: cluster.clone(), body, if_match: None })
+            self.change_pool(&mut body["properties"])?;
+            Some(Call::PutPool { pool: key(pool), body, if_match: None })
         };
         match self {
-            Self::UpgradeControlPlane { to } => {
-                put_cluster(&|properties| properties["kubernetesVersion"] = Value::from(to.as_str()))
+            Self::UpgradeControlPlane { .. }
+            | Self::UpgradeAll { .. }
+            | Self::UpdateCluster
+            | Self::TurnOffChannel => {
+                let mut body = document.clone();
+                self.change_cluster(&mut body["properties"]);
+                Some(Call::PutCluster { cluster: cluster.clone(), body, if_match: None })
             }
-            Self::UpgradeAll { to } => put_cluster(&|properties| {
-                properties["kubernetesVersion"] = Value::from(to.as_str());
-                for pool in properties["agentPoolProfiles"].as_array_mut().into_iter().flatten() {
-                    pool["orchestratorVersion"] = Value::from(to.as_str());
-                }
-            }),
-            Self::UpdateCluster => put_cluster(&|_| ()),
-            Self::TurnOffChannel => put_cluster(&|properties| {
-                properties["autoUpgradeProfile"]["upgradeChannel"] = Value::from("none")
-            }),
-            Self::UpgradePool { pool, to } => {
-                put(pool, &|properties| properties["orchestratorVersion"] = Value::from(to.as_str()))
-            }
-            Self::Label { pool, value } => {
-                put(pool, &|properties| properties["nodeLabels"]["owner"] = Value::from(value.as_str()))
-            }
-            Self::Settings { pool, setting, value } => put(pool, &|properties| {
-                properties["upgradeSettings"][setting.name()] = written(*setting, value);
-            }),
-            Self::SwitchPool { pool, on } => {
-                let code = if *on { "Running" } else { "Stopped" };
-                put(pool, &|properties| properties["powerState"] = json!({ "code": code }))
-            }
-            Self::Unpin { pool } => put(pool, &|properties| properties["creationData"] = Value::Null),
-            Self::RollBack { pool } => {
-                let recent = body_of(&document, pool)?["properties"]["recentlyUsedVersions"].get(0)?.clone();
-                put(pool, &|properties| {
-                    properties["orchestratorVersion"] = recent["orchestratorVersion"].clone();
-                    properties["nodeImageVersion"] = recent["nodeImageVersion"].clone();
-                })
-            }
+            Self::UpgradePool { pool, .. }
+            | Self::Label { pool, .. }
+            | Self::Settings { pool, .. }
+            | Self::SwitchPool { pool, .. }
+            | Self::Unpin { pool }
+            | Self::RollBack { pool } => put_pool(pool),
             Self::AddPool { pool } => {
                 let body = json!({ "name": pool, "properties": {
                     "mode": "User", "osType": "Linux", "osSKU": "Ubuntu2404", "count": 1, "vmSize": "Standard_D4s_v5",
                 }});
-                Some(Call::PutPool { pool: pool_key(pool), body, if_match: None })
+                Some(Call::PutPool { pool: key(pool), body, if_match: None })
             }
             Self::DeletePool { pool } => {
                 body_of(&document, pool)?;
-                Some(Call::DeletePool { pool: pool_key(pool), if_match: None })
+                Some(Call::DeletePool { pool: key(pool), if_match: None })
             }
-            Self::RefreshImage { pool } => Some(Call::UpgradeNodeImage { pool: pool_key(pool) }),
+            Self::RefreshImage { pool } => Some(Call::UpgradeNodeImage { pool: key(pool) }),
             Self::Abort { pool: None } => Some(Call::AbortCluster { cluster: cluster.clone() }),
-            Self::Abort { pool: Some(pool) } => Some(Call::AbortPool { pool: pool_key(pool) }),
+            Self::Abort { pool: Some(pool) } => Some(Call::AbortPool { pool: key(pool) }),
             Self::Tag { value } => {
                 let mut tags = document["tags"].clone();
                 tags["owner"] = Value::from(value.as_str());
-                Some(Call::PatchCluster {
-                    cluster: cluster.clone(),
-                    body: json!({ "tags": tags }),
-                    if_match: None,
-                })
+                let body = json!({ "tags": tags });
+                Some(Call::PatchCluster { cluster: cluster.clone(), body, if_match: None })
             }
         }
+    }
+
+    /// Writes the change into the properties of the cluster.
+    fn change_cluster(&self, properties: &mut Value) {
+        if let Self::UpgradeControlPlane { to } | Self::UpgradeAll { to } = self {
+            properties["kubernetesVersion"] = Value::from(to.as_str());
+        }
+        if let Self::UpgradeAll { to } = self {
+            for pool in properties["agentPoolProfiles"].as_array_mut().into_iter().flatten() {
+                pool["orchestratorVersion"] = Value::from(to.as_str());
+            }
+        }
+        if matches!(self, Self::TurnOffChannel) {
+            properties["autoUpgradeProfile"]["upgradeChannel"] = Value::from("none");
+        }
+    }
+
+    /// Writes the change into the properties of a pool; nothing when there is nothing to go back to.
+    fn change_pool(&self, properties: &mut Value) -> Option<()> {
+        if let Self::UpgradePool { to, .. } = self {
+            properties["orchestratorVersion"] = Value::from(to.as_str());
+        }
+        if let Self::Label { value, .. } = self {
+            properties["nodeLabels"]["owner"] = Value::from(value.as_str());
+        }
+        if let Self::Settings { setting, value, .. } = self {
+            properties["upgradeSettings"][setting.name()] = written(*setting, value);
+        }
+        if let Self::SwitchPool { on, .. } = self {
+            properties["powerState"] = json!({ "code": if *on { "Running" } else { "Stopped" } });
+        }
+        if matches!(self, Self::Unpin { .. }) {
+            properties["creationData"] = Value::Null;
+        }
+        if matches!(self, Self::RollBack { .. }) {
+            let recent = properties["recentlyUsedVersions"].get(0)?.clone();
+            properties["orchestratorVersion"] = recent["orchestratorVersion"].clone();
+            properties["nodeImageVersion"] = recent["nodeImageVersion"].clone();
+        }
+        Some(())
     }
 }
 
