@@ -6,18 +6,20 @@
 //! answers them itself.
 //!
 //! [`call`] is the vocabulary: what can be asked, and how it is answered. [`handlers`] carry the calls out
-//! by the [`rules`] of AKS; [`manager`] does so for Azure Resource Manager's own calls. [`resources`] and
+//! by the [`rules`] of AKS, as [`dispatch`] sends them there; [`manager`] does so for Azure Resource Manager's own calls. [`resources`] and
 //! [`maintenance`] are clusters and pools as data, [`region`] is what there is to have. [`operations`] are
-//! what goes on in a cluster, [`actors`] what begins by itself. [`throttle`] and [`quirks`] stand in front.
+//! what goes on in a cluster, [`actors`] what begins by itself; [`passage`] of time moves both. [`throttle`] and [`quirks`] stand in front.
 
 mod actors;
 mod call;
+mod dispatch;
 mod handlers;
 mod ids;
 pub(crate) mod maintenance;
 mod manager;
 mod operations;
 mod outbox;
+mod passage;
 mod quirks;
 mod region;
 mod resources;
@@ -46,7 +48,6 @@ pub(crate) use manager::{Known, Namespace, ResourceType, is_azure_region};
 use actors::{
     auto_upgrade::AutoUpgrade, autoscaler::Autoscaler, provisioner::Provisioner, side_jobs::SideJobs,
 };
-use handlers::credentials::Role;
 use ids::Ids;
 use manager::Manager;
 use operations::operation::Operations;
@@ -154,44 +155,6 @@ impl World {
         throttle.admit(now, caller, call, location).map(Some)
     }
 
-    /// Lets time pass until `now`; whatever was due happens at its own instant.
-    pub fn advance(&mut self, now: Timestamp) {
-        self.begin_releases(now);
-        self.begin_autoscaling(now);
-        while let Some(due) = self.next_deadline().filter(|due| *due <= now) {
-            while let Some((id, outcome)) = self.outbox.due_answer(due) {
-                self.settle(due, id, &outcome);
-            }
-            self.release(due);
-            self.progress(due);
-            self.scale(due);
-            self.automate(due);
-            // What it has begun makes its first steps.
-            self.progress(due);
-            self.quirks.observe(due, &self.clusters);
-        }
-        self.progress(now);
-        while let Some((id, outcome)) = self.outbox.due_answer(now) {
-            self.settle(now, id, &outcome);
-            self.progress(now);
-        }
-        self.scale(now);
-        self.automate(now);
-        self.progress(now);
-        self.quirks.observe(now, &self.clusters);
-    }
-
-    /// When something happens next by itself.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        let busy = self.busy.iter().filter_map(|key| self.clusters.get(key));
-        let works = busy.filter_map(|cluster| cluster.work.as_ref()?.deadline());
-        let by_itself =
-            [self.next_release(), self.auto_upgrade.next_at(), self.next_scaling(), self.next_drift()];
-        let by_itself = by_itself.into_iter().flatten();
-        works.chain(self.outbox.next_answer()).chain(by_itself).min()
-    }
-
     /// The effects since the last time, for the drivers of their clusters.
     pub fn take_effects(&mut self) -> Vec<(ClusterKey, EffectId, Effect)> {
         self.outbox.take()
@@ -291,129 +254,6 @@ impl World {
     pub fn api_server(&self, key: &ClusterKey) -> Option<ApiServerView> {
         let cluster = self.clusters.get(key)?;
         (cluster.driver == Driver::Model).then(|| cluster.api_server())
-    }
-
-    fn settle(&mut self, now: Timestamp, id: EffectId, outcome: &Outcome) {
-        let Some((key, effect)) = self.outbox.settle(id) else {
-            return;
-        };
-        if let Some(cluster) = self.clusters.get_mut(&key) {
-            cluster.apply(&effect, outcome);
-            if let Some(work) = &mut cluster.work {
-                work.settle(id, outcome);
-            }
-        }
-        if let Some(jobs) = self.side_jobs.get_mut(&key) {
-            jobs.settle(id, outcome);
-        }
-        self.progress(now);
-    }
-
-    /// Nodes come and go by themselves, as far as they can now.
-    fn scale(&mut self, now: Timestamp) {
-        loop {
-            self.choose_sizes(now);
-            self.provision(now);
-            let mut has_changed = self.advance_side_jobs(now);
-            while let Some((id, outcome)) = self.outbox.due_answer(now) {
-                self.settle(now, id, &outcome);
-                has_changed = true;
-            }
-            if !has_changed {
-                return;
-            }
-        }
-    }
-
-    fn progress(&mut self, now: Timestamp) {
-        let Self { clusters, busy, outbox, operations, ids, quirks, auto_upgrade, manager, .. } = self;
-        let mut any_gone = false;
-        busy.retain(|key| {
-            let Some(cluster) = clusters.get_mut(key) else {
-                return false;
-            };
-            let stuck = cluster.work.as_mut().is_some_and(|work| work.quirks.is_stuck(now, quirks, key));
-            if !stuck {
-                cluster.progress(now, outbox, operations, ids);
-                any_gone |= cluster.gone;
-            }
-            if cluster.work.is_none() {
-                auto_upgrade.touch(key);
-            }
-            cluster.work.is_some()
-        });
-        if any_gone {
-            clusters.values().filter(|cluster| cluster.gone).for_each(|gone| manager.remove_cluster(gone));
-            clusters.retain(|_, cluster| !cluster.gone);
-        }
-    }
-
-    fn dispatch(&mut self, now: Timestamp, call: Call) -> Result<Answer, Refusal> {
-        if let (Some(key), Some((action, kind))) = (call.cluster(), call.child())
-            && !self.clusters.contains_key(key)
-        {
-            return Err(handlers::reads::no_parent(key, action, kind));
-        }
-        if let Some(key) = call.cluster().filter(|_| call.is_mutation()) {
-            self.auto_upgrade.touch(key);
-        }
-        if let Some(cluster) = call.cluster().and_then(|key| self.clusters.get(key)) {
-            rules::check_policies(cluster, &call)?;
-        }
-        match call {
-            Call::ListClusters { subscription, resource_group, skip } => {
-                Ok(self.list_clusters(&subscription, resource_group.as_deref(), skip))
-            }
-            Call::GetCluster { cluster } => Ok(Answer::new(200, self.cluster(&cluster)?.render())),
-            Call::PutCluster { cluster, body, if_match } => {
-                self.put_or_create_cluster(now, &cluster, &body, if_match.as_deref())
-            }
-            Call::PatchCluster { cluster, body, if_match } => {
-                self.patch_cluster(now, &cluster, &body, if_match.as_deref())
-            }
-            Call::DeleteCluster { cluster, if_match } => {
-                self.delete_cluster(now, &cluster, if_match.as_deref())
-            }
-            Call::StopCluster { cluster } => self.switch_cluster(now, &cluster, true),
-            Call::StartCluster { cluster } => self.switch_cluster(now, &cluster, false),
-            Call::ClusterUpgradeProfile { cluster } => self.cluster_upgrade_profile(&cluster),
-            Call::ListPools { cluster, skip } => self.list_pools(&cluster, skip),
-            Call::AvailablePoolVersions { cluster } => self.available_pool_versions(&cluster),
-            Call::GetPool { pool } => self.get_pool(&pool),
-            Call::PutPool { pool, body, if_match } => {
-                self.put_or_create_pool(now, &pool, &body, if_match.as_deref())
-            }
-            Call::DeletePool { pool, if_match } => self.delete_pool(now, &pool, if_match.as_deref()),
-            Call::ListMachines { pool } => self.list_machines(&pool),
-            Call::GetMachine { pool, machine } => self.get_machine(&pool, &machine),
-            Call::PoolUpgradeProfile { pool } => self.pool_upgrade_profile(&pool),
-            Call::UpgradeNodeImage { pool } => self.upgrade_node_image(now, &pool),
-            Call::AbortCluster { cluster } => self.abort(now, &cluster, None),
-            Call::AbortPool { pool } => self.abort(now, &pool.cluster, Some(&pool.name)),
-            Call::MaintenanceConfigurations { cluster } => self.maintenance_configurations(&cluster),
-            Call::MaintenanceConfiguration { cluster, name } => {
-                self.maintenance_configuration(&cluster, &name)
-            }
-            Call::PutMaintenanceConfiguration { cluster, name, body } => {
-                self.put_maintenance_configuration(now, &cluster, &name, &body)
-            }
-            Call::DeleteMaintenanceConfiguration { cluster, name } => {
-                self.delete_maintenance_configuration(&cluster, &name)
-            }
-            Call::UserCredential { cluster } => self.credential(&cluster, Role::User),
-            Call::AdminCredential { cluster } => self.credential(&cluster, Role::Admin),
-            Call::MonitoringCredential { cluster } => self.credential(&cluster, Role::Monitoring),
-            Call::AccessProfile { cluster, role } => self.access_profile(&cluster, &role),
-            Call::KubernetesVersions { location, .. } => Ok(self.kubernetes_versions(&location)),
-            Call::NodeImageVersions { location, .. } => Ok(self.node_image_versions(&location)),
-            Call::Operation { subscription, location, id } => {
-                self.operation(now, &subscription, &location, &id)
-            }
-            Call::OperationResult { subscription, location, id } => {
-                self.operation_result(now, &subscription, &location, &id)
-            }
-            Call::Manager(call) => self.manage(call),
-        }
     }
 
     fn cluster(&self, key: &ClusterKey) -> Result<&Cluster, Refusal> {
