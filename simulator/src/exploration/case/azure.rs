@@ -99,6 +99,10 @@ impl Draw {
             }
         }
         for quirk in ALWAYS {
+            // Nobody could tell a stopped pool then.
+            if quirk == "missingPowerState" && self.drawn.contains("a stopped pool") {
+                continue;
+            }
             if self.is_drawn(quirk, 0.2) {
                 rules.push(json!({ "quirk": quirk }));
             }
