@@ -25,10 +25,13 @@ mod answer;
 mod inquiry;
 mod operation;
 mod overrides;
+mod pause;
+mod reopen;
+mod standing;
 
 pub use answer::{accepted, answered, not_sent, refused};
 pub use inquiry::offers_needed;
-pub(crate) use operation::waits_for_limit;
+pub(crate) use standing::underway;
 
 /// What is wanted of one cluster, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +101,10 @@ pub fn decide(view: &View<'_>) -> Decision {
         return Decision::Done;
     }
     if retry.is_some() && *retry != ledger.retry_token && !planted(PlantedBug::IgnoreRetry) {
-        return record(answer::reopened(view));
+        return record(reopen::reopened(view));
+    }
+    if let Some(ledger) = reopen::accepting_versions(view) {
+        return record(ledger);
     }
     if let Some((operation, step)) = ledger.current() {
         return operation::decide(view, operation, step);
@@ -158,12 +164,8 @@ fn idle(view: &View<'_>) -> Result<Decision, Stop> {
 /// An image step of a pool that this upgrade has already rolled: Azure publishes images all the
 /// time, and a pool is not rolled again for one that came out meanwhile.
 fn is_rolled(ledger: &Ledger, step: &Step) -> bool {
-    let done = |record: &StepRecord| {
-        // A repair may have found nothing to renew.
-        record.state == StepState::Succeeded && record.step.pool == step.pool && !record.step.is_repair()
-    };
-    step.kind == StepKind::NodePoolImage
-        && (ledger.steps.iter().any(done) || planted(PlantedBug::LeaveImages))
+    let is_rolled = step.pool.as_ref().is_some_and(|pool| inquiry::is_rolled(ledger, pool));
+    step.kind == StepKind::NodePoolImage && (is_rolled || planted(PlantedBug::LeaveImages))
 }
 
 /// The target with its version resolved once, when the upgrade starts.
@@ -292,8 +294,12 @@ fn finish(view: &View<'_>) -> Result<Decision, Stop> {
 fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> Ledger {
     let mut ledger =
         Ledger { steps: merged_steps(view.ledger, plan), soak_until: None, ..view.ledger.clone() };
-    // Missing after `retry`: the versions as they are now are the ones to account for.
-    ledger.expected.get_or_insert_with(|| versions_of(cluster, &view.request.policy));
+    // A pool that was made meanwhile is accounted for from its first step on.
+    if let (Some(expected), Some(pool)) =
+        (&mut ledger.expected, step.pool.as_ref().and_then(|name| cluster.pool(name)))
+    {
+        expected.pools.entry(pool.name.clone()).or_insert_with(|| pool.version.clone());
+    }
     let id = step.id();
     if let Some(record) = ledger.steps.iter_mut().find(|record| record.id == id) {
         record.state = StepState::Running;
@@ -314,6 +320,7 @@ fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step: &Step) -> 
         failure: None,
         hold: None,
         held: false,
+        repair: false,
         since: view.now,
     });
     if !planted(PlantedBug::OverrideUnrecorded) {

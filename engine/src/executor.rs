@@ -8,7 +8,7 @@ use std::mem;
 
 use crate::{
     action::Action,
-    decide::{Decision, Request, View, answered, decide, offers_needed, waits_for_limit},
+    decide::{Decision, Request, View, answered, decide, offers_needed, underway},
     failure::FailureClass,
     ledger::{Ledger, Phase},
     observation::{Observation, Reading, Unreadable},
@@ -102,6 +102,12 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
         Decision::Wait(WaitingOn::ExternalChange(_) | WaitingOn::Refused(_)) | Decision::ReadOperation(_) => {
             false
         }
+        // Azure was done with the step: a listing from before that would say that it is at it again.
+        Decision::Wait(WaitingOn::Operation(_) | WaitingOn::ClusterBusy(_)) => {
+            phase(ledger) != Some(Phase::Verifying)
+        }
+        // Versions are accepted as they are, not as they were.
+        Decision::Record(_) if ledger.expected.is_none() && ledger.baseline.is_some() => false,
         Decision::Record(next) if next.finished_at.is_some() => false,
         // What was changed counts as put back only when that was read live.
         Decision::Record(next) if next.restore.len() < ledger.restore.len() => false,
@@ -195,6 +201,8 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
                 let ended = self.ledger.steps.iter().filter_map(|record| record.finished_at).max();
                 (ended.max(settings), settings.is_some())
             }
+            // What was sent has been shown: with a listing that is late there is still something to look at.
+            Some(operation) if operation.phase == Phase::Verifying => (settings, false),
             Some(_) => (settings, settings.is_some()),
         };
         match self.fleet.glance(since).await {
@@ -219,38 +227,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
 
     /// What the step in flight waits on, told from the record alone.
     fn underway(&self) -> Option<WaitingOn> {
-        let settings = self.ledger.restore.iter().find(|record| record.sent_at.is_some());
-        let restoring =
-            self.ledger.restore.iter().find(|record| record.attempts > 0).map(WaitingOn::restoring);
-        let Some((operation, record)) = self.ledger.current() else { return restoring };
-        let step = record.step.clone();
-        let held = waits_for_limit(operation, &step, self.request, self.clock.now());
-        match operation.phase {
-            Phase::Intent | Phase::Gating | Phase::Soaking if restoring.is_some() => return restoring,
-            Phase::Intent if held.is_some() => return held,
-            Phase::Intent if operation.failure.is_none() => {
-                if let Some(record) = settings {
-                    return Some(WaitingOn::ChangingSettings(record.subject()));
-                }
-            }
-            Phase::Intent | Phase::Submitted | Phase::Verifying | Phase::Gating | Phase::Soaking => {}
-        }
-        Some(match (&operation.failure, operation.not_before) {
-            (Some(failure), _) if operation.held => {
-                WaitingOn::OperationFailed { step, failure: failure.clone() }
-            }
-            (Some(failure), _) if failure.class() == FailureClass::Blocked => {
-                WaitingOn::Blocked { step, failure: failure.clone(), blockers: failure.blockers() }
-            }
-            (Some(failure), Some(at)) => WaitingOn::Retry { step, failure: failure.clone(), at },
-            _ if operation.phase == Phase::Submitted
-                && self.clock.now() >= operation.deadline
-                && !planted(PlantedBug::ForgetDeadline) =>
-            {
-                WaitingOn::StepTimeout(step)
-            }
-            _ => WaitingOn::Operation(step),
-        })
+        underway(self.request, &self.ledger, self.clock.now())
     }
 
     /// What is about to be sent, as what it will be waited for.
@@ -325,10 +302,14 @@ impl Needs {
         let pool = record.step.pool.clone();
         let blocked = operation.failure.as_ref().filter(|failure| failure.class() == FailureClass::Blocked);
         match operation.phase {
-            Phase::Intent => {
-                let budgets = blocked.map(|failure| failure.blockers());
-                Self { cluster: true, workloads: budgets.is_none(), budgets, ..Self::default() }
-            }
+            Phase::Intent => Self {
+                cluster: true,
+                workloads: true,
+                budgets: blocked.map(|failure| failure.blockers()),
+                server: operation.repair && pool.is_none(),
+                nodes: pool.filter(|_| operation.repair),
+                ..Self::default()
+            },
             Phase::Submitted => Self { cluster: true, ..Self::default() },
             Phase::Verifying => {
                 Self { cluster: true, server: pool.is_none(), nodes: pool, ..Self::default() }

@@ -70,6 +70,12 @@ fn watched<'a>(workloads: &'a [Workload], policy: &'a Policy) -> impl Iterator<I
 /// schedulable and not quarantined, and there are as many as the pool should have.
 #[must_use]
 pub fn judge_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node]) -> Verdict {
+    let missing = missing_in_nodes(step, image, count, nodes);
+    if missing.is_empty() { Verdict::Pass } else { Verdict::Fail(missing) }
+}
+
+/// What the nodes do not show yet, sorted; nothing when they pass.
+pub(crate) fn missing_in_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node]) -> Vec<String> {
     let wanted = match step.kind {
         StepKind::NodePoolVersion => step.to.parse::<KubernetesVersion>().ok(),
         StepKind::ControlPlane | StepKind::NodePoolImage => None,
@@ -95,7 +101,7 @@ pub fn judge_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node])
         }
         Some((_, Ordering::Equal)) => {}
     }
-    if problems.is_empty() { Verdict::Pass } else { Verdict::Fail(problems) }
+    problems
 }
 
 fn node_problem(node: &Node, wanted: Option<&KubernetesVersion>, image: &str) -> Option<String> {

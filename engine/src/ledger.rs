@@ -114,7 +114,7 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "written::is_zero")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub claims: i32,
-    /// When Azure accepted it, or when it was found to be running already.
+    /// When Azure accepted it, or when it was found to be running already; of a repair, when Azure accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted_at: Option<Timestamp>,
     /// When it is reported as stalled.
@@ -127,7 +127,9 @@ pub struct Operation {
     /// No new attempt before this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// How often it was sent again after failures that do not count as attempts.
+    /// How often it was refused or has failed, attempts included, since it was first sent or since the last
+    /// `retry`: it makes the pauses longer, and bounds how often it may end without effect. That Azure
+    /// accepts it does not set it back.
     #[serde(default, skip_serializing_if = "written::is_zero")]
     #[schemars(range(min = 0, max = 1000))]
     pub resubmissions: i32,
@@ -140,6 +142,10 @@ pub struct Operation {
     /// Set when no further attempt is made by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// Set when a person has asked to send again what Azure calls done and the nodes do not show; until they
+    /// show it, or the step is over. Sent for that reason it is once `submittedAt` is there again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repair: bool,
     /// Since when it has been in this phase.
     pub since: Timestamp,
 }

@@ -1,10 +1,13 @@
-//! What the record becomes when Azure has accepted, refused or failed a step, and on `retry`.
+//! What the record becomes when Azure has accepted, refused or failed a step.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::View;
+use super::{
+    View,
+    pause::{self, Again, BLOCKED_PACE, backoff},
+};
 use crate::{
     action::Action,
     failure::{Failure, FailureClass},
@@ -14,77 +17,8 @@ use crate::{
     ports::Rejection,
 };
 
-/// A blocked step is tried again at this pace even if nothing seems to have changed:
-/// quota and policy change where we cannot see it.
-const BLOCKED_PACE: Duration = Duration::from_secs(30 * 60);
-/// Busy clusters and preempted operations are looked at again after this.
-const BUSY_PACE: Duration = Duration::from_secs(30);
-/// A step that ends without effect so often is not preempted by chance: it counts as failed.
-const PREEMPTIONS: i32 = 5;
-/// Code of an operation that somebody aborted.
-pub(super) const ABORTED: &str = "OperationCanceled";
-/// Code of a step that Azure calls done and the nodes do not show, sent again by `retry`.
-const NOT_SHOWN: &str = "NodesNotUpdated";
 /// How much of a limit's name is kept, in characters.
 const LONGEST_WHY: usize = 256;
-/// First and largest pause after a failure that passes by itself.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
-
-/// `retry`: forget what held it back, accept the versions as they are, keep what is done.
-///
-/// A step that Azure calls done and the nodes do not show is sent again: that repairs it. It is only
-/// marked here, and sent when the nodes are seen not to show it.
-pub(super) fn reopened(view: &View<'_>) -> Ledger {
-    let mut ledger = Ledger {
-        retry_token: view.request.retry.clone(),
-        expected: None,
-        gates_failing_since: None,
-        ..view.ledger.clone()
-    };
-    if planted(PlantedBug::RetakeBaseline) {
-        ledger.baseline = None;
-    }
-    let Some(operation) = &mut ledger.operation else { return ledger };
-    match operation.phase {
-        Phase::Intent => begin_anew(operation, None, view),
-        Phase::Verifying => {
-            let message = "Azure says that it is done, the nodes do not show it";
-            operation.failure = Some(Failure::new(None, Some(NOT_SHOWN), None, message));
-        }
-        Phase::Submitted | Phase::Gating | Phase::Soaking => return ledger,
-    }
-    set_state(&mut ledger, StepState::Running);
-    ledger
-}
-
-/// The nodes do not show what was marked for repair: it is sent again.
-pub(super) fn repaired(view: &View<'_>) -> Ledger {
-    let mut ledger = view.ledger.clone();
-    if let Some(operation) = &mut ledger.operation {
-        let failure = operation.failure.take();
-        begin_anew(operation, failure, view);
-    }
-    ledger
-}
-
-/// The operation as on its first attempt.
-fn begin_anew(operation: &mut Operation, failure: Option<Failure>, view: &View<'_>) {
-    operation.phase = Phase::Intent;
-    operation.failure = failure;
-    operation.hold = None;
-    operation.held = false;
-    operation.attempt = 1;
-    operation.resubmissions = 0;
-    operation.not_before = None;
-    operation.submitted_at = None;
-    operation.azure_operation = None;
-    operation.deadline = view.now + view.request.policy.step_timeout;
-    operation.since = view.now;
-}
-
-pub(super) fn is_repair(operation: &Operation) -> bool {
-    operation.failure.as_ref().is_some_and(|failure| failure.code.as_deref() == Some(NOT_SHOWN))
-}
 
 /// The record after Azure has answered, or its answer was lost.
 #[must_use]
@@ -229,7 +163,7 @@ pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>
     if operation.phase == Phase::Intent && !was_transient.unwrap_or(operation.resubmissions > 0) {
         operation.deadline = now + policy.step_timeout;
     }
-    let (pause, counts) = pause_after(operation, failure, retry_after, view);
+    let Again { pause, counts } = pause::after(operation, failure, retry_after, view);
     operation.phase = Phase::Intent;
     operation.since = now;
     operation.submitted_at = None;
@@ -245,46 +179,6 @@ pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>
     let state = if operation.held { StepState::Failed } else { StepState::Running };
     set_state(&mut ledger, state);
     ledger
-}
-
-/// How long to wait before it is sent again, `None` for never; and whether that is an attempt.
-fn pause_after(
-    operation: &Operation,
-    failure: &Failure,
-    retry_after: Option<Duration>,
-    view: &View<'_>,
-) -> (Option<Duration>, bool) {
-    let retry_after = retry_after.unwrap_or_default();
-    let pause = backoff(operation.resubmissions).max(retry_after);
-    let retries = i32::try_from(view.request.policy.retries).unwrap_or(i32::MAX);
-    let attempt = if operation.attempt <= retries || planted(PlantedBug::EndlessAttempts) {
-        (Some(pause), true)
-    } else {
-        (None, false)
-    };
-    let without_effect = operation.phase == Phase::Submitted;
-    match failure.class() {
-        // Somebody stopped it on purpose: only a person starts it again.
-        _ if failure.code.as_deref() == Some(ABORTED) => (None, false),
-        FailureClass::Transient if planted(PlantedBug::TransientIsFinal) => (None, false),
-        FailureClass::Blocked if planted(PlantedBug::BlockedIsFinal) => (None, false),
-        FailureClass::Failed if planted(PlantedBug::FailedIsTransient) => (Some(pause), false),
-        FailureClass::Transient if view.now >= operation.deadline => (None, false),
-        FailureClass::Transient => (Some(pause), false),
-        FailureClass::Busy if without_effect && operation.resubmissions >= PREEMPTIONS => attempt,
-        FailureClass::Busy => (Some(BUSY_PACE.max(retry_after)), false),
-        FailureClass::Blocked => (Some(BLOCKED_PACE), false),
-        FailureClass::Failed => attempt,
-        FailureClass::Bug => (None, false),
-    }
-}
-
-/// Doubles from the first pause to the largest. Without jitter: attempts of different
-/// clusters are spread by their own timing, and each cluster has one in flight.
-pub(super) fn backoff(resubmissions: i32) -> Duration {
-    let (first, largest) = BACKOFF;
-    let doublings = u32::try_from(resubmissions).unwrap_or(0).min(16);
-    first.saturating_mul(1 << doublings).min(largest)
 }
 
 pub(super) fn set_state(ledger: &mut Ledger, state: StepState) {

@@ -17,11 +17,6 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
         // First the version is resolved, from what the region has; what it means comes after that.
         return OffersNeeded::default();
     }
-    let is_rolled = |pool: &NodePool| {
-        let done = ledger.steps.iter().filter(|record| record.state == StepState::Succeeded);
-        let rolled = |record: &StepRecord| record.step.pool.as_ref() == Some(&pool.name);
-        done.into_iter().any(|record| rolled(record) && !record.step.is_repair())
-    };
     // A version step brings the newest image with it, whichever that is.
     let moves = |pool: &NodePool| scope.has_pool_versions() && target.is_some_and(|to| pool.version < *to);
     let asks = |pool: &&NodePool| {
@@ -29,7 +24,7 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
             && pool.power == Power::Running
             && !pool.is_managed_by_azure()
             && pool.snapshot.is_none()
-            && !is_rolled(pool)
+            && !is_rolled(ledger, &pool.name)
             && !moves(pool)
     };
     let has_images = scope.has_images() && *node_image == NodeImagePolicy::Latest;
@@ -38,4 +33,14 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
         control_plane: scope.has_control_plane() && target.is_some_and(|to| cluster.version < *to),
         images: pools.map(|pool| pool.name.clone()).collect(),
     }
+}
+
+/// Whether this upgrade has renewed the nodes of a pool. A repair may have found nothing to renew.
+pub(super) fn is_rolled(ledger: &Ledger, pool: &str) -> bool {
+    let rolled = |record: &StepRecord| {
+        record.state == StepState::Succeeded
+            && record.step.pool.as_deref() == Some(pool)
+            && !record.step.is_repair()
+    };
+    ledger.steps.iter().any(rolled)
 }

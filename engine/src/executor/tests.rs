@@ -8,16 +8,20 @@ use crate::{
     policy::{OrderRule, PoolMatch},
 };
 
+mod busy;
 mod changes;
 mod clock;
 mod crashes;
 mod failures;
 mod gates;
+mod half_done;
 mod limits;
 mod plans;
 mod reads;
+mod repairs;
 mod settings;
 mod size;
+mod standing;
 mod storms;
 mod way;
 

@@ -45,8 +45,10 @@ pub(crate) enum Answer {
     FailLater(Failure),
     /// Accepts it; somebody else's operation takes its place and ends well.
     Preempt,
-    /// Accepts it; somebody aborts it.
+    /// Accepts it; somebody aborts it, of which the operation says nothing.
     Abort,
+    /// Accepts it; it ends canceled, and the operation says why.
+    Cancel(Failure),
     /// Accepts it and calls it done; the nodes stay as they are.
     Pretend,
 }

@@ -208,7 +208,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
             "look at the operation in Azure; nothing is aborted, and the upgrade goes on when it ends"
         }
         "NodesNotUpdated" => {
-            "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target"
+            "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target; to send the step again:"
         }
         "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
         "WaitingForAzureLimit" => {
@@ -217,7 +217,8 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "Suspended" => "set spec.suspend to false, on the plan if there is one",
         _ => return Vec::new(),
     };
-    let retry_helps = matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange");
+    let retry_helps =
+        matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange" | "NodesNotUpdated");
     let mut advice = vec![words.to_owned()];
     advice.extend(retry_helps.then_some(retry));
     advice

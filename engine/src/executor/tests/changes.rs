@@ -5,7 +5,7 @@ use crate::{
     ProvisioningState, Stance,
     testing::{
         version,
-        world::{OPERATION, World},
+        world::{OPERATION, World, workload},
     },
 };
 
@@ -14,6 +14,16 @@ fn in_the_first_pool(request: &Request) -> World {
     let world = World::at("1.34.2");
     world.until(request, |waiting| is_operation(waiting) && waiting.to_string().contains("pool linux1"));
     world
+}
+
+fn add_pool(world: &World) {
+    let mut state = world.state();
+    let mut fresh = state.pool("linux1").clone();
+    fresh.name = "linux3".to_owned();
+    (fresh.version, fresh.provisioning_state) = (version("1.34.2"), ProvisioningState::Succeeded);
+    state.cluster.pools.push(fresh);
+    let image = state.images["linux1"].clone();
+    state.images.insert("linux3".to_owned(), image);
 }
 
 #[test]
@@ -31,6 +41,72 @@ fn r9_a_version_that_moved_without_us_stops_and_retry_goes_on_from_there() {
     assert_eq!(world.state().sent.len(), 2);
     world.finish(&retried(&request, "known"));
     assert!(!world.state().sent.contains(&"pool-win1-1.34.4".to_owned()), "it is there already");
+}
+
+#[test]
+fn r9_what_moves_after_a_retry_is_noticed_also_while_a_step_is_under_way() {
+    let request = full("1.34.4");
+    let world = in_the_first_pool(&request);
+    let again = retried(&request, "early");
+    world.pass(MINUTE);
+    assert!(is_operation(&world.advance(&again).unwrap().waiting.unwrap()));
+    assert_eq!(world.state().stored.retry_token.as_deref(), Some("early"));
+    world.state().pool("win1").version = version("1.34.4");
+    let waiting = world.until_reason(&again, "ExternalChange");
+    assert!(waiting.to_string().contains("pool win1 went from 1.34.2 to 1.34.4"), "{waiting}");
+    assert_eq!(world.state().sent.len(), 2, "what was under way has come to its end");
+    assert_eq!(state_of(&world, "pool-linux1-1.34.4"), StepState::Succeeded);
+    world.finish(&retried(&request, "known"));
+}
+
+#[test]
+fn r9_what_moves_after_a_retry_is_noticed_also_between_steps() {
+    let request = full("1.34.4");
+    let world = in_the_first_pool(&request);
+    world.until_reason(&Request { suspend: true, ..request.clone() }, "Suspended");
+    world.state().workloads = Ok(vec![workload("checkout", Some("image cannot be pulled"))]);
+    let again = retried(&request, "impatient");
+    world.until_reason(&again, "GateFailed");
+    assert_eq!(world.state().stored.operation, None);
+    world.state().pool("win1").version = version("1.34.4");
+    world.pass(MINUTE);
+    world.state().workloads = Ok(vec![workload("checkout", None)]);
+    world.until_reason(&again, "ExternalChange");
+    assert_eq!(world.state().sent.len(), 2);
+}
+
+#[test]
+fn a_retry_is_no_change_of_what_the_step_under_way_moves_itself() {
+    for decisions in 0..8 {
+        let mut request = full("1.34.4");
+        request.policy.order = pool_soak("linux1", 5 * MINUTE);
+        let world = in_the_first_pool(&request);
+        world.state().lag = 5 * MINUTE;
+        for _ in 0..decisions {
+            let waiting = world.advance(&request).unwrap().waiting.unwrap();
+            let pause = waiting.look_again(world.state().now);
+            world.pass(pause.max(2 * MINUTE));
+        }
+        world.finish(&retried(&request, "early"));
+        world.state().assert_nothing_twice();
+    }
+}
+
+#[test]
+fn a_pool_that_was_made_meanwhile_is_accounted_for_from_its_first_step_on() {
+    let request = full("1.34.4");
+    let world = in_the_first_pool(&request);
+    add_pool(&world);
+    // Somebody moves it between our claim and our look at it.
+    world.state().after_write = Some(|state| {
+        if state.stored.operation.as_ref().is_some_and(|operation| operation.step_id.contains("linux3")) {
+            state.pool("linux3").version = version("1.33.8");
+        }
+    });
+    let waiting = world.until_reason(&request, "ExternalChange");
+    assert!(waiting.to_string().contains("pool linux3 went from 1.34.2 to 1.33.8"), "{waiting}");
+    world.state().after_write = None;
+    world.finish(&retried(&request, "known"));
 }
 
 #[test]
@@ -69,15 +145,7 @@ fn a_pool_deleted_under_us_stops_and_retry_goes_on_without_it() {
 fn a_new_pool_takes_part() {
     let request = full("1.34.4");
     let world = in_the_first_pool(&request);
-    {
-        let mut state = world.state();
-        let mut fresh = state.pool("linux1").clone();
-        fresh.name = "linux3".to_owned();
-        (fresh.version, fresh.provisioning_state) = (version("1.34.2"), ProvisioningState::Succeeded);
-        state.cluster.pools.push(fresh);
-        let image = state.images["linux1"].clone();
-        state.images.insert("linux3".to_owned(), image);
-    }
+    add_pool(&world);
     world.finish(&request);
     assert!(world.state().done.contains(&"pool-linux3-1.34.4".to_owned()));
 }

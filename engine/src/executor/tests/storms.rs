@@ -24,6 +24,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => Just(Answer::FailLater(drain_blocked())),
         1 => Just(Answer::Preempt),
         1 => Just(Answer::Abort),
+        1 => Just(Answer::Cancel(timed_out())),
         1 => Just(Answer::Pretend),
     ]
 }

@@ -25,12 +25,14 @@ impl State {
             Work::Step(step) => step,
             Work::Settings(pool) => return self.set_state(pool.as_deref(), ProvisioningState::Succeeded),
         };
-        if let (Answer::FailLater(_) | Answer::Abort, Some(pool)) = (&answer, &step.pool) {
+        if let (Answer::FailLater(_) | Answer::Abort | Answer::Cancel(_), Some(pool)) = (&answer, &step.pool)
+        {
             self.half_done.insert(pool.clone(), step.clone());
         }
         let (state, failure) = match answer {
             Answer::FailLater(failure) => (ProvisioningState::Failed, Some(failure)),
             Answer::Abort => (ProvisioningState::Canceled, None),
+            Answer::Cancel(failure) => (ProvisioningState::Canceled, Some(failure)),
             Answer::Preempt => {
                 self.set_version(&step, &step.from);
                 (ProvisioningState::Succeeded, None)
@@ -117,6 +119,7 @@ impl State {
             | Answer::FailLater(_)
             | Answer::Preempt
             | Answer::Abort
+            | Answer::Cancel(_)
             | Answer::Pretend => {}
         }
         self.set_version(step, &step.to);

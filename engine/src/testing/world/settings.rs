@@ -92,7 +92,8 @@ impl State {
             | Answer::LostAfterEffect
             | Answer::FailLater(_)
             | Answer::Preempt
-            | Answer::Abort => self.change(pool, changes),
+            | Answer::Abort
+            | Answer::Cancel(_) => self.change(pool, changes),
         }
         let resumed = pool.and_then(|pool| self.half_done.remove(pool));
         let (work, takes, word) = match resumed {

@@ -117,9 +117,8 @@ impl Checks {
             return;
         };
         let is_new = before.operation.as_ref().is_none_or(|known| known.since != operation.since);
-        let repair = failure.code.as_deref() == Some("NodesNotUpdated");
         let aborted = failure.code.as_deref() == Some("OperationCanceled");
-        if !is_new || repair || aborted {
+        if !is_new || aborted {
             return;
         }
         let id = &operation.step_id;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{FailureClass, KubernetesVersion, Operation, Phase, Step, StepKind, allowed_skew};
+use engine::{KubernetesVersion, Phase, Step, StepKind, allowed_skew};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -247,14 +247,9 @@ impl Checks {
     fn passed_its_gate(state: &mut State, call: &Call, sent_at: Timestamp, before: &Before) {
         let ledger = &state.hub.upgrades[before.upgrade].record.ledger;
         let Some(baseline) = ledger.baseline.as_ref().filter(|_| !before.settings) else { return };
-        // What was half done when its drain was blocked, or is repaired, is what the workloads wait for.
-        let regardless = |operation: &Operation| {
-            let failure = operation.failure.as_ref();
-            failure.is_some_and(|failure| {
-                failure.class() == FailureClass::Blocked || failure.code.as_deref() == Some("NodesNotUpdated")
-            })
-        };
-        if ledger.operation.as_ref().is_none_or(regardless) {
+        // What Azure has half done, or a person has asked to repair, is what the workloads may wait for.
+        let is_repair = ledger.operation.as_ref().is_none_or(|operation| operation.repair);
+        if is_repair || is_half_done(call, &before.document) {
             return;
         }
         let known = (sent_at - KNOWLEDGE, sent_at);
@@ -263,6 +258,27 @@ impl Checks {
             let what = format!("{} although the gate cannot have passed", describe(call));
             Self::violated(state, "7 gates", what);
         }
+    }
+}
+
+/// Whether what a call is to change had been begun before, and has come to no good end.
+fn is_half_done(call: &Call, document: &Value) -> bool {
+    let broken = |state: &Value| matches!(state.as_str(), Some("Failed" | "Canceled"));
+    let properties = &document["properties"];
+    let pool = |name: &str| {
+        let mut pools = properties["agentPoolProfiles"].as_array().into_iter().flatten();
+        pools.find(|pool| pool["name"] == name).cloned().unwrap_or_default()
+    };
+    match Asked::of(call) {
+        Some(Asked::ControlPlane { to }) => {
+            broken(&properties["provisioningState"]) && properties["kubernetesVersion"] == to
+        }
+        Some(Asked::Pool { name, to }) => {
+            broken(&pool(name)["provisioningState"]) && pool(name)["orchestratorVersion"] == to
+        }
+        // The image shows only in the end that it was begun.
+        Some(Asked::Image { pool: name }) => broken(&pool(name)["provisioningState"]),
+        None => false,
     }
 }
 

@@ -1,0 +1,87 @@
+//! Intent is recorded. Azure may or may not have been called: read first, then adopt or submit.
+
+use super::{
+    Decision, Operation, Phase, Resource, Step, View, WaitingOn, changed, move_on, overrides,
+    verifying::missing,
+};
+use crate::{
+    decide::{gate, pause::backoff, standing},
+    failure::FailureClass,
+    planted::{PlantedBug, planted},
+    waiting::Stance,
+};
+
+pub(super) fn decide(
+    view: &View<'_>,
+    operation: &Operation,
+    step: &Step,
+    resource: &Resource<'_>,
+) -> Decision {
+    let cluster = resource.cluster;
+    if resource.is_moving_to_target(step) {
+        return move_on(view, Phase::Submitted);
+    }
+    if let Some(busy) = cluster.busy_with() {
+        if planted(PlantedBug::AdoptAnything) {
+            return move_on(view, Phase::Submitted);
+        }
+        let waiting = overrides::changing(view.ledger, cluster).unwrap_or(WaitingOn::ClusterBusy(busy));
+        return Decision::Wait(waiting);
+    }
+    if let Some(version) = resource.elsewhere(step) {
+        let what = format!("{} went from {} to {version}", step.subject(), step.from);
+        return changed(view, &what, resource.is_accounted_for(view));
+    }
+    if resource.is_done() && !planted(PlantedBug::SendWhatIsDone) {
+        if !operation.repair {
+            return move_on(view, Phase::Verifying);
+        }
+        // Azure's word is what a repair does not trust. The nodes tell whether it was sent already, too.
+        match missing(view, step, resource) {
+            Err(why) => return Decision::Wait(WaitingOn::inconclusive(why)),
+            Ok(missing) if missing.is_empty() => return move_on(view, Phase::Verifying),
+            Ok(_) => {}
+        }
+    }
+    if let Some(waiting) = holds_back(view, operation, step) {
+        return Decision::Wait(waiting);
+    }
+    // What is half done, or is to be repaired, is what the workloads may be waiting for. Else an intent
+    // may have waited for hours: what was healthy when it was recorded counts no more.
+    let regardless = operation.repair || resource.is_half_done(step, operation);
+    if !regardless
+        && !planted(PlantedBug::SkipGateOfIntent)
+        && let Err(stop) = gate(view)
+    {
+        return *stop;
+    }
+    overrides::submit(view, cluster, step)
+}
+
+/// What forbids sending the step (again) right now.
+fn holds_back(view: &View<'_>, operation: &Operation, step: &Step) -> Option<WaitingOn> {
+    let trouble = standing::trouble(operation, step);
+    if view.request.suspend && !planted(PlantedBug::IgnoreSuspend) {
+        // It is not sent either when there is room, or when its time has come. But who suspends an upgrade
+        // still has to know what a person must do about it.
+        let for_a_person = trouble.filter(|trouble| trouble.stance() == Stance::Stopped);
+        let is_over = view.seen.budgets_allow == Some(true);
+        return Some(for_a_person.filter(|_| !is_over).unwrap_or(WaitingOn::Suspended));
+    }
+    standing::limit(operation, step, view.request, view.now)
+        .or_else(|| trouble.filter(|_| !is_due(view, operation)))
+}
+
+/// Whether what went wrong may be tried again now.
+fn is_due(view: &View<'_>, operation: &Operation) -> bool {
+    let is_early = operation.not_before.is_some_and(|at| view.now < at);
+    let is_blocked =
+        operation.failure.as_ref().is_some_and(|failure| failure.class() == FailureClass::Blocked);
+    match view.seen.budgets_allow.filter(|_| is_blocked) {
+        _ if operation.held => false,
+        Some(false) => false,
+        // Budgets that allow it and an Azure that refuses it contradict each other: not without a pause.
+        Some(true) => !is_early || view.now >= operation.since + backoff(operation.resubmissions - 1),
+        None => !is_early,
+    }
+}
