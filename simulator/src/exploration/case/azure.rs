@@ -116,7 +116,7 @@ impl Draw {
     }
 
     pub(super) fn durations(&mut self) -> Value {
-        let quick = self.is_drawn("changes of settings that take no time", 0.3);
+        let quick = self.is_drawn("changes of settings that take no time", 0.4);
         let mut length = |from, to| SignedDuration::from_secs(self.dice.i64(from..to));
         let update = if quick { SignedDuration::ZERO } else { length(5, 120) };
         json!({

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::Scope;
+use engine::{KubernetesRequest, Scope};
 use serde_json::{Value, json};
 
 use super::{
@@ -51,7 +51,15 @@ impl Draw {
         let mut pools: Vec<DrawnPool> =
             (0..self.dice.usize(1..=3)).map(|number| self.pool(number, scoped.way)).collect();
         self.peculiarities(&key, scoped.way, &mut pools);
-        let (request, left_out) = self.request(&scoped, &pools);
+        let (mut request, left_out) = self.request(&scoped, &pools);
+        if let Some(right) = request.kubernetes.clone()
+            && self.is_drawn("a version that Azure does not have", 0.06)
+        {
+            let wrong = "1.39.0".parse().expect("a version");
+            request.kubernetes = Some(KubernetesRequest::Version(wrong));
+            let at = self.when();
+            self.happens(at, Happening::Edit { upgrade: index, edit: Edit::Target(right) });
+        }
         let left_out = self.mends(&key, index, &scoped, (&pools, left_out));
         let goes = |pool: &DrawnPool| match pool.peculiar {
             _ if left_out.contains(&pool.name) => false,

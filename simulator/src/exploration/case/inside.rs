@@ -28,7 +28,7 @@ impl Draw {
             ("a node with an old image", BlemishKind::OldImage),
             ("a node with an old kubelet", BlemishKind::OldKubelet),
         ] {
-            if self.is_drawn(name, 0.1) {
+            if self.is_drawn(name, 0.15) {
                 let pool = self.one_of(pools).clone();
                 let (from, until) = self.span(HOUR / 4, 6 * HOUR);
                 blemishes.push(Blemish { pool, kind, from, until });

@@ -71,7 +71,7 @@ impl Draw {
             let (at, edit) = (self.when(), self.edit(upgrade));
             self.happens(at, Happening::Edit { upgrade: index, edit });
         }
-        if self.chance(0.06) {
+        if self.chance(0.15) {
             let (from, until) = self.span(HOUR / 4, 6 * HOUR);
             for (at, other) in [(from, Some("by-hand".to_owned())), (until, None)] {
                 self.happens(at, Happening::Edit { upgrade: index, edit: Edit::OtherUpgrade(other) });
@@ -98,7 +98,7 @@ impl Draw {
 
     /// Others who change clusters.
     pub(super) fn somebody(&mut self, upgrade: &UpgradeCase, scenario: &Scenario) {
-        for number in 0..self.dice.usize(0..=3) {
+        for number in 0..self.dice.usize(0..=4) {
             let Some(deed) = self.deed(upgrade, scenario, number) else { continue };
             let cluster = upgrade.key.clone();
             // Without eTags nobody can tell that somebody else was faster.
@@ -142,7 +142,7 @@ impl Draw {
             (8, _) => Deed::DeletePool { pool: spec.pools.get(1)?.name.clone() },
             (9, _) => Deed::AddPool { pool: format!("extra{number}") },
             (10, _) => Deed::RollBack { pool },
-            (11 | 12, _) => Deed::Label { pool, value },
+            (11..=13, _) => Deed::Label { pool, value },
             (_, _) => Deed::Tag { value },
         })
     }

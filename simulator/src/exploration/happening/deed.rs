@@ -202,12 +202,12 @@ impl Deed {
         }
     }
 
-    fn call(&self, state: &State, cluster: &ClusterKey) -> Option<Call> {
+    fn call(&self, state: &mut State, cluster: &ClusterKey) -> Option<Call> {
         let document = state.world.document(cluster)?;
         let key = |name: &str| PoolKey { cluster: cluster.clone(), name: name.to_owned() };
         let put_pool = |pool: &str| {
             let mut body = body_of(&document, pool)?;
-            self.change_pool(&mut body["properties"])?;
+            self.change_pool(&mut body["properties"]);
             Some(Call::PutPool { pool: key(pool), body, if_match: None })
         };
         match self {
@@ -223,8 +223,17 @@ impl Deed {
             | Self::Label { pool, .. }
             | Self::Settings { pool, .. }
             | Self::SwitchPool { pool, .. }
-            | Self::Unpin { pool }
-            | Self::RollBack { pool } => put_pool(pool),
+            | Self::Unpin { pool } => put_pool(pool),
+            Self::RollBack { pool } => {
+                let profile = Call::PoolUpgradeProfile { pool: key(pool) };
+                let profile = state.world.call(state.now, SOMEBODY, profile).body;
+                let recent = profile["properties"]["recentlyUsedVersions"].get(0)?;
+                let mut body = body_of(&document, pool)?;
+                for field in ["orchestratorVersion", "nodeImageVersion"] {
+                    body["properties"][field] = recent[field].clone();
+                }
+                Some(Call::PutPool { pool: key(pool), body, if_match: None })
+            }
             Self::AddPool { pool } => {
                 let body = json!({ "name": pool, "properties": {
                     "mode": "User", "osType": "Linux", "osSKU": "Ubuntu2404", "count": 1, "vmSize": "Standard_D4s_v5",
@@ -262,8 +271,8 @@ impl Deed {
         }
     }
 
-    /// Writes the change into the properties of a pool; nothing when there is nothing to go back to.
-    fn change_pool(&self, properties: &mut Value) -> Option<()> {
+    /// Writes the change into the properties of a pool.
+    fn change_pool(&self, properties: &mut Value) {
         if let Self::UpgradePool { to, .. } = self {
             properties["orchestratorVersion"] = Value::from(to.as_str());
         }
@@ -279,12 +288,6 @@ impl Deed {
         if matches!(self, Self::Unpin { .. }) {
             properties["creationData"] = Value::Null;
         }
-        if matches!(self, Self::RollBack { .. }) {
-            let recent = properties["recentlyUsedVersions"].get(0)?.clone();
-            properties["orchestratorVersion"] = recent["orchestratorVersion"].clone();
-            properties["nodeImageVersion"] = recent["nodeImageVersion"].clone();
-        }
-        Some(())
     }
 }
 

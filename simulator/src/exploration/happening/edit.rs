@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{OrderRule, Request, Settings};
+use engine::{KubernetesRequest, OrderRule, Request, Settings};
 
 use crate::exploration::{checks::Checks, sim::State};
 
@@ -16,6 +16,8 @@ pub(in crate::exploration) enum Edit {
     UpgradeSettings(Settings),
     /// Nothing is left out any more.
     IncludeAll,
+    /// Another version.
+    Target(KubernetesRequest),
     /// Another ClusterUpgrade has the say on the cluster, or has not any more.
     OtherUpgrade(Option<String>),
 }
@@ -29,6 +31,7 @@ impl Edit {
             Self::StepTimeout(_) => "other step timeout",
             Self::UpgradeSettings(_) => "other upgrade settings",
             Self::IncludeAll => "nothing left out",
+            Self::Target(_) => "another target",
             Self::OtherUpgrade(_) => "another upgrade",
         }
     }
@@ -52,6 +55,7 @@ impl Edit {
             Self::StepTimeout(timeout) => policy.step_timeout = timeout,
             Self::UpgradeSettings(settings) => policy.upgrade_settings = settings,
             Self::IncludeAll => policy.exclude.clear(),
+            Self::Target(target) => request.kubernetes = Some(target),
             Self::OtherUpgrade(other) => request.other_upgrade = other,
         }
     }
