@@ -78,7 +78,7 @@ impl Draw {
             }
         }
         // A plan makes again what is deleted of it: that is another story.
-        if !planned && self.chance(0.1) {
+        if !planned && self.chance(0.25) {
             let at = self.when();
             self.happens(at, Happening::Delete { upgrade: index });
         }
