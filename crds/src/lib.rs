@@ -44,6 +44,9 @@ pub const PLAN_LABEL: &str = "tidegate.dev/plan";
 pub const WAVE_LABEL: &str = "tidegate.dev/wave";
 /// Annotation on a ClusterUpgrade: a new value reopens what has stopped.
 pub const RETRY_ANNOTATION: &str = "tidegate.dev/retry";
+/// Annotation on a ClusterUpgrade: with the value `true`, its deletion, or that of its AKSCluster, does not
+/// wait until settings that were changed for a step are put back. They stay as they are.
+pub const LEAVE_SETTINGS_ANNOTATION: &str = "tidegate.dev/leave-settings";
 
 /// The definitions of all kinds, in the order in which they are installed.
 #[must_use]

@@ -43,7 +43,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
     clock: &C,
 ) -> Result<Progress, J::Error> {
     let seen = Observation::default();
-    let mut run = Run { request, ledger, claimed: false, glanced: false, seen, fleet, workloads, clock };
+    let mut run = Run { request, ledger, claimed: None, glanced: false, seen, fleet, workloads, clock };
     for _ in 0..DECISIONS {
         if let Some(waiting) = run.observe().await {
             return run.rest(journal, Some(waiting)).await;
@@ -56,19 +56,23 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
             Decision::Submit(_) if !clock.may_act() && !planted(PlantedBug::IgnoreLease) => break,
-            Decision::Submit(action) if !run.claimed && planted(PlantedBug::SubmitUnclaimed) => {
-                run.claimed = true;
+            Decision::Submit(action)
+                if run.claimed.as_ref() != Some(&action) && planted(PlantedBug::SubmitUnclaimed) =>
+            {
                 run.recheck(&action).await;
+                run.claimed = Some(action);
             }
-            Decision::Submit(action) if !run.claimed => {
+            Decision::Submit(action) if run.claimed.as_ref() != Some(&action) => {
                 // Claim by a guarded write, then read live, then act: whoever decided the same
-                // from the same record loses the write, also when the intent is an old one.
+                // from the same record loses the write, also when the intent is an old one. What is
+                // read may ask for something else than was claimed: then that is claimed, and read.
                 run.claim(&action);
                 match journal.save(&run.ledger, run.underway_with(&action).as_ref()).await {
                     Err(_) if planted(PlantedBug::IgnoreConflict) => {}
                     saved => saved?,
                 }
                 run.recheck(&action).await;
+                run.claimed = Some(action);
             }
             Decision::Submit(action) => {
                 let answer = fleet.submit(&action).await;
@@ -123,8 +127,8 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
 struct Run<'a, F, W, C> {
     request: &'a Request,
     ledger: Ledger,
-    /// The intent was saved by this run.
-    claimed: bool,
+    /// What was claimed by this run since its record changed last: nothing else is sent.
+    claimed: Option<Action>,
     /// What is seen of the cluster comes from a glance, not from a live read.
     glanced: bool,
     seen: Observation,
@@ -149,7 +153,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             // With the target, other offers matter.
             self.seen.offers = Err(Unreadable::NotAsked);
         }
-        self.claimed = false;
+        self.claimed = None;
         self.ledger = ledger;
     }
 
@@ -168,7 +172,6 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             }
             (Action::Step { .. } | Action::Override { .. }, None) => {}
         }
-        self.claimed = true;
     }
 
     /// Reads what is to be changed, after it was claimed. The rest of the cluster must have been read

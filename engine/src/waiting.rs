@@ -36,6 +36,8 @@ pub enum WaitingOn {
         /// Whether this has taken longer than a step may.
         overdue: bool,
     },
+    /// The step is about to be sent to Azure: whether it was, only the answer tells.
+    Sending(Step),
     /// Azure works on the step.
     Operation(Step),
     /// A failure that passes by itself; tried again.
@@ -105,7 +107,7 @@ pub enum WaitingOn {
     },
 }
 
-/// Putting settings back so often in vain is no matter of chance.
+/// Settings that Azure accepts so often in a row and does not show are no matter of chance.
 const RESTORE_ATTEMPTS: i32 = 5;
 
 /// How an upgrade stands: decides which conditions are True.
@@ -133,13 +135,13 @@ impl WaitingOn {
         }
         let passes =
             |failure: &Failure| matches!(failure.class(), FailureClass::Transient | FailureClass::Busy);
-        let refused = record.failure.as_ref().is_some_and(|failure| !passes(failure));
-        Self::RestoringSettings {
-            subject: record.subject(),
-            failure: record.failure.clone(),
-            at: record.not_before,
-            stuck: refused || record.attempts >= RESTORE_ATTEMPTS,
-        }
+        let stuck = match &record.failure {
+            // What passes by itself needs nobody, however often.
+            Some(failure) => !passes(failure),
+            None => record.is_given_back() && record.attempts >= RESTORE_ATTEMPTS,
+        };
+        let (failure, at) = (record.failure.clone(), record.not_before);
+        Self::RestoringSettings { subject: record.subject(), failure, at, stuck }
     }
 
     /// Azure could not be read.
@@ -175,6 +177,7 @@ impl WaitingOn {
             Self::ClusterBusy(_) => "WaitingForCluster",
             Self::AzureUnreadable(_) => "AzureUnreachable",
             Self::HeldBack { .. } => "WaitingForAzureLimit",
+            Self::Sending(_) => "SendingStep",
             Self::Operation(step) => match step.kind {
                 StepKind::ControlPlane => "UpgradingControlPlane",
                 StepKind::NodePoolVersion => "UpgradingNodePool",
@@ -208,6 +211,7 @@ impl WaitingOn {
             Self::ClusterBusy(_)
             | Self::AzureUnreadable(_)
             | Self::HeldBack { overdue: false, .. }
+            | Self::Sending(_)
             | Self::Operation(_)
             | Self::Retry { .. }
             | Self::Nodes { overdue: false, .. }
@@ -243,6 +247,7 @@ impl WaitingOn {
             Self::Wave(_) | Self::Suspended => Duration::from_secs(600),
             // AKS sends no Retry-After on operations: 30 s is what its own tools poll at.
             Self::Operation(_)
+            | Self::Sending(_)
             | Self::ClusterBusy(_)
             | Self::OtherUpgrade(_)
             | Self::AzureUnreadable(_)
@@ -282,6 +287,9 @@ impl fmt::Display for WaitingOn {
                 "{} could not be sent to Azure for longer than spec.failurePolicy.stepTimeout: {held}; find out what else uses up this limit",
                 step.subject()
             ),
+            Self::Sending(step) => {
+                write!(f, "the upgrade of {} from {} to {} is about to be sent to Azure", step.subject(), step.from, step.to)
+            }
             Self::Operation(step) => write!(f, "Azure upgrades {} from {} to {}", step.subject(), step.from, step.to),
             Self::Retry { step, failure, .. } => {
                 write!(f, "{} will be tried again: {}", step.subject(), failure.message)
@@ -315,15 +323,21 @@ impl fmt::Display for WaitingOn {
                 write!(f, "Azure failed to upgrade {}: {}", step.subject(), failure.message)
             }
             Self::ChangingSettings(subject) => {
-                write!(f, "Azure changes the upgrade settings of {subject} for the next step")
+                write!(f, "the upgrade settings of {subject} are being changed for the next step")
             }
             Self::RestoringSettings { subject, failure, stuck, .. } => {
-                if !stuck {
-                    return write!(f, "{subject} gets back the upgrade settings that it had before its step");
+                let had = "the upgrade settings that it had before its step";
+                match failure {
+                    None if !stuck => write!(f, "{subject} gets back {had}"),
+                    Some(failure) if !stuck => {
+                        write!(f, "{subject} gets back {had}, which is tried again: {}", failure.message)
+                    }
+                    Some(failure) => write!(f, "{subject} could not get back {had}: {}", failure.message),
+                    None => write!(
+                        f,
+                        "{subject} could not get back {had}: Azure takes them and does not show them"
+                    ),
                 }
-                let why = "Azure takes them and does not show them";
-                let why = failure.as_ref().map_or(why, |failure| &failure.message);
-                write!(f, "{subject} could not get back the upgrade settings that it had before its step: {why}")
             }
             Self::StepTimeout(step) => write!(
                 f,

@@ -254,7 +254,7 @@ async fn assert_definitions_work(client: &Client) -> Result<()> {
 /// Exactly what the operator does: a rule too many fails as a rule too few does.
 async fn assert_operator_rights(hub: &ControlPlane) -> Result<()> {
     let everywhere = rights(&[
-        ("tidegate.dev/aksclusters", "get list watch"),
+        ("tidegate.dev/aksclusters", "get list watch patch"),
         ("tidegate.dev/upgradeplans", "get list watch"),
         ("tidegate.dev/clusterupgrades", "get list watch create patch delete"),
         ("tidegate.dev/aksclusters/status", "update"),

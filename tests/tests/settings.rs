@@ -45,14 +45,17 @@ clusters:
   - {name: win, count: 2, osType: Windows, osSku: Windows2022, nodeImage: AKSWindows-2022-containerd-20348.4052.250902, maxSurge: '1'}
 ";
 
-fn plan(cluster: &str, scope: &str) -> String {
+/// For whoever wants the same.
+const EXAMPLE: &str = include_str!("../../examples/settings/plan.yaml");
+
+fn plan(cluster: &str) -> String {
     format!(
         "
 apiVersion: tidegate.dev/v1alpha1
 kind: UpgradePlan
 metadata: {{namespace: fleet, name: {cluster}}}
 spec:
-  target: {scope}
+  target: {{scope: NodePools, kubernetes: {{version: 1.35.3}}}}
   waves: [{{name: all, clusters: {{names: [{cluster}]}}}}]
   nodePools:
     order:
@@ -63,8 +66,6 @@ spec:
 "
     )
 }
-
-const FULL: &str = "{scope: NodePools, kubernetes: {version: 1.35.3}}";
 
 /// The settings of every pool, and of the cluster under the name of none.
 async fn settings(stage: &Stage, cluster: &str) -> Result<BTreeMap<String, Value>> {
@@ -112,7 +113,9 @@ async fn every_temporary_setting_is_restored() -> Result<()> {
 async fn to_the_end(stage: &Stage) -> Result<()> {
     let before = settings(stage, "weu-1").await?;
     assert_eq!(before[""], Value::Null);
-    stage.apply(&plan("weu-1", "{kubernetes: {version: 1.35.3}}")).await?;
+    // The example forces nothing.
+    let example = EXAMPLE.replace("name: settings, namespace: platform", "name: weu-1, namespace: fleet");
+    stage.apply(&format!("{example}  forceUpgrade: {{until: '2099-01-01T00:00:00Z'}}\n")).await?;
 
     in_step(stage, "weu-1-1-weu-1", "pool-apps-1.35.3").await?;
     let during = settings(stage, "weu-1").await?;
@@ -165,7 +168,7 @@ async fn to_the_end(stage: &Stage) -> Result<()> {
 /// The plan goes in mid-step, and its upgrade with it.
 async fn deleted_in_a_version_step(stage: &Stage) -> Result<()> {
     let before = settings(stage, "weu-2").await?;
-    stage.apply(&plan("weu-2", FULL)).await?;
+    stage.apply(&plan("weu-2")).await?;
     in_step(stage, "weu-2-1-weu-2", "pool-apps-1.35.3").await?;
     let during = settings(stage, "weu-2").await?;
     assert_eq!((&during["apps"]["maxSurge"], &during[""]), (&json!("50%"), &forced()));

@@ -55,6 +55,8 @@ pub fn answered(
 fn settings_sent(ledger: &Ledger, pool: Option<&str>, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
     for record in ledger.restore.iter_mut().filter(|record| record.pool.as_deref() == pool) {
+        // Attempts are those that Azure accepted in a row, and did not show.
+        record.attempts = if record.is_given_back() { record.attempts } else { record.attempts.min(1) };
         record.sent_at = Some(view.now);
         record.failure = None;
         record.hold = None;

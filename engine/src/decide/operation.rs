@@ -36,8 +36,11 @@ pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecor
         },
         Phase::Submitted => Resource::seen(view, step)
             .map_or_else(|stop| *stop, |resource| submitted::decide(view, operation, step, &resource)),
-        Phase::Verifying => Resource::seen(view, step)
-            .map_or_else(|stop| *stop, |resource| verifying::decide(view, operation, step, &resource)),
+        Phase::Verifying => match Resource::seen(view, step) {
+            Ok(resource) => overrides::after_the_step(view, resource.cluster, resource.is_done())
+                .unwrap_or_else(|| verifying::decide(view, operation, step, &resource)),
+            Err(stop) => *stop,
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A step that writes the resource's document brings its settings along; an image step has none, and
 //! a pool's step cannot bring those of the cluster: these need a write before. Afterwards they are
-//! put back as soon as Azure is done with the step, before workloads are judged.
+//! put back as soon as Azure is done with the step, before nodes and workloads are judged.
 //!
 //! A step that has stopped for a person is no reason to leave them, either, with one exception: a pool
 //! in state Failed or Canceled. Any PUT makes Azure go on with what it had begun there, so putting
@@ -144,6 +144,13 @@ pub(super) fn not_while_stopped(view: &View<'_>, cluster: &Cluster, decision: De
     decision
 }
 
+/// Azure calls the step done: whatever its nodes show, and whoever has to look at them, they are waited for
+/// with the settings put back. While Azure does that, the resource is busy, and nobody else has moved it.
+pub(super) fn after_the_step(view: &View<'_>, cluster: &Cluster, is_done: bool) -> Option<Decision> {
+    let begun = view.ledger.restore.iter().any(|known| known.attempts > 0);
+    if is_done || (begun && cluster.busy_with().is_some()) { restoring(view) } else { None }
+}
+
 /// Puts back what was changed for a step. `None` when there is nothing to put back.
 pub(super) fn restoring(view: &View<'_>) -> Option<Decision> {
     let known = view.ledger.restore.first().filter(|_| !planted(PlantedBug::ForgetRestore))?;
@@ -173,8 +180,10 @@ pub(super) fn restoring(view: &View<'_>) -> Option<Decision> {
 
 /// Whether our own change may have been made and not be shown yet.
 fn may_still_come(view: &View<'_>, known: &Restore) -> bool {
-    let claimed = view.ledger.operation.as_ref().map(|operation| operation.intent_at);
-    let last = claimed.max(known.sent_at);
+    let operation = view.ledger.operation.as_ref();
+    let claimed = operation.map(|operation| operation.intent_at);
+    let accepted = operation.and_then(|operation| operation.submitted_at);
+    let last = claimed.max(accepted).max(known.sent_at);
     !known.is_given_back() && last.is_some_and(|at| view.now < at + SETTLES)
 }
 

@@ -21,6 +21,9 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
     if planted(PlantedBug::RetakeBaseline) {
         ledger.baseline = None;
     }
+    for record in ledger.restore.iter_mut().filter(|record| record.failure.is_some()) {
+        record.not_before = None;
+    }
     let Some(operation) = &mut ledger.operation else { return ledger };
     match operation.phase {
         Phase::Intent => {

@@ -19,17 +19,19 @@ use crate::{
 pub(crate) fn underway(request: &Request, ledger: &Ledger, now: Timestamp) -> Option<WaitingOn> {
     let settings = ledger.restore.iter().find(|record| record.sent_at.is_some());
     let restoring = ledger.restore.iter().find(|record| record.attempts > 0).map(WaitingOn::restoring);
-    let Some((operation, record)) = ledger.current() else { return restoring };
+    let open = || ledger.restore.first().map(WaitingOn::restoring);
+    let Some((operation, record)) = ledger.current() else { return restoring.or_else(open) };
     let step = &record.step;
     match operation.phase {
         Phase::Intent => restoring
             .or_else(|| limit(operation, step, request, now))
             .or_else(|| trouble(operation, step))
             .or_else(|| settings.map(|record| WaitingOn::ChangingSettings(record.subject())))
-            .or_else(|| Some(WaitingOn::Operation(step.clone()))),
+            .or_else(|| Some(WaitingOn::Sending(step.clone()))),
         Phase::Submitted => Some(at_work(operation, step, now)),
-        Phase::Verifying => Some(WaitingOn::Operation(step.clone())),
-        Phase::Gating | Phase::Soaking => restoring.or_else(|| Some(WaitingOn::Operation(step.clone()))),
+        Phase::Verifying | Phase::Gating | Phase::Soaking => {
+            restoring.or_else(|| Some(WaitingOn::Operation(step.clone())))
+        }
     }
 }
 

@@ -21,8 +21,8 @@ use ports::Store;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster};
 use crate::{
-    Cluster, Failure, KubernetesVersion, Ledger, Node, OffersNeeded, Progress, Reading, Request, Step,
-    Unreadable, WaitingOn, Workload, advance,
+    Action, Cluster, Failure, KubernetesVersion, Ledger, Node, OffersNeeded, Progress, Reading, Request,
+    Settings, Step, Unreadable, WaitingOn, Workload, advance,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -117,6 +117,10 @@ pub(crate) struct State {
     pub(crate) settings_sent: Vec<String>,
     /// Answers to the next writes of settings alone; then all are accepted.
     pub(crate) settings_answers: VecDeque<Answer>,
+    /// What Azure fills in by itself where settings are taken away.
+    pub(crate) defaults: Settings,
+    /// What was read last right before a write, in the present run.
+    rechecked: Option<Action>,
     /// Number of port calls, and names of those of the present run.
     pub(crate) calls: usize,
     pub(crate) log: Vec<&'static str>,
@@ -195,6 +199,8 @@ impl World {
             sent: Vec::new(),
             settings_sent: Vec::new(),
             settings_answers: VecDeque::new(),
+            defaults: Settings::default(),
+            rechecked: None,
             calls: 0,
             log: Vec::new(),
             crash: None,
@@ -219,6 +225,7 @@ impl World {
     /// One run from the stored record. `None` when the caller died or lost a write.
     pub(crate) fn advance(&self, request: &Request) -> Option<Progress> {
         self.state().log.clear();
+        self.state().rechecked = None;
         let ledger = self.state().stored.clone();
         // As from the API server: what is stored is all that is known.
         let ledger = serde_json::from_value(serde_json::to_value(ledger).unwrap()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crds::{AKSCluster, ClusterUpgrade, RETRY_ANNOTATION, UpgradePlan};
+use crds::{AKSCluster, ClusterUpgrade, LEAVE_SETTINGS_ANNOTATION, RETRY_ANNOTATION, UpgradePlan};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
@@ -186,11 +186,13 @@ fn remedies(reason: &str, blockers: &[engine::Blocker]) -> Vec<String> {
 }
 
 fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
-    let retry = format!(
-        "kubectl annotate clusterupgrade {} -n {} --overwrite {RETRY_ANNOTATION}=\"$(date +%s)\"   goes on from the first unfinished step",
-        upgrade.name_any(),
-        upgrade.namespace().unwrap_or_default()
-    );
+    let annotate = |annotation: &str, effect: &str| {
+        let (name, namespace) = (upgrade.name_any(), upgrade.namespace().unwrap_or_default());
+        format!("kubectl annotate clusterupgrade {name} -n {namespace} --overwrite {annotation}   {effect}")
+    };
+    let retry =
+        || annotate(&format!("{RETRY_ANNOTATION}=\"$(date +%s)\""), "goes on from the first unfinished step");
+    let leave = || annotate(&format!("{LEAVE_SETTINGS_ANNOTATION}=true"), "leaves the settings as they are");
     let words = match reason {
         "GateFailed" => {
             "repair the workload, or roll it back: the upgrade goes on by itself when it is available again"
@@ -210,18 +212,25 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
         "NodesNotUpdated" => {
             "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target; to send the step again:"
         }
-        "RestoreFailed" => "remove what stands in the way in Azure: it is tried again by itself",
+        "RestoreFailed" if upgrade.metadata.deletion_timestamp.is_some() => {
+            "remove what stands in the way in Azure: it is tried again every 30 minutes, at once with the first of these; or give the settings up with the second:"
+        }
+        "RestoreFailed" => {
+            "remove what stands in the way in Azure: it is tried again every 30 minutes, at once with:"
+        }
         "WaitingForAzureLimit" => {
             "nothing: it goes on when there is room; if that lasts, find out what else calls Azure in this subscription"
         }
         "Suspended" => "set spec.suspend to false, on the plan if there is one",
         _ => return Vec::new(),
     };
-    let retry_helps =
-        matches!(reason, "OperationBlocked" | "OperationFailed" | "ExternalChange" | "NodesNotUpdated");
-    let mut advice = vec![words.to_owned()];
-    advice.extend(retry_helps.then_some(retry));
-    advice
+    let retry_helps = matches!(
+        reason,
+        "OperationBlocked" | "OperationFailed" | "ExternalChange" | "NodesNotUpdated" | "RestoreFailed"
+    );
+    let is_leaving = upgrade.metadata.deletion_timestamp.is_some() && reason == "RestoreFailed";
+    let commands = retry_helps.then(retry).into_iter().chain(is_leaving.then(leave));
+    std::iter::once(words.to_owned()).chain(commands).collect()
 }
 
 fn render(answer: &Answer) -> String {
@@ -257,7 +266,9 @@ fn render(answer: &Answer) -> String {
         text.push_str(&format!("  Azure said: {}: {}\n", codes.join(" / "), failure.message));
     }
     for settings in &answer.overridden {
-        text.push_str(&format!("  {settings}; put back when the step ends\n"));
+        text.push_str(&format!(
+            "  {settings}; put back when the step has ended, or the upgrade is deleted\n"
+        ));
     }
     for setting in &answer.left_to_others {
         text.push_str(&format!("  {setting} was changed by somebody else meanwhile: it was left so\n"));
@@ -318,6 +329,25 @@ mod tests {
         let text = render(&answer);
         assert_eq!(text.matches("in the way: ").count(), 3, "{text}");
         assert!(text.contains("az aks start") && text.contains("it is looked at again by itself"), "{text}");
+    }
+
+    #[test]
+    fn overridden_settings_are_told_with_what_ends_them() {
+        let known = Known { clusters: &[], now: "2026-11-22T21:00:00Z".parse().unwrap() };
+        let mut held = upgrade("OperationFailed");
+        let open = json!([{"pool": "apps", "ours": {"maxSurge": "33%"}, "before": {"maxSurge": "10%"}}]);
+        held.status.as_mut().unwrap().ledger.restore = serde_json::from_value(open).unwrap();
+        let text = render(&explain_upgrade(&held, &known));
+        let told = "\n  pool apps has for its step maxSurge 33% (10% before); put back when the step has ended, or the upgrade is deleted\n";
+        assert!(text.contains(told), "{text}");
+        assert!(!text.contains("leave-settings"), "{text}");
+
+        let mut stuck = upgrade("RestoreFailed");
+        assert!(!render(&explain_upgrade(&stuck, &known)).contains("leave-settings"));
+        stuck.metadata.deletion_timestamp = serde_json::from_value(json!("2026-12-05T22:00:00Z")).unwrap();
+        let text = render(&explain_upgrade(&stuck, &known));
+        let command = "\n  kubectl annotate clusterupgrade autumn-weu-1 -n fleet --overwrite tidegate.dev/leave-settings=true   ";
+        assert!(text.contains(command), "{text}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     pub(crate) reason: String,
     /// In one sentence.
     pub(crate) message: String,
+    /// What has to be said besides, however long the message is; empty if nothing.
+    pub(crate) besides: String,
 }
 
 impl Standing {
@@ -31,6 +33,16 @@ impl Standing {
             Some(Stance::Stopped) => "Stopped",
             None => "Succeeded",
         }
+    }
+
+    /// All that there is to say, in at most so many bytes: the message is cut first.
+    pub(crate) fn in_words(&self, bytes: usize) -> String {
+        if self.besides.is_empty() {
+            return bounded(&self.message, bytes);
+        }
+        let besides = bounded(&self.besides, bytes * 3 / 4);
+        let room = bytes - besides.len() - "; ".len();
+        format!("{}; {besides}", bounded(&self.message, room))
     }
 }
 
@@ -53,7 +65,7 @@ pub(crate) fn conditions_of(
     [("Ready", ready), ("Reconciling", reconciling), ("Stalled", stalled), ("UpToDate", up_to_date)]
         .map(|(type_, status)| {
             let says_why = type_ == "Ready" || status == "True";
-            let message = if says_why { bounded(&standing.message, MESSAGE_LIMIT) } else { String::new() };
+            let message = if says_why { standing.in_words(MESSAGE_LIMIT) } else { String::new() };
             condition(previous, type_, status, &standing.reason, &message, generation, now)
         })
         .into()
@@ -68,7 +80,8 @@ mod tests {
     }
 
     fn shown(stance: Option<Stance>) -> (&'static str, Vec<String>) {
-        let standing = Standing { stance, reason: "Why".to_owned(), message: "because".to_owned() };
+        let (reason, message) = ("Why".to_owned(), "because".to_owned());
+        let standing = Standing { stance, reason, message, besides: String::new() };
         let conditions = conditions_of(&[], &standing, Some(3), at("2026-12-05T22:00:00Z"));
         assert!(conditions.iter().all(|condition| {
             let says_why = condition.type_ == "Ready" || condition.status == "True";
@@ -106,6 +119,7 @@ mod tests {
             stance: Some(stance),
             reason: reason.to_owned(),
             message: String::new(),
+            besides: String::new(),
         };
         let before = conditions_of(&[], &standing(Stance::Working, "A"), Some(1), early);
         assert_eq!(conditions_of(&before, &standing(Stance::Working, "A"), Some(1), late), before);
@@ -117,10 +131,25 @@ mod tests {
     #[test]
     fn a_long_message_is_cut() {
         let message = "ä".repeat(3000);
-        let standing = Standing { stance: Some(Stance::Stopped), reason: "Why".to_owned(), message };
+        let (stance, reason) = (Some(Stance::Stopped), "Why".to_owned());
+        let standing = Standing { stance, reason, message, besides: String::new() };
         let conditions = conditions_of(&[], &standing, None, at("2026-12-05T22:00:00Z"));
         let lengths: Vec<_> = conditions.iter().map(|condition| condition.message.len()).collect();
         assert!(lengths[0] <= MESSAGE_LIMIT && conditions[0].message.ends_with('…'), "{lengths:?}");
         assert_eq!(lengths[1..], [0, lengths[0], 0], "Reconciling, Stalled, UpToDate");
+    }
+
+    #[test]
+    fn what_has_to_be_said_besides_is_not_cut_off_by_a_long_message() {
+        let words = |message: &str, besides: &str| {
+            let (message, besides) = (message.to_owned(), besides.to_owned());
+            Standing { stance: None, reason: "Why".to_owned(), message, besides }.in_words(MESSAGE_LIMIT)
+        };
+        assert_eq!(words("because", ""), "because");
+        assert_eq!(words("because", "and more"), "because; and more");
+        let cut = words(&"ä".repeat(3000), "and more");
+        assert!(cut.len() <= MESSAGE_LIMIT && cut.ends_with("…; and more"), "{cut}");
+        let both = words(&"ä".repeat(3000), &"ö".repeat(3000));
+        assert!(both.len() <= MESSAGE_LIMIT && both.starts_with("ää") && both.contains("öö"), "{both}");
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use reqwest::{Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulator::{
     Ready,
     scenario::{Identity, Role},
@@ -13,6 +13,8 @@ use super::Stage;
 const CLIENT_ID: &str = "40000000-0000-4000-8000-000000000002";
 const SECRET: &str = "of-the-stage";
 const API_VERSION: &str = "2026-05-01";
+/// That of locks.
+const LOCKS_VERSION: &str = "2020-05-01";
 
 /// Who reads here; not the operator.
 pub(super) fn identity() -> Identity {
@@ -47,7 +49,7 @@ impl Stage {
     /// # Errors
     /// When Azure does not answer.
     pub async fn arm(&self, cluster: &str, below: &str) -> Result<Value> {
-        Ok(self.ask(Method::GET, cluster, below).await?.json().await?)
+        Ok(self.ask(Method::GET, cluster, below, None).await?.json().await?)
     }
 
     /// Something that somebody else asks of Azure, for example `/abort`.
@@ -55,7 +57,17 @@ impl Stage {
     /// # Errors
     /// When Azure refuses.
     pub async fn arm_post(&self, cluster: &str, below: &str) -> Result<()> {
-        self.ask(Method::POST, cluster, below).await.map(drop)
+        self.ask(Method::POST, cluster, below, None).await.map(drop)
+    }
+
+    /// Somebody locks the cluster: whatever is to be changed is refused.
+    ///
+    /// # Errors
+    /// When Azure refuses.
+    pub async fn arm_lock(&self, cluster: &str) -> Result<()> {
+        let lock = json!({ "properties": { "level": "ReadOnly" } });
+        let below = "/providers/Microsoft.Authorization/locks/keep";
+        self.ask(Method::PUT, cluster, below, Some(&lock)).await.map(drop)
     }
 
     /// Somebody deletes the cluster.
@@ -63,16 +75,23 @@ impl Stage {
     /// # Errors
     /// When Azure refuses.
     pub async fn arm_delete(&self, cluster: &str) -> Result<()> {
-        self.ask(Method::DELETE, cluster, "").await.map(drop)
+        self.ask(Method::DELETE, cluster, "", None).await.map(drop)
     }
 
-    async fn ask(&self, method: Method, cluster: &str, below: &str) -> Result<Response> {
-        ask(self.simulator.ready(), method, self.resource_id(cluster), below).await
+    async fn ask(
+        &self,
+        method: Method,
+        cluster: &str,
+        below: &str,
+        body: Option<&Value>,
+    ) -> Result<Response> {
+        let address = format!("{}{below}", self.resource_id(cluster));
+        ask(self.simulator.ready(), method, &address, body).await
     }
 }
 
-/// Asks something about the cluster with this ARM id.
-pub(super) async fn ask(ready: &Ready, method: Method, id: &str, below: &str) -> Result<Response> {
+/// Asks something about what has this ARM id.
+pub(super) async fn ask(ready: &Ready, method: Method, id: &str, body: Option<&Value>) -> Result<Response> {
     let ca = reqwest::Certificate::from_pem(ready.ca_pem.as_bytes())?;
     let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
     let form = format!(
@@ -82,6 +101,12 @@ pub(super) async fn ask(ready: &Ready, method: Method, id: &str, below: &str) ->
     let token = client.post(format!("{}/{}/oauth2/v2.0/token", ready.authority, ready.tenant)).body(form);
     let token: Value = token.send().await?.error_for_status()?.json().await?;
     let token = token["access_token"].as_str().context("a token")?;
-    let url = format!("{}{id}{below}?api-version={API_VERSION}", ready.endpoint);
-    Ok(client.request(method, url).bearer_auth(token).send().await?.error_for_status()?)
+    let version = if id.contains("/locks/") { LOCKS_VERSION } else { API_VERSION };
+    let url = format!("{}{id}?api-version={version}", ready.endpoint);
+    let request = client.request(method, url).bearer_auth(token);
+    let request = match body {
+        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+        None => request,
+    };
+    Ok(request.send().await?.error_for_status()?)
 }

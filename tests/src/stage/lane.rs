@@ -163,7 +163,7 @@ impl<'a> Lane<'a> {
     /// # Errors
     /// When Azure does not answer.
     pub async fn document(&self, cluster: &str) -> Result<Value> {
-        Ok(azure::ask(self.simulator.ready(), Method::GET, self.id(cluster), "").await?.json().await?)
+        Ok(azure::ask(self.simulator.ready(), Method::GET, self.id(cluster), None).await?.json().await?)
     }
 
     /// Names of the scenario's clusters.

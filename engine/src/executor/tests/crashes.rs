@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Ledger, Setting,
+    Ledger, Setting, Settings,
     testing::{
         cluster,
         world::{Answer, Crash, World},
@@ -196,5 +196,61 @@ fn deleted_and_dead_at_any_point_everything_is_put_back() {
                 assert_eq!(*state.settings(Some("linux1")), [(Setting::MaxSurge, "10%")].into());
             }
         }
+    }
+}
+
+/// Looks once, and lets the time pass until it is looked at again. `false` when all is done.
+fn look(world: &World, request: &Request) -> bool {
+    let Some(progress) = world.advance(request) else { return true };
+    let Some(waiting) = progress.waiting else { return false };
+    let pause = waiting.look_again(world.state().now);
+    world.pass(pause);
+    true
+}
+
+#[test]
+fn deleted_in_any_phase_and_dead_at_any_call_everything_is_put_back() {
+    let original = Settings::from([(Setting::MaxSurge, "10%")]);
+    let world_after = |version: &str, story: &Request, looks: usize| {
+        let mut cluster = cluster(version);
+        cluster.version = "1.34.4".parse().unwrap();
+        cluster.pools.retain(|pool| pool.name == "linux1");
+        cluster.pools[0].upgrade_settings = original.clone();
+        let world = World::of(cluster);
+        world.state().lag = MINUTE;
+        let goes_on = (0..looks).all(|_| look(&world, story));
+        (world, goes_on)
+    };
+    let stories =
+        [("1.34.2", overriding(full("1.34.4"))), ("1.34.4", overriding(request(Scope::NodeImage, None)))];
+    for (version, story) in stories {
+        let going = Request { abandoned: true, ..story.clone() };
+        let (mut phases, mut stored) = (0, Ledger::default());
+        for looks in 0.. {
+            let (world, goes_on) = world_after(version, &story, looks);
+            let now = world.state().stored.clone();
+            if goes_on && now == stored {
+                continue;
+            }
+            stored = now;
+            phases += 1;
+            let before = world.state().calls;
+            assert_eq!(world.until(&going, |_| false), None);
+            for at in before + 1..=world.state().calls {
+                for after_effect in [false, true] {
+                    let (world, _) = world_after(version, &story, looks);
+                    world.state().crash = Some(Crash { at, after_effect });
+                    assert_eq!(world.until(&going, |_| false), None, "{looks} {at} {after_effect}");
+                    let mut state = world.state();
+                    assert!(state.stored.restore.is_empty() && state.cluster.override_settings.is_empty());
+                    assert_eq!(*state.settings(Some("linux1")), original, "{looks} {at} {after_effect}");
+                    assert!(state.stored.left_to_others.is_empty());
+                }
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        assert!(phases >= 5, "every phase of the step: {phases}");
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Phase, Stance,
-    testing::world::{OPERATION, World, start},
+    testing::world::{Answer, OPERATION, World, start},
 };
 
 #[test]
@@ -226,4 +226,16 @@ fn a_step_that_takes_too_long_is_shown_and_not_aborted() {
     assert!(waiting.to_string().contains("spec.failurePolicy.stepTimeout"));
     assert_eq!(world.until(&request, |_| false), None, "it goes on by itself");
     assert_eq!(world.state().sent.len(), 5);
+}
+
+#[test]
+fn until_azure_answers_nobody_is_told_that_it_works_on_the_step() {
+    let world = World::at("1.34.2").answers([Answer::Accept, Answer::FailLater(timed_out())]);
+    world.until(&full("1.34.4"), |waiting| waiting.reason() == "Retrying");
+    world.until(&full("1.34.4"), is_operation);
+    let state = world.state();
+    let told: Vec<&str> = state.writes.iter().filter_map(|(_, reason)| reason.as_deref()).collect();
+    let pool = ["SendingStep", "UpgradingNodePool", "Retrying", "Retrying", "UpgradingNodePool"];
+    assert_eq!(told[..2], ["SendingStep", "UpgradingControlPlane"]);
+    assert_eq!(told[told.len() - 5..], pool, "what was the matter stays so until there is an answer");
 }

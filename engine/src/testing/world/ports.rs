@@ -26,6 +26,7 @@ impl Fleet for World {
 
     async fn recheck(&self, action: &Action, known: &Cluster) -> Reading<Cluster> {
         self.port("recheck", |state| {
+            state.rechecked = Some(action.clone());
             let live = state.read()?;
             let Some(name) = action.pool_document() else { return Ok(live) };
             let mut known = known.clone();

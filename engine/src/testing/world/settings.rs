@@ -13,9 +13,10 @@ impl State {
     }
 
     pub(super) fn change(&mut self, pool: Option<&str>, changes: &Changes) {
+        let defaults = self.defaults.clone();
         let settings = self.settings(pool);
         for (setting, value) in changes {
-            match value {
+            match value.as_ref().or(defaults.0.get(setting)) {
                 Some(value) => drop(settings.0.insert(*setting, value.clone())),
                 None => drop(settings.0.remove(setting)),
             }
@@ -23,6 +24,7 @@ impl State {
     }
 
     pub(super) fn write(&mut self, action: &Action) -> Result<Option<String>, Rejection> {
+        assert_eq!(self.rechecked.as_ref(), Some(action), "what is sent is what was claimed and read again");
         match action {
             Action::Step { step, settings } => {
                 let pool = step.pool.as_deref();

@@ -188,6 +188,11 @@ impl Sweeper {
         arrived.send_modify(|listings| *listings = listings.wrapping_add(1));
     }
 
+    /// Wakes an upgrade although no listing shows anything new.
+    pub(crate) fn wake_upgrade(&self, upgrade: ObjectName) {
+        self.wake(Changes { upgrades: [upgrade].into(), clusters: [].into() });
+    }
+
     fn wake(&self, Changes { upgrades, clusters }: Changes) {
         for (names, sender) in [(upgrades, &self.shared.upgrades), (clusters, &self.shared.clusters)] {
             for name in names {

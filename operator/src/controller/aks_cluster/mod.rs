@@ -1,5 +1,6 @@
 //! AKSCluster: observes versions, offers and access, and records them. Decides nothing.
 
+mod departure;
 mod inventory;
 
 use std::{sync::Arc, time::Duration};
@@ -42,6 +43,9 @@ pub(crate) enum Error {
     /// The status could not be written.
     #[error("the status of the AKSCluster cannot be written")]
     Write(#[source] kube::Error),
+    /// It could not be let go.
+    #[error("the finalizers of the AKSCluster cannot be written")]
+    Finalizer(#[source] kube::Error),
 }
 
 /// Runs the controller until `stop`.
@@ -62,6 +66,9 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
         context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
+    if cluster.metadata.deletion_timestamp.is_some() {
+        return departure::depart(&context, &api, cluster).await;
+    }
     let before = cluster.status.clone().unwrap_or_default();
     let (status, reason, pause) = observe(&context, &cluster, &before).await;
     context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), Some(&reason));

@@ -3,6 +3,7 @@
 //! observe (client) → validate (no client) → decide and act (engine, through its ports) → record.
 
 mod finalizer;
+mod leaving;
 mod observe;
 mod record;
 mod validate;
@@ -10,11 +11,13 @@ mod validate;
 use std::{sync::Arc, time::Duration};
 
 use crds::ClusterUpgrade;
-use engine::{Clock as _, WaitingOn, advance};
+use engine::{Clock as _, Progress, WaitingOn, advance};
+use jiff::Timestamp;
 use kube::runtime::{Controller, controller::Config};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use finalizer::{holds_on, is_held, on_cluster, set as set_finalizers};
 pub(crate) use record::overridden;
 pub(crate) use validate::request;
 
@@ -39,6 +42,9 @@ pub(crate) enum Error {
     /// The ClusterUpgrade could not be held or let go.
     #[error("the finalizer of the ClusterUpgrade cannot be written")]
     Finalizer(#[source] kube::Error),
+    /// Its AKSCluster could not be held or let go.
+    #[error("the finalizer of the AKSCluster cannot be written")]
+    Registration(#[source] kube::Error),
 }
 
 /// Runs the controller until `stop`.
@@ -58,15 +64,14 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
         context.metrics.standing(CONTROLLED.kind, format!("{namespace}/{name}"), None);
         return Ok(Ended::Rest);
     };
-    if observed.upgrade.metadata.deletion_timestamp.is_some() {
-        return Box::pin(finalizer::let_go(&context, &observed)).await;
+    let is_deleted = observed.upgrade.metadata.deletion_timestamp.is_some();
+    if is_deleted || observed.loses_its_cluster() && finalizer::is_held(&observed.upgrade) {
+        return Box::pin(leaving::let_go(&context, &observed)).await;
     }
     let ledger = observed.ledger();
     if ledger.finished_at.is_some() && observed.is_settled() {
         record::StatusJournal::new(&context, &observed.upgrade).count();
-        if finalizer::is_held(&observed.upgrade) {
-            finalizer::release(&context, &observed.upgrade).await?;
-        }
+        finalizer::release(&context, &observed.upgrade).await?;
         return Ok(Ended::Rest);
     }
     let mut journal = record::StatusJournal::new(&context, &observed.upgrade);
@@ -78,9 +83,10 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
             return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
         }
     };
-    if ledger.finished_at.is_none() && finalizer::is_needed(&observed.upgrade, &request) && context.may_act()
-    {
-        observed.upgrade = finalizer::hold(&context, &observed.upgrade).await?;
+    if ledger.finished_at.is_none() && finalizer::is_needed(&observed, &request) && context.may_act() {
+        if !finalizer::hold(&context, &mut observed).await? {
+            return Ok(Ended::LookAgain(context.after(Duration::ZERO)));
+        }
         journal = record::StatusJournal::new(&context, &observed.upgrade);
     }
     let target = match observed.target(&context, &id, &request).await {
@@ -95,13 +101,36 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
     let progress = advance(&request, ledger, &fleet, &target, &mut journal, context.as_ref())
         .await
         .map_err(Error::Write)?;
-    Ok(match progress.waiting {
-        Some(waiting) => Ended::LookAgain(context.after(waiting.look_again(context.now()))),
-        None => {
-            if finalizer::is_held(journal.upgrade()) {
-                finalizer::release(&context, journal.upgrade()).await?;
-            }
-            Ended::Rest
-        }
-    })
+    let pause = look_again(&progress, context.now());
+    if pause.is_none() {
+        finalizer::release(&context, journal.upgrade()).await?;
+    }
+    Ok(pause.map_or(Ended::Rest, |pause| Ended::LookAgain(context.after(pause))))
+}
+
+/// When it is looked at again; `None` when there is nothing to do any more, and nothing to put back.
+fn look_again(progress: &Progress, now: Timestamp) -> Option<Duration> {
+    match &progress.waiting {
+        Some(waiting) => Some(waiting.look_again(now)),
+        None if progress.ledger.restore.is_empty() => None,
+        None => Some(INVALID_PAUSE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nothing_is_let_go_while_there_is_something_to_put_back() {
+        let now = "2026-12-05T22:00:00Z".parse().unwrap();
+        let ledger = |value| serde_json::from_value(value).unwrap();
+        let changed = json!({"restore": [{"pool": "apps", "ours": {"maxSurge": "33%"}}]});
+        let pause = |ledger, waiting| look_again(&Progress { ledger, waiting }, now);
+        assert_eq!(pause(ledger(json!({})), None), None);
+        assert!(pause(ledger(changed.clone()), None).is_some_and(|pause| !pause.is_zero()));
+        assert!(pause(ledger(changed), Some(WaitingOn::Suspended)).is_some());
+        assert!(pause(ledger(json!({})), Some(WaitingOn::Suspended)).is_some());
+    }
 }

@@ -56,6 +56,16 @@ impl Observed {
         summary.is_some_and(|summary| summary.phase == "Succeeded")
     }
 
+    /// The AKSCluster, if it can be understood.
+    pub(super) fn registration(&self) -> Option<&AKSCluster> {
+        self.cluster.as_ref().and_then(|cluster| cluster.as_ref().ok())
+    }
+
+    /// Whether the AKSCluster is being deleted.
+    pub(super) fn loses_its_cluster(&self) -> bool {
+        self.registration().is_some_and(|cluster| cluster.metadata.deletion_timestamp.is_some())
+    }
+
     pub(super) fn cluster_name(&self) -> &str {
         &self.upgrade.spec.cluster_ref.name
     }

@@ -1,25 +1,37 @@
 //! Writes the ledger and how it stands, guarded by the version that was read; publishes what changed.
 
-use crds::{ClusterUpgrade, ClusterUpgradeStatus, Summary};
+use crds::{ClusterUpgrade, ClusterUpgradeStatus, LEAVE_SETTINGS_ANNOTATION, Summary};
 use engine::{Clock as _, Journal, Ledger, Restore, Stance, StepRecord, StepState, WaitingOn};
 use kube::{Api, Resource, ResourceExt, api::PostParams};
 
 use super::CONTROLLED;
 use crate::{
-    context::{Context, bounded},
+    context::Context,
     controller::{FIELD_MANAGER, Standing, conditions_of},
 };
+
+/// The reason of a step that is about to be sent.
+const SENDING: &str = "SendingStep";
+/// How long `status.summary.message` may be, in bytes.
+const MESSAGE_LIMIT: usize = 4000;
 
 /// Keeps the ledger in the status of a ClusterUpgrade.
 pub(super) struct StatusJournal<'a> {
     context: &'a Context,
     /// As last read or written: its resourceVersion guards the next write.
     stored: ClusterUpgrade,
+    /// Whether only what was changed is put back, since the upgrade or its AKSCluster is deleted.
+    leaving: bool,
 }
 
 impl<'a> StatusJournal<'a> {
     pub(super) fn new(context: &'a Context, upgrade: &ClusterUpgrade) -> Self {
-        Self { context, stored: upgrade.clone() }
+        Self { context, stored: upgrade.clone(), leaving: false }
+    }
+
+    /// Of an upgrade that only puts back what it has changed: it, or its AKSCluster, is deleted.
+    pub(super) fn leaving(context: &'a Context, upgrade: &ClusterUpgrade) -> Self {
+        Self { leaving: true, ..Self::new(context, upgrade) }
     }
 
     /// The upgrade as last read or written.
@@ -34,7 +46,8 @@ impl<'a> StatusJournal<'a> {
         waiting: Option<&WaitingOn>,
     ) -> Result<(), kube::Error> {
         let before = self.stored.status.clone().unwrap_or_default();
-        let status = next_status(&self.stored, &before, ledger, waiting, self.context.now());
+        let standing = if self.leaving { leaving(waiting) } else { standing(ledger, waiting) };
+        let status = next_status(&self.stored, &before, ledger, &standing, self.context.now());
         if self.stored.status.as_ref() == Some(&status) {
             // A process that has just started knows of no standing yet.
             self.count();
@@ -77,7 +90,10 @@ impl<'a> StatusJournal<'a> {
         let (Some(now), was) = (&after.summary, &before.summary) else { return };
         if was.as_ref().is_none_or(|was| (&was.reason, &was.message) != (&now.reason, &now.message)) {
             tracing::info!(upgrade = %self.stored.name_any(), reason = %now.reason, "{}", now.message);
-            self.context.publish(&about, now.phase == "Stopped", &now.reason, &now.message).await;
+            // That a step begins has an event of its own.
+            if now.reason != SENDING {
+                self.context.publish(&about, now.phase == "Stopped", &now.reason, &now.message).await;
+            }
         }
     }
 }
@@ -94,14 +110,9 @@ fn next_status(
     upgrade: &ClusterUpgrade,
     before: &ClusterUpgradeStatus,
     ledger: &Ledger,
-    waiting: Option<&WaitingOn>,
+    standing: &Standing,
     now: jiff::Timestamp,
 ) -> ClusterUpgradeStatus {
-    let mut standing = standing(ledger, waiting);
-    if waiting.is_none() && upgrade.metadata.deletion_timestamp.is_some() {
-        let message = "nothing is left to put back: it is let go".to_owned();
-        standing = Standing { stance: Some(Stance::Working), reason: "Deleted".to_owned(), message };
-    }
     let (done, all) = ledger.progress();
     let since = match &before.summary {
         Some(summary) if summary.reason == standing.reason => summary.since,
@@ -112,33 +123,60 @@ fn next_status(
         summary: Some(Summary {
             phase: standing.phase().to_owned(),
             reason: standing.reason.clone(),
-            message: standing.message.clone(),
+            message: standing.in_words(MESSAGE_LIMIT),
             progress: format!("{done}/{all}"),
             since,
         }),
         ledger: ledger.clone(),
-        conditions: conditions_of(&before.conditions, &standing, upgrade.metadata.generation, now),
+        conditions: conditions_of(&before.conditions, standing, upgrade.metadata.generation, now),
     }
 }
 
 /// How an upgrade stands, from what it waits on.
 fn standing(ledger: &Ledger, waiting: Option<&WaitingOn>) -> Standing {
+    let (stance, reason, message) = match waiting {
+        Some(waiting) => (Some(waiting.stance()), waiting.reason(), waiting.to_string()),
+        None if ledger.finished_at.is_some() => {
+            let message =
+                if ledger.steps.is_empty() { "there was nothing to do" } else { "all steps are done" };
+            (None, "Succeeded", message.to_owned())
+        }
+        None => (Some(Stance::Working), "Initializing", "the first decision is being made".to_owned()),
+    };
+    let is_restoring = matches!(waiting, Some(WaitingOn::RestoringSettings { .. }));
+    let kept = if stance == Some(Stance::Stopped) && !is_restoring { kept(ledger) } else { String::new() };
+    Standing { stance, reason: reason.to_owned(), message, besides: kept }
+}
+
+/// How an upgrade stands that puts back what it has changed, and does nothing else any more.
+fn leaving(waiting: Option<&WaitingOn>) -> Standing {
     match waiting {
         Some(waiting) => Standing {
             stance: Some(waiting.stance()),
             reason: waiting.reason().to_owned(),
-            message: bounded(&waiting.to_string(), 4000),
+            message: waiting.to_string(),
+            besides: format!(
+                "the deletion waits for settings to be put back, unless annotated {LEAVE_SETTINGS_ANNOTATION}=true"
+            ),
         },
-        None if ledger.finished_at.is_some() => {
-            let message =
-                if ledger.steps.is_empty() { "there was nothing to do" } else { "all steps are done" };
-            Standing { stance: None, reason: "Succeeded".to_owned(), message: message.to_owned() }
-        }
         None => Standing {
             stance: Some(Stance::Working),
-            reason: "Initializing".to_owned(),
-            message: "the first decision is being made".to_owned(),
+            reason: "Deleted".to_owned(),
+            message: "nothing is left to put back: it is let go".to_owned(),
+            besides: String::new(),
         },
+    }
+}
+
+/// Which settings a step that has stopped still has, and for how long.
+fn kept(ledger: &Ledger) -> String {
+    let kept = ledger.restore.iter().map(|record| {
+        let settings = record.ours.0.iter().map(|(setting, value)| format!("{}={value}", setting.name()));
+        format!("{} keeps {}", record.subject(), settings.collect::<Vec<_>>().join(" "))
+    });
+    match kept.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        kept => format!("{kept} until its step has ended or this is deleted"),
     }
 }
 
@@ -223,7 +261,8 @@ mod tests {
     fn how_an_upgrade_stands() {
         let words = |ledger: &Ledger, waiting: Option<&WaitingOn>| {
             let standing = standing(ledger, waiting);
-            (standing.phase(), standing.reason, standing.message)
+            let message = standing.in_words(MESSAGE_LIMIT);
+            (standing.phase(), standing.reason, message)
         };
         let (phase, reason, message) = words(&Ledger::default(), Some(&WaitingOn::Suspended));
         assert_eq!(
@@ -249,7 +288,7 @@ mod tests {
         let (early, late) = (at("2026-12-05T22:00:00Z"), at("2026-12-05T23:00:00Z"));
         let ledger = ledger(&[("a", "Succeeded"), ("b", "Running")]);
         let status = |before: &ClusterUpgradeStatus, waiting: &WaitingOn, now| {
-            next_status(&upgrade, before, &ledger, Some(waiting), now)
+            next_status(&upgrade, before, &ledger, &standing(&ledger, Some(waiting)), now)
         };
         let before = status(&ClusterUpgradeStatus::default(), &WaitingOn::Suspended, early);
         assert_eq!(status(&before, &WaitingOn::Suspended, late), before, "nothing is written for a poll");
@@ -258,6 +297,29 @@ mod tests {
         let summary = first.summary.clone().unwrap();
         assert_eq!((summary.progress.as_str(), summary.since), ("1/2", late));
         assert_eq!(status(&first, &soaking("2026-12-06T01:00:00Z"), late), first, "no clock in the message");
+    }
+
+    #[test]
+    fn a_step_that_has_stopped_says_which_settings_it_keeps_and_how_long() {
+        let mut ledger = ledger(&[("apps", "Failed")]);
+        let failure = engine::Failure::new(None, Some("UpgradeFailed"), None, "drain timed out");
+        let waiting = WaitingOn::OperationFailed { step: ledger.steps[0].step.clone(), failure };
+        let failed = "Azure failed to upgrade pool apps: drain timed out";
+        assert_eq!(standing(&ledger, Some(&waiting)).in_words(256), failed);
+        let restore = json!([
+            {"pool": "apps", "ours": {"maxSurge": "33%", "drainTimeoutInMinutes": "45"}},
+            {"ours": {"forceUpgrade": "true"}}
+        ]);
+        ledger.restore = serde_json::from_value(restore).unwrap();
+        let kept = "pool apps keeps maxSurge=33% drainTimeoutInMinutes=45, the cluster keeps forceUpgrade=true \
+            until its step has ended or this is deleted";
+        assert_eq!(standing(&ledger, Some(&waiting)).in_words(256), format!("{failed}; {kept}"));
+        let soaking = WaitingOn::Soaking(at("2026-12-05T22:00:00Z"));
+        assert!(standing(&ledger, Some(&soaking)).besides.is_empty(), "only where a person is waited for");
+        let restoring = WaitingOn::restoring(&ledger.restore[0]);
+        assert!(
+            leaving(Some(&restoring)).in_words(256).ends_with("annotated tidegate.dev/leave-settings=true")
+        );
     }
 
     #[test]

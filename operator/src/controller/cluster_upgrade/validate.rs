@@ -4,8 +4,8 @@ use azure_mgmt_containerservice::ClusterId;
 use crds::{
     ClusterUpgrade, ClusterUpgradeSpec, InvalidField, RETRY_ANNOTATION, kubernetes_request, policy_of,
 };
-use engine::{Policy, Request, StepState};
-use kube::ResourceExt;
+use engine::{Ledger, Policy, Request, StepState};
+use kube::{Resource as _, ResourceExt};
 
 use super::observe::Observed;
 use crate::context::bounded;
@@ -18,6 +18,14 @@ pub(super) fn validate(observed: &Observed) -> Result<(Request, ClusterId), Inva
     let invalid = |problem| InvalidField { field: "spec.clusterRef.name".to_owned(), problem };
     let name = observed.cluster_name();
     let cluster = match &observed.cluster {
+        // What was changed is still put back.
+        Some(Ok(cluster))
+            if cluster.meta().deletion_timestamp.is_some() && !is_changed(&observed.upgrade) =>
+        {
+            return Err(invalid(format!(
+                "AKSCluster {name} is being deleted: register it again when it is gone, or delete this"
+            )));
+        }
         // `NAME/status` would find the same object under a name that nobody else uses for it.
         Some(Ok(cluster)) if cluster.name_any() == name => cluster,
         Some(Err(error)) => return Err(invalid(format!("AKSCluster {name} cannot be read: {error}"))),
@@ -70,7 +78,7 @@ fn other_upgrade(upgrade: &ClusterUpgrade, others: &[ClusterUpgrade]) -> Option<
     let begun = has_begun(upgrade);
     others
         .iter()
-        .filter(|other| !is_finished(other) && is_admitted(other))
+        .filter(|other| !is_finished(other) && is_admitted(other) || is_changed(other))
         .find(|other| match (has_begun(other), begun) {
             (true, false) => true,
             (false, true) => false,
@@ -80,9 +88,14 @@ fn other_upgrade(upgrade: &ClusterUpgrade, others: &[ClusterUpgrade]) -> Option<
 }
 
 fn has_begun(upgrade: &ClusterUpgrade) -> bool {
-    upgrade.status.as_ref().is_some_and(|status| {
-        status.ledger.in_flight() || status.ledger.steps.iter().any(|step| step.state == StepState::Succeeded)
-    })
+    let has_done = |ledger: &Ledger| ledger.steps.iter().any(|step| step.state == StepState::Succeeded);
+    let ledger = upgrade.status.as_ref().map(|status| &status.ledger);
+    is_changed(upgrade) || ledger.is_some_and(|ledger| ledger.in_flight() || has_done(ledger))
+}
+
+/// Whether it has settings to put back.
+fn is_changed(upgrade: &ClusterUpgrade) -> bool {
+    upgrade.status.as_ref().is_some_and(|status| !status.ledger.restore.is_empty())
 }
 
 fn is_finished(upgrade: &ClusterUpgrade) -> bool {
@@ -136,6 +149,29 @@ mod tests {
         let twin = upgrade("a-twin", 1, json!({}));
         assert_eq!(waits_for(&new, &twin).as_deref(), Some("a-twin"), "of one age: the name decides");
         assert_eq!(waits_for(&twin, &new), None);
+    }
+
+    #[test]
+    fn an_upgrade_that_has_settings_to_put_back_has_the_cluster() {
+        let open = || json!({"restore": [{"pool": "apps", "ours": {"maxSurge": "33%"}}]});
+        let (old, new) = (upgrade("old", 0, json!({})), upgrade("new", 1, open()));
+        assert_eq!(other_upgrade(&old, std::slice::from_ref(&new)).as_deref(), Some("new"));
+        assert_eq!(other_upgrade(&new, &[old]), None);
+        let mut member = member("later", 2, false);
+        member.status = new.status;
+        assert_eq!(other_upgrade(&upgrade("older", 0, json!({})), &[member]).as_deref(), Some("later"));
+    }
+
+    #[test]
+    fn on_a_cluster_that_is_deregistered_nothing_is_begun() {
+        let mut going = cluster("weu-1", ID);
+        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-12-05T22:00:00Z")).unwrap();
+        let error = check(Some(Ok(going.clone())), "1").unwrap_err();
+        assert!(error.contains("AKSCluster weu-1 is being deleted: register it again"), "{error}");
+        let open = json!({"restore": [{"pool": "apps", "ours": {"maxSurge": "33%"}}]});
+        let observed =
+            Observed { upgrade: upgrade("u", 0, open), cluster: Some(Ok(going)), others: Vec::new() };
+        assert!(validate(&observed).is_ok(), "what was changed is put back");
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn standing(suspend: bool, waves: &[Wave], states: &[WaveState], progress: &Prog
 }
 
 fn stands(stance: Option<Stance>, reason: &str, message: &str) -> Standing {
-    Standing { stance, reason: reason.to_owned(), message: bounded(message, 4000) }
+    Standing { stance, reason: reason.to_owned(), message: bounded(message, 4000), besides: String::new() }
 }
 
 fn hindered(obstacle: &Obstacle<Invalid>) -> Standing {

@@ -139,7 +139,7 @@ fn adopted(before: &Ledger, after: &Ledger) -> Option<String> {
     }
 }
 
-/// Why nothing is started now. That Azure works on what has just been sent needs no line.
+/// Why nothing is started now. That a step is sent, and that Azure then works on it, needs no line.
 fn standing(before: &Record, after: &Record) -> Option<String> {
     let (reason, words) = after.standing.as_ref()?;
     let was = before.standing.as_ref();
@@ -150,7 +150,7 @@ fn standing(before: &Record, after: &Record) -> Option<String> {
         record.ledger.operation.as_ref().is_none_or(|operation| operation.phase == Phase::Intent)
     };
     let sent = is_intent(before) || is_intent(after);
-    if !told || sent && reason.starts_with("Upgrading") {
+    if !told || reason == "SendingStep" || sent && reason.starts_with("Upgrading") {
         return None;
     }
     Some(format!("{} ({reason}): {words}", if after.stopped { "STOPS" } else { "waits" }))
