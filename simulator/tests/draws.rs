@@ -156,6 +156,7 @@ const REASONS: &[&str] = &[
     "RestoreFailed",
     "RestoringSettings",
     "Retrying",
+    "SendingStep",
     "Soaking",
     "StepTimeout",
     "Suspended",
