@@ -22,15 +22,12 @@ const THREADS: usize = 2;
 
 /// Planted, and not seen to be found yet. `PLANTED=` runs them.
 const UNPROVEN: &[PlantedBug] = &[
-    PlantedBug::IgnoreKubelet,
     PlantedBug::IgnoreImage,
     PlantedBug::IgnoreMissingNodes,
     PlantedBug::SkipGateOfIntent,
     PlantedBug::IgnoreLease,
     PlantedBug::IgnoreExternalChange,
     PlantedBug::IgnoreStopped,
-    PlantedBug::ForgetRestoreOnDeletion,
-    PlantedBug::IgnoreDeletion,
 ];
 
 /// The first seed that finds a bug, and what it says. One that fails without the bug finds nothing.
