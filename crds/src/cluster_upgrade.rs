@@ -96,6 +96,11 @@ pub struct ClusterUpgradeStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub summary: Option<Summary>,
+    /// The cluster in Azure that it has begun on, `SUBSCRIPTION/RESOURCE_GROUP/NAME`: no other is touched,
+    /// whatever is registered under the name later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub azure_cluster: Option<String>,
     /// Everything that is needed to go on after a crash.
     #[serde(flatten)]
     pub ledger: Ledger,

@@ -4,14 +4,14 @@
 //! read again after it was saved, and one call of [`advance`] submits at most once. Waiting is
 //! cheap: it needs no more than a glance at a listing that all clusters share.
 
-use std::mem;
+use std::{collections::BTreeMap, mem};
 
 use crate::{
     action::Action,
     decide::{Decision, Request, View, answered, decide, offers_needed, underway},
     failure::FailureClass,
     ledger::{Ledger, Phase},
-    observation::{Observation, Reading, Unreadable},
+    observation::{Inside, Look, Observation, Reading, Unreadable},
     planted::{PlantedBug, planted},
     ports::{Clock, Fleet, Glance, Journal, Workloads},
     settings::subject,
@@ -86,6 +86,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 Ok(report) => run.seen.operation = Some(report),
                 Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
             },
+            Decision::Look(look) => run.seen.inside = run.look_inside(look).await,
             Decision::Wait(_) if planted(PlantedBug::WaitWithoutReason) => {
                 return run.rest(journal, None).await;
             }
@@ -120,7 +121,7 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
             Some(Phase::Intent | Phase::Submitted) => false,
             Some(Phase::Verifying | Phase::Gating | Phase::Soaking) => phase(next) != Some(Phase::Intent),
         },
-        Decision::Wait(_) | Decision::Submit(_) | Decision::Done => true,
+        Decision::Look(_) | Decision::Wait(_) | Decision::Submit(_) | Decision::Done => true,
     }
 }
 
@@ -217,6 +218,17 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             Glance::Pending | Glance::Unavailable => self.read_live().await,
         }
         None
+    }
+
+    /// Reads what the cluster shows of itself: at most one call for its API server, and one for each pool.
+    async fn look_inside(&self, look: Look) -> Reading<Inside> {
+        let server = if look.server { Some(self.workloads.server().await?) } else { None };
+        let mut nodes = BTreeMap::new();
+        for pool in look.pools {
+            let found = self.workloads.nodes(&pool).await?;
+            nodes.insert(pool, found);
+        }
+        Ok(Inside { server, nodes })
     }
 
     async fn rest<J: Journal>(

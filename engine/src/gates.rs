@@ -187,6 +187,7 @@ mod tests {
             ready: true,
             schedulable: true,
             quarantined: false,
+            leaving: false,
         };
         let judge = |node: Node| judge_nodes(&step, NEW_LINUX, Some(1), &[node]);
         assert_eq!(judge(good.clone()), Verdict::Pass);

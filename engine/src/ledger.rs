@@ -81,6 +81,31 @@ pub struct StepRecord {
     pub attempts: i32,
     /// How many nodes it replaces.
     pub nodes: i32,
+    /// It sends what Azure shows already: what runs was found to be older, or an operation had failed.
+    pub repair: bool,
+}
+
+impl StepRecord {
+    /// What moves from where to where, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Step { from, to, .. } = &self.step;
+        let already = if self.repair { ", which Azure shows already" } else { "" };
+        format!("{} from {from} to {to}{already}", self.step.subject())
+    }
+
+    /// What it repairs, in a sentence; `None` for a step that moves something.
+    #[must_use]
+    pub fn repairs(&self) -> Option<String> {
+        let Step { from, to, .. } = &self.step;
+        let subject = self.step.subject();
+        let words = if from == to {
+            format!("repairs an operation of {subject} that had failed: Azure shows {to} already")
+        } else {
+            format!("repairs {subject}: Azure shows {to} already, and what runs was found to be {from}")
+        };
+        self.repair.then_some(words)
+    }
 }
 
 /// How far a step is.

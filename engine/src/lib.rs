@@ -11,6 +11,7 @@ mod executor;
 mod failure;
 mod gates;
 mod image;
+mod lag;
 mod ledger;
 mod observation;
 mod offers;
@@ -46,7 +47,7 @@ pub use gates::{LARGEST_BASELINE, Verdict, judge_nodes, judge_workloads, take_ba
 pub use image::{age_in_days, published};
 pub use ledger::{Baseline, Expected, Hold, Ledger, Operation, Phase, StepRecord, StepState};
 pub use observation::{
-    HeldBack, Node, Observation, OperationReport, Reading, ServerVersion, Unreadable, Workload,
+    HeldBack, Inside, Look, Node, Observation, OperationReport, Reading, ServerVersion, Unreadable, Workload,
 };
 pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion, SupportPlans};
 pub use on_offer::{Hindrance, OnOffer, newest_of_each_minor};

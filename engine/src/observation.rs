@@ -1,5 +1,7 @@
 //! What was seen at one moment, and what could not be seen.
 
+use std::{collections::BTreeMap, fmt};
+
 use jiff::Timestamp;
 
 use crate::{
@@ -58,6 +60,8 @@ pub struct Observation {
     pub server: Reading<ServerVersion>,
     /// The nodes of the pool in flight.
     pub nodes: Reading<Vec<Node>>,
+    /// What it shows of itself, when a decision asked for it.
+    pub inside: Reading<Inside>,
     /// Its workloads.
     pub workloads: Reading<Vec<Workload>>,
     /// Whether each disruption budget that blocks the step in flight allows an eviction now.
@@ -73,6 +77,7 @@ impl Default for Observation {
             offers: Err(Unreadable::NotAsked),
             server: Err(Unreadable::NotAsked),
             nodes: Err(Unreadable::NotAsked),
+            inside: Err(Unreadable::NotAsked),
             workloads: Err(Unreadable::NotAsked),
             budgets_allow: None,
             operation: None,
@@ -89,6 +94,40 @@ pub struct OperationReport {
     pub failure: Option<Failure>,
 }
 
+/// What is to be read within a cluster, to see whether what Azure says of versions is so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// What its API server is.
+    pub server: bool,
+    /// Which nodes these pools have.
+    pub pools: Vec<String>,
+}
+
+impl Look {
+    /// Whether there is nothing to look at.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        !self.server && self.pools.is_empty()
+    }
+}
+
+/// What was read within a cluster for a [`Look`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// What its API server says it is, if that was asked.
+    pub server: Option<ServerVersion>,
+    /// The nodes of each pool that was asked for.
+    pub nodes: BTreeMap<String, Vec<Node>>,
+}
+
+impl Inside {
+    /// Whether it tells all that a look is for.
+    #[must_use]
+    pub fn answers(&self, look: &Look) -> bool {
+        (self.server.is_some() || !look.server) && look.pools.iter().all(|pool| self.nodes.contains_key(pool))
+    }
+}
+
 /// What an API server says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerVersion {
@@ -96,6 +135,24 @@ pub struct ServerVersion {
     pub minor: Minor,
     /// The build that runs, when it is named like a release. It may serve the API of an older minor.
     pub build: Option<KubernetesVersion>,
+}
+
+impl ServerVersion {
+    /// Whether it serves an older minor, or is an older build.
+    #[must_use]
+    pub fn is_older_than(&self, version: &KubernetesVersion) -> bool {
+        self.minor < version.minor() || self.build.as_ref().is_some_and(|build| build.is_older_than(version))
+    }
+}
+
+impl fmt::Display for ServerVersion {
+    /// The build, or the minor where that has no name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.build {
+            Some(build) => build.fmt(f),
+            None => self.minor.fmt(f),
+        }
+    }
 }
 
 /// A node of the target cluster.
@@ -113,6 +170,8 @@ pub struct Node {
     pub schedulable: bool,
     /// Label `kubernetes.azure.com/upgrade-status=Quarantined`.
     pub quarantined: bool,
+    /// It is on its way out, or shut down: what it runs says nothing about its pool.
+    pub leaving: bool,
 }
 
 /// A workload of the target cluster.

@@ -7,10 +7,14 @@
 //! A pool in state Failed is repaired by sending its version again: before the control plane moves,
 //! since a write to the cluster would take up the pool's unfinished operation, and since its nodes
 //! may be older than the version that it shows. The step that moves it anyway repairs it, too.
+//! What is found to run something older than Azure shows ([`Lag`]) is repaired in the same way, a
+//! control plane before everything else.
 
 use jiff::Timestamp;
 
-use crate::{cluster::Cluster, offers::Offers, policy::Policy, refusal::Refusal, step::Step, target::Target};
+use crate::{
+    cluster::Cluster, lag::Lag, offers::Offers, policy::Policy, refusal::Refusal, step::Step, target::Target,
+};
 
 mod draft;
 mod image;
@@ -19,6 +23,7 @@ mod remarks;
 
 use draft::Draft;
 pub use part::Stays;
+pub(crate) use part::taking_part;
 
 /// What would be done to one cluster, and what not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +45,8 @@ pub struct PlannedStep {
     pub why: String,
     /// How many nodes it replaces.
     pub nodes: i32,
+    /// It sends what Azure shows already, since what runs is older, or an operation has failed.
+    pub repair: bool,
 }
 
 /// Nodes without a step.
@@ -71,11 +78,23 @@ pub fn plan(
     offers: &Offers,
     now: Timestamp,
 ) -> Result<Plan, Vec<Refusal>> {
-    let Outline { plan, refusals } = outline(cluster, target, policy, offers, now);
+    plan_what_runs((cluster, &Lag::default()), target, policy, offers, now)
+}
+
+/// The same for a cluster that is known to run other versions than Azure shows.
+pub(crate) fn plan_what_runs(
+    known: (&Cluster, &Lag),
+    target: &Target,
+    policy: &Policy,
+    offers: &Offers,
+    now: Timestamp,
+) -> Result<Plan, Vec<Refusal>> {
+    let Outline { plan, refusals } = outline_of(known, target, policy, offers, now);
     if refusals.is_empty() { Ok(plan) } else { Err(refusals) }
 }
 
-/// Plans as far as it goes: one refusal hides neither the others nor the rest of the plan.
+/// Plans as far as it goes: one refusal hides neither the others nor the rest of the plan. Takes Azure's
+/// word for what runs.
 #[must_use]
 pub fn outline(
     cluster: &Cluster,
@@ -84,7 +103,17 @@ pub fn outline(
     offers: &Offers,
     now: Timestamp,
 ) -> Outline {
-    let mut outline = Draft::new(cluster, target, policy, offers).outline(now);
+    outline_of((cluster, &Lag::default()), target, policy, offers, now)
+}
+
+fn outline_of(
+    (cluster, lag): (&Cluster, &Lag),
+    target: &Target,
+    policy: &Policy,
+    offers: &Offers,
+    now: Timestamp,
+) -> Outline {
+    let mut outline = Draft::new(cluster, lag, target, policy, offers).outline(now);
     let channel_refused =
         outline.refusals.iter().any(|refusal| matches!(refusal, Refusal::AutoUpgrade { .. }));
     outline.plan.warnings = remarks::remarks(cluster, target, policy, (offers, now));
@@ -98,6 +127,8 @@ pub fn outline(
 mod brute_force;
 #[cfg(test)]
 mod hindrance_tests;
+#[cfg(test)]
+mod lag_tests;
 #[cfg(test)]
 mod minimal;
 #[cfg(test)]

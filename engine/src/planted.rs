@@ -25,6 +25,8 @@ pub enum PlantedBug {
     LoseNodeLabels,
     /// Takes Azure's word, and does not look at the nodes.
     TrustAzure,
+    /// Builds upon the versions that Azure shows, and does not look whether they are there.
+    BelieveWhatIsShown,
     /// Counts nodes, and does not look at what they show.
     OnlyCountNodes,
     /// Does not look at the version that nodes run.
@@ -115,6 +117,7 @@ impl PlantedBug {
         Self::LoseTags,
         Self::LoseNodeLabels,
         Self::TrustAzure,
+        Self::BelieveWhatIsShown,
         Self::OnlyCountNodes,
         Self::IgnoreKubelet,
         Self::IgnoreImage,

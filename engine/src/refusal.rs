@@ -67,6 +67,16 @@ pub enum Refusal {
         /// What runs.
         current: KubernetesVersion,
     },
+    /// A pool cannot be newer than what its control plane really runs.
+    #[error(
+        "spec.target.scope is NodePools, Azure shows {shown} for the control plane, and its API server runs {runs}, so that AKS refuses newer node pools: finish its upgrade (az aks upgrade --control-plane-only --kubernetes-version {shown}), or use scope Full"
+    )]
+    ControlPlaneBehind {
+        /// What Azure shows.
+        shown: KubernetesVersion,
+        /// What the API server says it is.
+        runs: String,
+    },
     /// Pools can go to the version of their control plane, or to one that the region has.
     #[error(
         "spec.target.kubernetes.version is {wanted}, to which no pool can go any more, as its region has it not, or not for this cluster's support plan: name {current}, the version of the control plane"
@@ -204,6 +214,7 @@ impl Refusal {
             Self::OverPreview { .. } => "OverPreview",
             Self::WholeClusterOnly { .. } => "WholeClusterOnly",
             Self::PoolsAhead { .. } => "PoolsAhead",
+            Self::ControlPlaneBehind { .. } => "ControlPlaneBehind",
             Self::PoolsNotOffered { .. } => "PoolsNotOffered",
             Self::Skew { .. } => "Skew",
             Self::OsSkuEnds { .. } => "OsSkuEnds",
@@ -236,6 +247,7 @@ impl Refusal {
             | Self::OverPreview { .. }
             | Self::WholeClusterOnly { .. }
             | Self::PoolsAhead { .. }
+            | Self::ControlPlaneBehind { .. }
             | Self::PoolsNotOffered { .. }
             | Self::Stopped
             | Self::Automatic
@@ -256,6 +268,7 @@ impl Refusal {
             | Self::PoolsNotOffered { .. } => true,
             Self::Skew { stays, .. } => matches!(stays, Stays::Excluded(_) | Stays::OutOfScope),
             Self::WholeClusterOnly { .. }
+            | Self::ControlPlaneBehind { .. }
             | Self::OsSkuEnds { .. }
             | Self::Pinned { .. }
             | Self::AvailabilitySet { .. }

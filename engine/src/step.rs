@@ -44,7 +44,8 @@ impl Step {
         }
     }
 
-    /// Whether it sends the version that the pool shows once more, to finish an operation that failed.
+    /// Whether it sends the version that the pool shows once more, to finish an operation that failed. It
+    /// may find nothing to do.
     #[must_use]
     pub fn is_repair(&self) -> bool {
         self.kind == StepKind::NodePoolVersion && self.from == self.to

@@ -18,6 +18,14 @@ impl KubernetesVersion {
     pub fn minor(&self) -> Minor {
         Minor { major: self.0.major, minor: self.0.minor }
     }
+
+    /// Whether it is an older release than `other`, suffixes aside: AKS builds long-term-support
+    /// patches as `1.31.100-akslts`, which is no preview of 1.31.100.
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        let release = |version: &semver::Version| (version.major, version.minor, version.patch);
+        release(&self.0) < release(&other.0)
+    }
 }
 
 /// A minor such as `1.34`.

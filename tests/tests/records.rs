@@ -18,11 +18,18 @@ use serde_json::{Value, json};
 use tests::stage::when;
 
 const VERSIONS: [&str; 4] = ["1.33.8", "1.34.4", "1.35.3", "1.36.2"];
+const CLUSTER: &str = "20000000-0000-4000-8000-000000000001/platform-production/weu-1";
 /// What a blocked drain says of three pods.
 const MESSAGE: &str = "pool linuxpool099 from 1.35.3 to 1.36.2: Azure cannot drain its nodes (UnsatisfiablePDB): \
     disruption budget shop/checkout-pdb allows no eviction: minAvailable 3, and 3 pods match: checkout-7d9c5b6f4-2xk8p, \
     checkout-7d9c5b6f4-9qwrt, checkout-7d9c5b6f4-zz7lm. Make room for an eviction (more replicas, or a budget that \
     allows one), and the same step goes on by itself; or retry now with the annotation tidegate.dev/retry";
+
+/// What Azure says of it.
+const FAILURE: &str = "Drain node aks-linuxpool099-12345678-vmss000002 failed when evicting pod checkout-7d9c5b6f4-2xk8p failed \
+    with Too Many Requests error. This is often caused by a restrictive Pod Disruption Budget (PDB) policy. See \
+    https://aka.ms/aks/debugdrainfailures. Original error: Cannot evict pod as it would violate the pod's disruption \
+    budget. PDB debug info: shop/checkout-7d9c5b6f4-2xk8p blocked by pdb checkout-pdb with 0 unready pods.";
 
 fn start() -> Timestamp {
     "2026-11-20T22:00:00Z".parse().expect("an instant")
@@ -72,7 +79,7 @@ fn ledger(pools: usize, all: usize) -> Result<Ledger> {
         "targetVersion": "1.36.2", "startedAt": start(), "steps": steps,
         "operation": {"stepId": format!("pool-{}-{to}", name(pools - 1)), "phase": "Intent", "attempt": 3,
             "claims": 3, "resubmissions": 2, "intentAt": start(), "deadline": start(), "since": start(),
-            "notBefore": start(), "failure": {"code": "UnsatisfiablePDB", "message": MESSAGE}},
+            "notBefore": start(), "failure": {"code": "UnsatisfiablePDB", "message": FAILURE}},
         "baseline": {"takenAt": start(), "unhealthy": broken},
         "expected": {"controlPlane": "1.36.2", "pools": expected},
     }))?)
@@ -82,13 +89,14 @@ fn status(upgrade: &ClusterUpgrade, ledger: Ledger) -> Result<ClusterUpgradeStat
     let (done, all) = ledger.progress();
     let generation = upgrade.metadata.generation;
     let says = |type_: &str, status: &str| {
-        let message = if type_ == "Ready" || status == "True" { &MESSAGE[..256] } else { "" };
+        let message = if type_ == "Ready" || status == "True" { &MESSAGE[..200] } else { "" };
         condition(&[], type_, status, "DrainBlocked", message, generation, start())
     };
     Ok(ClusterUpgradeStatus {
         observed_generation: generation,
         summary: Some(serde_json::from_value(json!({"phase": "Stopped", "reason": "DrainBlocked",
             "message": MESSAGE, "progress": format!("{done}/{all}"), "since": start()}))?),
+        azure_cluster: Some(CLUSTER.to_owned()),
         ledger,
         conditions: vec![
             says("Ready", "False"),

@@ -1,9 +1,9 @@
 //! Which of Azure's offers the next plan depends on: what cannot change it is not asked for.
 
-use super::{Request, StepRecord, StepState};
+use super::Request;
 use crate::{
     cluster::{Cluster, NodePool, Power},
-    ledger::Ledger,
+    ledger::{Ledger, StepRecord, StepState},
     offers::OffersNeeded,
     target::NodeImagePolicy,
 };

@@ -1,7 +1,7 @@
 //! What `retry` makes of the record: forget what held it back, keep what is done, and accept the versions as
 //! they are then.
 
-use super::{View, answer::set_state, versions_of};
+use super::{View, answer::set_state, external::versions_of};
 use crate::{
     ledger::{Ledger, Operation, Phase, StepState},
     planted::{PlantedBug, planted},

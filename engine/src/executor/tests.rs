@@ -15,6 +15,7 @@ mod crashes;
 mod failures;
 mod gates;
 mod half_done;
+mod inside;
 mod limits;
 mod plans;
 mod reads;

@@ -62,6 +62,9 @@ pub(super) struct WrittenStep {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0, max = 5000))]
     nodes: i32,
+    /// It sends what Azure shows already: what runs was found to be older, or an operation had failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    repair: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -85,7 +88,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
 fn write(record: &StepRecord, ends: &mut Ends) -> WrittenStep {
     // A step that is new here must find its place in what is written.
-    let StepRecord { id: _, step, state, started_at, finished_at, attempts, nodes } = record;
+    let StepRecord { id: _, step, state, started_at, finished_at, attempts, nodes, repair } = record;
     let Step { kind, pool, from, to } = step;
     let took = started_at.zip(*finished_at).map(|(start, end)| end.duration_since(start));
     let before = ends.insert(pool.clone(), to.clone());
@@ -102,11 +105,12 @@ fn write(record: &StepRecord, ends: &mut Ends) -> WrittenStep {
         }),
         attempts: Some(*attempts).filter(|attempts| *attempts != usual_attempts(started_at.is_some())),
         nodes: *nodes,
+        repair: *repair,
     }
 }
 
 fn read<E: de::Error>(written: WrittenStep, ends: &mut Ends) -> Result<StepRecord, E> {
-    let WrittenStep { pool, kind, from, to, state, started_at, took, attempts, nodes } = written;
+    let WrittenStep { pool, kind, from, to, state, started_at, took, attempts, nodes, repair } = written;
     let took: Option<SignedDuration> = match took {
         Some(text) => Some(text.parse().map_err(|error| E::custom(format!("took {text:?}: {error}")))?),
         None => None,
@@ -125,6 +129,7 @@ fn read<E: de::Error>(written: WrittenStep, ends: &mut Ends) -> Result<StepRecor
         attempts: attempts.unwrap_or_else(|| usual_attempts(started_at.is_some())),
         started_at,
         nodes,
+        repair,
     })
 }
 
@@ -194,15 +199,16 @@ mod tests {
         ];
         let pool = prop_oneof![Just(None), Just(Some("a".to_owned())), Just(Some("b".to_owned()))];
         let start = prop::option::of((0..4_000_000_i64, prop::option::of(0..900_000_i64)));
-        let record = (pool, any::<bool>(), version(), version(), state, start, 0..3_i32, 0..4_i32);
-        let record = record.prop_map(|(pool, image, from, to, state, times, attempts, nodes)| {
+        let kind = (any::<bool>(), any::<bool>());
+        let record = (pool, kind, version(), version(), state, start, 0..3_i32, 0..4_i32);
+        let record = record.prop_map(|(pool, (image, repair), from, to, state, times, attempts, nodes)| {
             let usual = usual_kind(pool.as_ref());
             let kind = if image && pool.is_some() { StepKind::NodePoolImage } else { usual };
             let at = |seconds| Timestamp::from_second(1_790_000_000 + seconds).unwrap();
             let step = Step { kind, pool, from, to };
             let started_at = times.map(|(start, _)| at(start));
             let finished_at = times.and_then(|(start, took)| Some(at(start + took?)));
-            StepRecord { id: step.id(), step, state, started_at, finished_at, attempts, nodes }
+            StepRecord { id: step.id(), step, state, started_at, finished_at, attempts, nodes, repair }
         });
         prop::collection::vec(record, 0..8)
     }

@@ -1,5 +1,7 @@
 //! A plan in the making: the pools where they have come to so far, and what has turned up in the way.
 
+mod repair;
+
 use std::{collections::BTreeMap, slice};
 
 use jiff::Timestamp;
@@ -9,7 +11,8 @@ use super::{
     part::{Part, part_of},
 };
 use crate::{
-    cluster::{Cluster, NodePool, ProvisioningState},
+    cluster::{Cluster, NodePool},
+    lag::Lag,
     offers::Offers,
     path::{Journey, NoWay, is_long_term_only},
     planted::{PlantedBug, planted},
@@ -19,17 +22,29 @@ use crate::{
     target::Target,
     version::{KubernetesVersion, allowed_skew},
 };
+use repair::Trouble;
 
 /// A pool that takes part, with the version that it has reached so far.
 struct Moving<'a> {
     pool: &'a NodePool,
     at: KubernetesVersion,
-    /// In state Failed, and no step before this one repairs it.
-    broken: bool,
+    /// What is the matter with it, and no step before this one repairs.
+    trouble: Option<Trouble>,
+}
+
+impl Moving<'_> {
+    /// The oldest version that may run in it.
+    fn oldest(&self) -> &KubernetesVersion {
+        match &self.trouble {
+            Some(Trouble::Older(runs)) => runs,
+            Some(Trouble::Failed) | None => &self.at,
+        }
+    }
 }
 
 pub(super) struct Draft<'a> {
     cluster: &'a Cluster,
+    lag: &'a Lag,
     target: &'a Target,
     offers: &'a Offers,
     /// Pools that take part, in order.
@@ -43,12 +58,14 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub(super) fn new(
         cluster: &'a Cluster,
+        lag: &'a Lag,
         target: &'a Target,
         policy: &'a Policy,
         offers: &'a Offers,
     ) -> Self {
         let mut draft = Self {
             cluster,
+            lag,
             target,
             offers,
             moving: Vec::new(),
@@ -59,8 +76,8 @@ impl<'a> Draft<'a> {
         for pool in &cluster.pools {
             match part_of(pool, target, policy) {
                 Part::Moves => {
-                    let broken = pool.provisioning_state == ProvisioningState::Failed;
-                    draft.moving.push(Moving { pool, at: pool.version.clone(), broken });
+                    let trouble = Trouble::of(pool, target, lag);
+                    draft.moving.push(Moving { pool, at: pool.version.clone(), trouble });
                 }
                 Part::Stays(why) => {
                     draft.plan.left_alone.push(LeftAlone { pool: Some(pool.name.clone()), why: why.clone() });
@@ -80,9 +97,16 @@ impl<'a> Draft<'a> {
     pub(super) fn outline(mut self, now: Timestamp) -> Outline {
         match self.control_plane_stops() {
             Ok(stops) => {
-                self.check_hops(&stops);
+                let behind = self.control_plane_behind();
+                let repair = behind.map(|_| self.cluster.version.clone());
+                let hops: Vec<_> = repair.into_iter().chain(stops.iter().cloned()).collect();
+                self.check_hops(&hops);
+                if let Some(runs) = behind {
+                    self.repair_control_plane(runs);
+                }
                 self.plan_hops(&stops);
                 self.plan_pools(now);
+                self.check_pools_follow();
                 if planted(PlantedBug::PoolsFirst) {
                     self.plan.steps.reverse();
                 }
@@ -184,7 +208,7 @@ impl<'a> Draft<'a> {
                 to: stop.to_string(),
             };
             let why = format!("{why}{}", self.meanwhile(stop));
-            self.plan.steps.push(PlannedStep { step, why, nodes: 0 });
+            self.plan.steps.push(PlannedStep { step, why, nodes: 0, repair: false });
             from = stop.clone();
         }
     }
@@ -205,13 +229,14 @@ impl<'a> Draft<'a> {
     fn force_pools(&mut self, present: &KubernetesVersion, next: &KubernetesVersion) {
         let allowed = if planted(PlantedBug::IgnoreSkew) { u64::MAX } else { allowed_skew(next.minor()) };
         for index in 0..self.moving.len() {
-            let Moving { at, broken, .. } = &self.moving[index];
-            if next.minor().ahead_of(at.minor()) > allowed {
+            let oldest = self.moving[index].oldest();
+            if next.minor().ahead_of(oldest.minor()) > allowed {
                 let why =
                     format!("must not be more than {} behind control plane {next}", minors_in_words(allowed));
                 self.move_pool(index, present, &why);
-            } else if *broken {
-                self.repair(index, "repairs its failed operation before the control plane moves");
+            }
+            if self.moving[index].trouble.is_some() {
+                self.repair(index, " before the control plane moves");
             }
         }
     }
@@ -226,8 +251,8 @@ impl<'a> Draft<'a> {
             if let Some(wanted) = self.target.kubernetes.clone().filter(|_| versions) {
                 self.move_pool(index, &wanted, "to the target, after its control plane");
             }
-            if self.moving[index].broken {
-                self.repair(index, "repairs its failed operation");
+            if self.moving[index].trouble.is_some() {
+                self.repair(index, "");
                 continue;
             }
             let Moving { pool, at, .. } = &self.moving[index];
@@ -250,30 +275,24 @@ impl<'a> Draft<'a> {
     }
 
     fn move_pool(&mut self, index: usize, to: &KubernetesVersion, why: &str) {
-        let Moving { pool, at, broken } = &mut self.moving[index];
+        let Moving { pool, at, trouble } = &mut self.moving[index];
         if *at >= *to {
             return;
         }
-        let why = if *broken { format!("{why}; repairs its failed operation") } else { why.to_owned() };
+        let why = match trouble.take() {
+            Some(trouble) => format!("{why}; {}", trouble.words(at)),
+            None => why.to_owned(),
+        };
         let (pool, step) = (*pool, pool_step(pool, at, to));
         *at = to.clone();
-        *broken = false;
-        self.push(pool, step, why);
-    }
-
-    /// Sends the version that the pool shows again, which finishes what its failed operation began.
-    fn repair(&mut self, index: usize, why: &str) {
-        let Moving { pool, at, broken } = &mut self.moving[index];
-        let (pool, step) = (*pool, pool_step(pool, at, at));
-        *broken = false;
-        self.push(pool, step, why.to_owned());
+        self.push(pool, step, why, false);
     }
 
     /// A pool of which the number of nodes is not known gets no step: whether one is done is told by
     /// counting.
-    fn push(&mut self, pool: &NodePool, step: Step, why: String) {
+    fn push(&mut self, pool: &NodePool, step: Step, why: String, repair: bool) {
         match pool.count {
-            Some(nodes) => self.plan.steps.push(PlannedStep { step, why, nodes }),
+            Some(nodes) => self.plan.steps.push(PlannedStep { step, why, nodes, repair }),
             None => {
                 let refusal = Refusal::CountUnknown { pool: pool.name.clone() };
                 if !self.refusals.contains(&refusal) {
@@ -281,13 +300,6 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-    }
-
-    fn has_repaired(&self, pool: &NodePool) -> bool {
-        let repairs = |planned: &PlannedStep| {
-            planned.step.pool.as_ref() == Some(&pool.name) && planned.step.is_repair()
-        };
-        self.plan.steps.iter().any(repairs)
     }
 
     fn plan_image(&mut self, pool: &NodePool, now: Timestamp) {
@@ -300,7 +312,7 @@ impl<'a> Draft<'a> {
                     to: newest.to_owned(),
                 };
                 let why = "Azure offers a newer image".to_owned();
-                self.push(pool, step, why);
+                self.push(pool, step, why, false);
             }
             Err(why) => self.plan.left_alone.push(LeftAlone { pool: Some(pool.name.clone()), why }),
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use crate::{
-    cluster::{NodePool, Power, ProvisioningState},
+    cluster::{Cluster, NodePool, Power, ProvisioningState},
     os_sku,
     planted::{PlantedBug, planted},
     policy::Policy,
@@ -107,6 +107,15 @@ pub(super) fn part_of(pool: &NodePool, target: &Target, policy: &Policy) -> Part
         return Part::Stays(Stays::OutOfScope);
     }
     hindered(pool, target).unwrap_or(Part::Moves)
+}
+
+/// The pools that may get steps.
+pub(crate) fn taking_part<'a>(
+    cluster: &'a Cluster,
+    target: &'a Target,
+    policy: &'a Policy,
+) -> impl Iterator<Item = &'a NodePool> {
+    cluster.pools.iter().filter(|pool| matches!(part_of(pool, target, policy), Part::Moves))
 }
 
 /// What a pool that is to take part suffers from.

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     cluster::{NodePool, PoolType, Power, ProvisioningState},
     decide::{Request, offers_needed},
+    lag::Lag,
     ledger::Ledger,
+    observation::ServerVersion,
     offers::{OfferedVersion, RegionVersion, SupportPlans},
     policy::{OrderRule, PoolMatch},
     step::StepKind,
@@ -181,6 +183,53 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
+/// What really runs: so many minors behind what Azure shows, for the control plane and for each pool.
+fn lag_of(case: &Case, (control_plane, pools): &(u64, Vec<u64>)) -> Lag {
+    let older = |shown: &KubernetesVersion, minors: u64| {
+        let minor = shown.minor().minor.saturating_sub(minors);
+        (minors > 0).then(|| version(minor, 0)).filter(|runs| runs.is_older_than(shown))
+    };
+    let server = older(&case.cluster.version, *control_plane);
+    let pools = case.cluster.pools.iter().zip(pools);
+    Lag {
+        control_plane: server.map(|build| ServerVersion { minor: build.minor(), build: Some(build) }),
+        pools: pools
+            .filter_map(|(pool, minors)| Some((pool.name.clone(), older(&pool.version, *minors)?)))
+            .collect(),
+    }
+}
+
+/// Everything that is wrong with a plan for a cluster that runs older versions than Azure shows.
+fn left_behind(case: &Case, lag: &Lag, plan: &Plan) -> Vec<String> {
+    let wanted = case.target.kubernetes.as_ref();
+    let is_old = |runs: &KubernetesVersion| wanted.is_some_and(|wanted| runs.is_older_than(wanted));
+    let place = |found: &dyn Fn(&PlannedStep) -> bool| plan.steps.iter().position(found);
+    let hop = place(&|planned| planned.step.kind == StepKind::ControlPlane && !planned.repair);
+    let mends = place(&|planned| planned.step.kind == StepKind::ControlPlane && planned.repair);
+    let mut problems = Vec::new();
+    let with_versions = taking_part(&case.cluster, &case.target, &case.policy)
+        .filter(|_| case.target.scope.has_pool_versions());
+    for pool in with_versions.filter(|pool| lag.pools.get(&pool.name).is_some_and(is_old)) {
+        let first = place(&|planned| planned.step.pool.as_ref() == Some(&pool.name));
+        if first.is_none() || hop.is_some_and(|hop| first > Some(hop)) {
+            problems.push(format!("pool {} is not brought to what it shows in time", pool.name));
+        }
+    }
+    let Some(runs) = &lag.control_plane else { return problems };
+    let is_needed = case.target.scope.has_control_plane() && runs.build.as_ref().is_some_and(is_old);
+    if is_needed && (mends.is_none() || hop.is_some_and(|hop| mends > Some(hop))) {
+        problems.push("the control plane is not brought to what it shows first".to_owned());
+    }
+    let too_new = place(&|planned| {
+        planned.step.kind == StepKind::NodePoolVersion
+            && runs.is_older_than(&planned.step.to.parse().unwrap())
+    });
+    if too_new.is_some_and(|pool| mends.is_none_or(|mends| pool < mends)) {
+        problems.push("a pool becomes newer than what its control plane runs".to_owned());
+    }
+    problems
+}
+
 /// The same case with nothing in its way but versions.
 fn undisturbed(mut case: Case) -> Case {
     for pool in &mut case.cluster.pools {
@@ -257,6 +306,29 @@ proptest! {
         let hops_of = |plan: &Plan| plan.steps.iter().filter(|p| p.step.kind == StepKind::ControlPlane).count();
         let cost = planned.refusals.is_empty().then(|| (moves.count() - patches, hops_of(&planned.plan)));
         prop_assert_eq!(cost, search.cheapest(&layout), "{:#?}", planned);
+    }
+
+    #[test]
+    fn what_lags_behind_is_repaired_in_time_or_refused(
+        case in case(),
+        minors in (0..3_u64, prop::collection::vec(0..4_u64, 4)),
+    ) {
+        let lag = lag_of(&case, &minors);
+        let now = NOW.parse().unwrap();
+        let known = (&case.cluster, &lag);
+        let outline = outline_of(known, &case.target, &case.policy, &case.offers, now);
+        if outline.refusals.is_empty() {
+            let problems = left_behind(&case, &lag, &outline.plan);
+            prop_assert!(problems.is_empty(), "{:#?}\n{:#?}\n{:#?}", problems, lag, outline.plan);
+        } else {
+            let by_azures_word = case.outline(&case.offers).refusals;
+            let new = outline.refusals.iter().filter(|refusal| !by_azures_word.contains(refusal));
+            for refusal in new {
+                let words = refusal.reason();
+                let known = ["ControlPlaneBehind", "AutoUpgrade", "CountUnknown", "PoolNotReady"];
+                prop_assert!(known.contains(&words), "{}", refusal);
+            }
+        }
     }
 
     /// What is not asked for would not change the plan.

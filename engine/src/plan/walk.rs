@@ -239,6 +239,7 @@ fn finds_what_is_wrong_with_a_plan() {
         },
         why: String::new(),
         nodes: 3,
+        repair: false,
     };
     let found = |steps: &[PlannedStep], left: &[LeftAlone]| {
         let plan = Plan { steps: steps.to_vec(), left_alone: left.to_vec(), warnings: Vec::new() };

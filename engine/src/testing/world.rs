@@ -161,6 +161,7 @@ fn nodes_of(cluster: &Cluster, pool: &str) -> Vec<Node> {
             ready: true,
             schedulable: true,
             quarantined: false,
+            leaving: false,
         })
         .collect()
 }

@@ -43,6 +43,8 @@ struct Answer {
     besides: Vec<String>,
     since: Option<jiff::Timestamp>,
     step: Option<String>,
+    /// Why the step is needed although Azure shows its target already.
+    repairs: Option<String>,
     azure_said: Option<engine::Failure>,
     /// Settings that are changed for a step, and will be put back.
     overridden: Vec<String>,
@@ -119,6 +121,7 @@ fn explain_plan(plan: &UpgradePlan, upgrades: &[ClusterUpgrade], known: &Known<'
         besides: Vec::new(),
         since: None,
         step: None,
+        repairs: None,
         azure_said: None,
         overridden: Vec::new(),
         left_to_others: Vec::new(),
@@ -153,6 +156,7 @@ fn explain_upgrade(upgrade: &ClusterUpgrade, known: &Known<'_>) -> Answer {
             let position = status.ledger.steps.iter().position(|step| step.id == record.id).unwrap_or(0) + 1;
             format!("step {position} of {}, {}", status.ledger.steps.len(), record.step.subject())
         }),
+        repairs: current.and_then(|(_, record)| record.repairs()),
         what_you_can_do: [remedies(&reason, &blockers), advice(&reason, upgrade)].concat(),
         in_the_way: refusals(&reason, upgrade, known),
         blockers,
@@ -210,7 +214,7 @@ fn advice(reason: &str, upgrade: &ClusterUpgrade) -> Vec<String> {
             "look at the operation in Azure; nothing is aborted, and the upgrade goes on when it ends"
         }
         "NodesNotUpdated" => {
-            "look at the nodes (kubectl get nodes); the upgrade goes on when they show the target; to send the step again:"
+            "look at the nodes (kubectl get nodes): the upgrade goes on when they show the target; az aks nodepool upgrade --node-image-only replaces nodes that AKS takes for new; to send the step again:"
         }
         "RestoreFailed" if upgrade.metadata.deletion_timestamp.is_some() => {
             "remove what stands in the way in Azure: it is tried again every 30 minutes, at once with the first of these; or give the settings up with the second:"
@@ -251,7 +255,7 @@ fn render(answer: &Answer) -> String {
     if !answer.in_the_way.iter().any(|refusal| answer.message.contains(&refusal.message)) {
         text.push_str(&format!("  {}\n", answer.message));
     }
-    for besides in &answer.besides {
+    for besides in answer.repairs.iter().chain(&answer.besides) {
         text.push_str(&format!("  {besides}\n"));
     }
     for refusal in &answer.in_the_way {
@@ -355,6 +359,25 @@ mod tests {
         let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
         let answer = explain_upgrade(&upgrade("GateFailed"), &Known { clusters: &clusters, now });
         assert!(answer.in_the_way.is_empty() && render(&answer).contains("\n  the cluster is stopped\n"));
+    }
+
+    #[test]
+    fn a_step_that_repairs_says_what_was_found() {
+        let mut stopped = upgrade("NodesNotUpdated");
+        let status = stopped.status.as_mut().unwrap();
+        status.ledger = serde_json::from_value(json!({
+            "steps": [{"pool": "apps", "from": "1.33.8", "to": "1.34.4", "state": "Running",
+                "startedAt": "2026-11-22T20:00:00Z", "nodes": 3, "repair": true}],
+            "operation": {"stepId": "pool-apps-1.34.4", "phase": "Verifying", "attempt": 1,
+                "intentAt": "2026-11-22T20:00:00Z", "deadline": "2026-11-23T02:00:00Z",
+                "since": "2026-11-22T20:00:00Z"},
+        }))
+        .unwrap();
+        let (clusters, now) = ([cluster()], "2026-11-22T21:00:00Z".parse().unwrap());
+        let text = render(&explain_upgrade(&stopped, &Known { clusters: &clusters, now }));
+        let found = "repairs pool apps: Azure shows 1.34.4 already, and what runs was found to be 1.33.8";
+        assert!(text.contains(found), "{text}");
+        assert!(text.contains("az aks nodepool upgrade --node-image-only"), "{text}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::context::bounded;
 
 /// How long a condition's message may be, in bytes.
-const MESSAGE_LIMIT: usize = 256;
+const MESSAGE_LIMIT: usize = 200;
 
 /// How an object stands, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

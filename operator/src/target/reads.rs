@@ -159,7 +159,17 @@ fn node(object: &KubeNode) -> Node {
         ready,
         schedulable: !object.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false),
         quarantined: label("kubernetes.azure.com/upgrade-status") == "Quarantined",
+        leaving: object.metadata.deletion_timestamp.is_some() || is_tainted_to_leave(object),
     }
+}
+
+/// Whether the cluster autoscaler is about to remove the node, or its machine is shut down: a pool that is
+/// scaled down by deallocation keeps such nodes.
+fn is_tainted_to_leave(object: &KubeNode) -> bool {
+    const LEAVING: [&str; 2] =
+        ["ToBeDeletedByClusterAutoscaler", "node.cloudprovider.kubernetes.io/shutdown"];
+    let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    taints.into_iter().flatten().any(|taint| LEAVING.contains(&taint.key.as_str()))
 }
 
 type Found = (Workload, Option<LabelSelector>);
@@ -305,6 +315,15 @@ mod tests {
         assert!(!shown(&json!({"unschedulable": true}), &json!({}), "True").schedulable);
         let held = shown(&json!({}), &json!({"kubernetes.azure.com/upgrade-status": "Quarantined"}), "True");
         assert!(held.quarantined);
+        let tainted = |key: &str| json!({"taints": [{"key": key, "effect": "NoSchedule"}]});
+        for (spec, leaving) in [
+            (json!({}), false),
+            (tainted("CriticalAddonsOnly"), false),
+            (tainted("ToBeDeletedByClusterAutoscaler"), true),
+            (tainted("node.cloudprovider.kubernetes.io/shutdown"), true),
+        ] {
+            assert_eq!(shown(&spec, &json!({}), "True").leaving, leaving, "{spec}");
+        }
         let bare = node(&KubeNode::default());
         assert!(!bare.ready && bare.kubelet.is_none(), "nothing shown is nothing known");
     }

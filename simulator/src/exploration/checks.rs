@@ -48,8 +48,10 @@ pub(super) struct Checks {
     watched: Vec<Watched>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
-    /// What somebody else has moved to another version or image: pools, and control planes under no name.
+    /// What somebody else has moved: pools, and control planes under no name.
     pub(super) moved: BTreeSet<(ClusterKey, Option<String>)>,
+    /// Pools that somebody has taken back to an older version, or switched off: it may have been after the end.
+    pub(super) excused: BTreeSet<(ClusterKey, String)>,
     /// When all was done, and how much had been written by then.
     done: Option<(Timestamp, u64)>,
 }
@@ -93,6 +95,7 @@ impl Checks {
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
             mutations: 0,
             moved: BTreeSet::new(),
+            excused: BTreeSet::new(),
             done: None,
         }
     }

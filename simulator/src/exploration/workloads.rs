@@ -214,6 +214,7 @@ fn node(shown: &ApiNode) -> Node {
         ready: true,
         schedulable: !shown.cordoned,
         quarantined: shown.quarantined,
+        leaving: false,
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     verifying::missing,
 };
 use crate::{
-    decide::{gate, pause::backoff, standing},
+    decide::{gate, inside, pause::backoff, standing, wait},
     failure::FailureClass,
     planted::{PlantedBug, planted},
     waiting::Stance,
@@ -33,14 +33,18 @@ pub(super) fn decide(
         return changed(view, &what, resource.is_accounted_for(view));
     }
     if resource.is_done() && !planted(PlantedBug::SendWhatIsDone) {
-        if !operation.repair {
-            return move_on(view, Phase::Verifying);
-        }
         // Azure's word is what a repair does not trust. The nodes tell whether it was sent already, too.
-        match missing(view, step, resource) {
-            Err(why) => return Decision::Wait(WaitingOn::inconclusive(why)),
-            Ok(missing) if missing.is_empty() => return move_on(view, Phase::Verifying),
-            Ok(_) => {}
+        let is_needed = if operation.repair {
+            missing(view, step, resource)
+                .map(|missing| !missing.is_empty())
+                .map_err(|why| wait(WaitingOn::inconclusive(why)))
+        } else {
+            inside::is_needed(view, cluster)
+        };
+        match is_needed {
+            Ok(true) => {}
+            Ok(false) => return move_on(view, Phase::Verifying),
+            Err(stop) => return *stop,
         }
     }
     if let Some(waiting) = holds_back(view, operation, step) {

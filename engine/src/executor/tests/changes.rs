@@ -31,6 +31,7 @@ fn r9_a_version_that_moved_without_us_stops_and_retry_goes_on_from_there() {
     let request = full("1.34.4");
     let world = in_the_first_pool(&request);
     world.state().pool("win1").version = version("1.34.4");
+    world.state().show_nodes("win1");
     let waiting = world.until_reason(&request, "ExternalChange");
     let words = waiting.to_string();
     assert!(

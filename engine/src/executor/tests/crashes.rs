@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     Ledger, Setting, Settings,
     testing::{
-        cluster,
+        cluster, version,
         world::{Answer, Crash, World},
     },
 };
@@ -59,6 +59,20 @@ fn r1_restarting_at_any_point_of_an_image_upgrade_leads_to_the_same_outcome() {
     story.policy.soak = MINUTE;
     story.policy.order = pool_soak("linux2", 3 * MINUTE);
     same_outcome_wherever_it_dies(&story, || World::at("1.34.4"));
+}
+
+#[test]
+fn r1_r5_restarting_at_any_point_of_a_repair_leads_to_the_same_outcome() {
+    same_outcome_wherever_it_dies(&full("1.34.4"), || {
+        let mut shown = cluster("1.34.2");
+        shown.version = version("1.34.4");
+        let world = World::of(shown);
+        world.state().server = version("1.34.2");
+        for node in world.state().nodes.get_mut("linux2").into_iter().flatten() {
+            node.kubelet = Some(version("1.33.8"));
+        }
+        world
+    });
 }
 
 #[test]

@@ -59,11 +59,14 @@ impl State {
     fn show(&mut self, step: &Step) {
         match &step.pool {
             None => self.server = version(&step.to),
-            Some(name) => {
-                let nodes = nodes_of(&self.cluster, name);
-                self.nodes.insert(name.clone(), nodes);
-            }
+            Some(name) => self.show_nodes(name),
         }
+    }
+
+    /// The nodes of a pool show what Azure shows.
+    pub(crate) fn show_nodes(&mut self, pool: &str) {
+        let nodes = nodes_of(&self.cluster, pool);
+        self.nodes.insert(pool.to_owned(), nodes);
     }
 
     pub(crate) fn pool(&mut self, name: &str) -> &mut crate::NodePool {
@@ -158,7 +161,13 @@ impl State {
                     assert!(behind <= allowed_skew(minor(&step.to)), "{step:?} {pool:?}");
                 }
             }
-            (StepKind::NodePoolVersion, _) => assert!(version(&step.to) <= self.cluster.version, "{step:?}"),
+            (StepKind::NodePoolVersion, _) => {
+                assert!(version(&step.to) <= self.cluster.version, "{step:?}");
+                assert!(
+                    version(&step.to) <= self.server,
+                    "AKS refuses pools that the API server is too old for"
+                );
+            }
             (StepKind::NodePoolImage, _) => {}
         }
     }

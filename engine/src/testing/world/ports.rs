@@ -72,7 +72,8 @@ impl Workloads for World {
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
-        self.port("nodes", |state| state.reach().map(|()| state.nodes[pool].clone())).await
+        self.port("nodes", |state| state.reach().map(|()| state.nodes.get(pool).cloned().unwrap_or_default()))
+            .await
     }
 
     async fn workloads(&self) -> Reading<Vec<Workload>> {

@@ -187,12 +187,12 @@ fn staleness(cluster: &AKSCluster) -> Option<String> {
 
 impl StepAnswer {
     fn of(planned: &PlannedStep, cluster: &Cluster, policy: &Policy) -> Self {
-        let PlannedStep { step, why, nodes } = planned;
+        let PlannedStep { step, why, nodes, repair } = planned;
         let pool = step.pool.as_deref().and_then(|name| cluster.pool(name));
         let soak = pool.map(|pool| policy.pool_soak(pool)).filter(|soak| !soak.is_zero());
         let overrides = pool.is_some_and(|pool| !policy.pool_settings(pool).is_empty());
         let changed = if overrides { "; settings changed for the step, then restored" } else { "" };
-        let brings_image = step.kind == StepKind::NodePoolVersion && !step.is_repair();
+        let brings_image = step.kind == StepKind::NodePoolVersion && !repair;
         Self {
             id: step.id(),
             kind: step.kind,
@@ -201,7 +201,7 @@ impl StepAnswer {
             from: step.from.clone(),
             to: step.to.clone(),
             nodes: *nodes,
-            repair: step.is_repair(),
+            repair: *repair,
             soak: soak.map(Duration),
             why: if brings_image {
                 format!("{why}; brings the newest image{changed}")

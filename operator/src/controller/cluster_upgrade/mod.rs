@@ -98,6 +98,7 @@ async fn reconcile(context: Arc<Context>, namespace: String, name: String) -> Re
         }
     };
     let fleet = context.fleet(&id, (namespace, name));
+    journal = journal.on(&id);
     let progress = advance(&request, ledger, &fleet, &target, &mut journal, context.as_ref())
         .await
         .map_err(Error::Write)?;

@@ -1,5 +1,6 @@
 //! Writes the ledger and how it stands, guarded by the version that was read; publishes what changed.
 
+use azure_mgmt_containerservice::ClusterId;
 use crds::{ClusterUpgrade, ClusterUpgradeStatus, LEAVE_SETTINGS_ANNOTATION, Summary};
 use engine::{Clock as _, Journal, Ledger, Restore, Stance, StepRecord, StepState, WaitingOn};
 use kube::{Api, Resource, ResourceExt, api::PostParams};
@@ -20,13 +21,20 @@ pub(super) struct StatusJournal<'a> {
     context: &'a Context,
     /// As last read or written: its resourceVersion guards the next write.
     stored: ClusterUpgrade,
+    /// The cluster in Azure, where it is known.
+    cluster: Option<ClusterId>,
     /// Whether only what was changed is put back, since the upgrade or its AKSCluster is deleted.
     leaving: bool,
 }
 
 impl<'a> StatusJournal<'a> {
     pub(super) fn new(context: &'a Context, upgrade: &ClusterUpgrade) -> Self {
-        Self { context, stored: upgrade.clone(), leaving: false }
+        Self { context, stored: upgrade.clone(), cluster: None, leaving: false }
+    }
+
+    /// Of an upgrade that begins on this cluster, or has.
+    pub(super) fn on(self, cluster: &ClusterId) -> Self {
+        Self { cluster: Some(cluster.clone()), ..self }
     }
 
     /// Of an upgrade that only puts back what it has changed: it, or its AKSCluster, is deleted.
@@ -47,7 +55,10 @@ impl<'a> StatusJournal<'a> {
     ) -> Result<(), kube::Error> {
         let before = self.stored.status.clone().unwrap_or_default();
         let standing = if self.leaving { leaving(waiting) } else { standing(ledger, waiting) };
-        let status = next_status(&self.stored, &before, ledger, &standing, self.context.now());
+        let mut status = next_status(&self.stored, &before, ledger, &standing, self.context.now());
+        if ledger.started_at.is_some() && status.azure_cluster.is_none() {
+            status.azure_cluster = self.cluster.as_ref().map(super::validate::short_name);
+        }
         if self.stored.status.as_ref() == Some(&status) {
             // A process that has just started knows of no standing yet.
             self.count();
@@ -127,6 +138,7 @@ fn next_status(
             progress: format!("{done}/{all}"),
             since,
         }),
+        azure_cluster: before.azure_cluster.clone(),
         ledger: ledger.clone(),
         conditions: conditions_of(&before.conditions, standing, upgrade.metadata.generation, now),
     }
@@ -224,8 +236,7 @@ fn step_events<'a>(before: &Ledger, after: &'a Ledger) -> Vec<StepEvent<'a>> {
         .iter()
         .filter(|record| record.state != state_before(&record.id))
         .filter_map(|record| {
-            let step = &record.step;
-            let what = format!("{} from {} to {}", step.subject(), step.from, step.to);
+            let what = record.words();
             match record.state {
                 StepState::Planned => None,
                 StepState::Running => Some((record, None, "StepStarted", format!("upgrades {what}"))),

@@ -36,16 +36,33 @@ pub(super) fn validate(observed: &Observed) -> Result<(Request, ClusterId), Inva
             )));
         }
     };
-    let id = cluster.spec.resource_id.parse().map_err(|error| InvalidField {
+    let id: ClusterId = cluster.spec.resource_id.parse().map_err(|error| InvalidField {
         field: format!("AKSCluster {}, spec.resourceId", cluster.name_any()),
         problem: format!("{error}"),
     })?;
+    if let Some(begun) = begun_on(&observed.upgrade).filter(|begun| !begun.eq_ignore_ascii_case(id.as_str()))
+    {
+        return Err(invalid(format!(
+            "AKSCluster {name} stands for {id} now, and this has begun on {begun}: register that one under \
+             the name again, or delete this"
+        )));
+    }
     let mut request = request(&observed.upgrade.spec)?;
     request.other_upgrade = other_upgrade(&observed.upgrade, &observed.others);
     // It is echoed in the status, whose schema bounds it: a longer one would make every write fail.
     let retry = observed.upgrade.annotations().get(RETRY_ANNOTATION);
     request.retry = retry.map(|token| bounded(token, RETRY_LIMIT));
     Ok((request, id))
+}
+
+/// The cluster in Azure that it has begun on. An AKSCluster can be deleted, and its name be given to another.
+fn begun_on(upgrade: &ClusterUpgrade) -> Option<&str> {
+    upgrade.status.as_ref()?.azure_cluster.as_deref()
+}
+
+/// A cluster in Azure as statuses name it: all of its id that is not the same for every cluster.
+pub(super) fn short_name(id: &ClusterId) -> String {
+    format!("{}/{}/{}", id.subscription(), id.resource_group(), id.name())
 }
 
 /// What a specification asks the engine for.
@@ -219,6 +236,28 @@ mod tests {
         assert!(broken.contains("AKSCluster weu-1 cannot be read: missing field `spec`"), "{broken}");
         let no_id = check(Some(Ok(cluster("weu-1", "/subscriptions/x"))), "1").unwrap_err();
         assert!(no_id.starts_with("AKSCluster weu-1, spec.resourceId: "), "{no_id}");
+    }
+
+    #[test]
+    fn what_has_begun_on_one_cluster_goes_on_on_no_other() {
+        let begun_on = |begun: &str| {
+            let upgrade = upgrade("u", 0, json!({"azureCluster": begun}));
+            let cluster = Some(Ok(cluster("weu-1", ID)));
+            let valid = validate(&Observed { upgrade, cluster, others: Vec::new() });
+            valid.map(|(_, id)| id.to_string()).map_err(|invalid| invalid.to_string())
+        };
+        let (this, other) = (
+            "20000000-0000-4000-8000-000000000001/shop/weu-1",
+            "20000000-0000-4000-8000-000000000001/archive/weu-1",
+        );
+        assert_eq!(begun_on(this).unwrap(), ID);
+        assert!(begun_on(&this.to_uppercase()).is_ok(), "Azure's ids have no case");
+        assert_eq!(
+            begun_on(other).unwrap_err(),
+            format!(
+                "spec.clusterRef.name: AKSCluster weu-1 stands for {this} now, and this has begun on {other}: register that one under the name again, or delete this"
+            )
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub(super) fn member(upgrade: ClusterUpgrade) -> Option<RolloutMember> {
     let (name, version) = (upgrade.name_any(), upgrade.resource_version().unwrap_or_default());
     let ClusterUpgradeSpec { cluster_ref, target: _, policy: _, suspend, plan } = upgrade.spec;
     let PlanReference { name: _, rollout, wave, admitted, suspended, claim, baseline } = plan?;
-    let ClusterUpgradeStatus { observed_generation, summary, ledger, conditions: _ } =
+    let ClusterUpgradeStatus { observed_generation, summary, azure_cluster: _, ledger, conditions: _ } =
         upgrade.status.unwrap_or_default();
     let is_current = observed_generation == upgrade.metadata.generation;
     let standing = summary.map(|Summary { phase, reason, message, progress: _, since: _ }| MemberStanding {

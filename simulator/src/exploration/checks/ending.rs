@@ -25,11 +25,6 @@ pub(in crate::exploration) fn settings_of(document: &Value) -> BTreeMap<String, 
 impl Checks {
     /// The time is over.
     pub(in crate::exploration) fn at_the_end(state: &mut State, case: &Case) {
-        // Known and not solved: Azure shows the target because of somebody else's operation that ended without
-        // effect. The operator takes that control plane for upgraded, and is stuck with the pools.
-        if case.upgrades.iter().any(|upgrade| is_half_moved(state, upgrade)) {
-            return;
-        }
         for (index, upgrade) in case.upgrades.iter().enumerate() {
             Self::has_arrived(state, index, upgrade);
         }
@@ -76,10 +71,12 @@ impl Checks {
             return;
         }
         let Some(view) = state.world.cluster_view(&wanted.key) else { return };
-        let moved = &state.checks.moved;
+        let is_excused = |pool: &str| {
+            // It goes back, or is switched off, whenever somebody wants.
+            state.checks.excused.contains(&(wanted.key.clone(), pool.to_owned()))
+        };
         let renewed = view.pools.iter().filter(|pool| wanted.arrival.renewed.contains(&pool.name));
-        let ours = renewed.filter(|pool| !moved.contains(&(wanted.key.clone(), Some(pool.name.clone()))));
-        let mut nodes = ours.flat_map(|pool| &pool.nodes);
+        let mut nodes = renewed.filter(|pool| !is_excused(&pool.name)).flat_map(|pool| &pool.nodes);
         if let Some(node) = nodes.find(|node| is_old_image(&node.node_image)) {
             let what = format!("{name} is done, and node {} has image {}", node.name, node.node_image);
             return Self::violated(state, "9 it comes to its end", what);
@@ -92,11 +89,14 @@ impl Checks {
             return Self::violated(state, "9 it comes to its end", what);
         }
         for pool in &view.pools {
-            // Not looked into by the operator when Azure shows the target already: somebody else answers for it.
-            if state.checks.moved.contains(&(wanted.key.clone(), Some(pool.name.clone()))) {
+            let Some(target) = wanted.arrival.pools.get(&pool.name) else { continue };
+            // What is left out goes where others bring it.
+            let moved = (wanted.key.clone(), Some(pool.name.clone()));
+            let is_left =
+                wanted.arrival.target.as_ref() != Some(target) && state.checks.moved.contains(&moved);
+            if is_left || is_excused(&pool.name) {
                 continue;
             }
-            let Some(target) = wanted.arrival.pools.get(&pool.name) else { continue };
             if let Some(node) = pool.nodes.iter().find(|node| node.kubernetes_version != *target) {
                 let what =
                     format!("{name} is done, and node {} is at {}", node.name, node.kubernetes_version);
@@ -104,12 +104,4 @@ impl Checks {
             }
         }
     }
-}
-
-/// Whether somebody else has moved the control plane in name only.
-fn is_half_moved(state: &State, wanted: &UpgradeCase) -> bool {
-    let shown = state.world.document(&wanted.key).unwrap_or_default();
-    let real = state.world.cluster_view(&wanted.key).map(|view| view.kubernetes_version);
-    let moved = state.checks.moved.contains(&(wanted.key.clone(), None));
-    moved && real.is_some_and(|real| shown["properties"]["kubernetesVersion"] != *real)
 }

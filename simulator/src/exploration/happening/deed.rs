@@ -147,6 +147,9 @@ impl Deed {
             }
             state.checks.moved.insert((cluster.clone(), pool));
         }
+        if let Self::RollBack { pool } | Self::SwitchPool { pool, .. } = &self {
+            state.checks.excused.insert((cluster.clone(), pool.clone()));
+        }
         if let Self::Settings { pool, setting, value } = &self {
             Checks::set_by_somebody(state, cluster, pool, (setting.name(), written(*setting, value)));
         }

@@ -80,8 +80,7 @@ fn unhealthy(before: &Ledger, after: &Ledger) -> Option<String> {
 fn begins(before: &Ledger, after: &Record) -> Option<String> {
     let (operation, record) = after.ledger.current()?;
     let known = before.current().filter(|(_, known)| known.id == record.id);
-    let step = &record.step;
-    let words = format!("{} from {} to {}", step.subject(), step.from, step.to);
+    let words = record.words();
     match known {
         None => Some(format!("records its intent: {words}")),
         Some((known, _)) if known.attempt < operation.attempt => {
