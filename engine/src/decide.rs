@@ -96,11 +96,12 @@ pub fn decide(view: &View<'_>) -> Decision {
     let Request { retry, suspend, waits_for_wave, other_upgrade, .. } = view.request;
     let ledger = view.ledger;
     let is_retried = retry.is_some() && *retry != ledger.retry_token && !planted(PlantedBug::IgnoreRetry);
-    if view.request.abandoned {
+    if view.request.abandoned && !planted(PlantedBug::IgnoreDeletion) {
         if is_retried && !ledger.restore.is_empty() {
             return record(reopen::reopened(view));
         }
-        return overrides::restoring(view).unwrap_or(Decision::Done);
+        let left = overrides::restoring(view).filter(|_| !planted(PlantedBug::ForgetRestoreOnDeletion));
+        return left.unwrap_or(Decision::Done);
     }
     if ledger.finished_at.is_some() && !planted(PlantedBug::WorkAfterDone) {
         return Decision::Done;

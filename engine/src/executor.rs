@@ -306,7 +306,7 @@ struct Needs {
 
 impl Needs {
     fn of(request: &Request, ledger: &Ledger) -> Self {
-        if request.abandoned {
+        if request.abandoned && !planted(PlantedBug::IgnoreDeletion) {
             return Self { cluster: !ledger.restore.is_empty(), ..Self::default() };
         }
         if ledger.finished_at.is_some() {
@@ -316,7 +316,7 @@ impl Needs {
             if !ledger.restore.is_empty() {
                 return Self { cluster: true, ..Self::default() };
             }
-            let suspended = request.suspend && !ledger.has_done_all();
+            let suspended = request.suspend && !ledger.has_done_all() && !planted(PlantedBug::IgnoreSuspend);
             let idle = request.waits_for_wave.is_none() && !suspended && request.other_upgrade.is_none();
             return Self { cluster: idle, offers: idle, workloads: idle, ..Self::default() };
         };

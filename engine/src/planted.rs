@@ -103,6 +103,14 @@ pub enum PlantedBug {
     NextWaveEarly,
     /// Starts clusters although one has stopped.
     IgnoreStopped,
+    /// Lets a deleted upgrade go without putting back what it has changed.
+    ForgetRestoreOnDeletion,
+    /// Goes on with an upgrade that is being deleted.
+    IgnoreDeletion,
+    /// Upgrades pools that are left out.
+    TouchLeftOut,
+    /// Does not move pools that would fall too far behind their control plane.
+    IgnoreSkew,
 }
 
 impl PlantedBug {
@@ -156,6 +164,10 @@ impl PlantedBug {
         Self::IgnoreRunning,
         Self::NextWaveEarly,
         Self::IgnoreStopped,
+        Self::ForgetRestoreOnDeletion,
+        Self::IgnoreDeletion,
+        Self::TouchLeftOut,
+        Self::IgnoreSkew,
     ];
 }
 

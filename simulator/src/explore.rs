@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use simulator::exploration::{self, Run, Script};
+use simulator::exploration::{self, Kind, Run, Script, Tally};
 
 /// Which seeds to run.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,9 @@ pub(crate) struct Explore {
     /// Go on after a seed that failed.
     #[arg(long)]
     keep_going: bool,
+    /// Tell how many seeds have met each thing that can be drawn, done or waited on.
+    #[arg(long)]
+    met: bool,
 }
 
 /// Which seed or script to tell of.
@@ -54,6 +57,13 @@ impl Explore {
                 writeln!(out, "  tell what happened: tidegate-simulator replay {}", run.seed)?;
                 if !self.keep_going {
                     break;
+                }
+            }
+        }
+        if self.met {
+            for kind in Kind::ALL {
+                for (name, seeds) in sum.met.of_kind(kind) {
+                    writeln!(out, "{kind:?}: {name}: {seeds} seeds")?;
                 }
             }
         }
@@ -91,6 +101,7 @@ struct Sum {
     simulated: Duration,
     real: Duration,
     slowest: (Duration, u64),
+    met: Tally,
 }
 
 impl Sum {
@@ -98,6 +109,7 @@ impl Sum {
         self.seeds += 1;
         self.failed += u64::from(run.violation.is_some());
         self.mutations += run.mutations;
+        self.met.add_seed(&run.met);
         self.simulated += run.simulated;
         self.real += took;
         self.slowest = self.slowest.max((took, run.seed));
@@ -106,7 +118,7 @@ impl Sum {
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, failed, mutations, simulated, real, slowest: (longest, slowest) } = self;
+        let Self { seeds, failed, mutations, simulated, real, slowest: (longest, slowest), met: _ } = self;
         let (days, seconds) = (simulated.as_secs_f64() / 86_400.0, real.as_secs_f64());
         let factor = simulated.as_secs_f64() / seconds.max(0.001);
         write!(

@@ -13,7 +13,9 @@ use azure_core::{
     http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, headers::Headers},
 };
 use azure_fleet::{AzureFleet, Listing, OfferCache};
-use azure_mgmt_containerservice::{Client, ClientOptions, ClusterId};
+use azure_mgmt_containerservice::{
+    self as client, Answered, Client, ClientOptions, ClusterId, Governor, HeldBack,
+};
 use engine::{Cluster, Glance};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,6 +32,8 @@ use crate::{
 /// The operator's name in Azure.
 pub(super) const OPERATOR: &str = "tidegate";
 const ENDPOINT: &str = "https://management.azure.com";
+/// Longer than a limit of Azure takes to recover.
+const LONGEST_HOLD: Duration = Duration::from_secs(900);
 
 /// Reads and writes on their way to Azure and back.
 #[derive(Clone)]
@@ -47,10 +51,17 @@ impl HttpClient for Wire {
         let sent = Sent::new(request);
         let sent_at = self.0.state().now;
         if sent.method != Method::GET {
-            Checks::is_sent(&mut self.0.state(), self.0.replica);
+            let mut state = self.0.state();
+            Checks::is_sent(&mut state, self.0.replica);
+            if let Some(call) = sent.call() {
+                super::happening::before_arrival(&mut state, &call);
+            }
         }
         self.0.latency(30, 1500).await;
         let answer = sent.arrive(&mut self.0.state(), (self.0.replica, sent_at));
+        if sent.method != Method::GET && answer.is_success() {
+            super::happening::after_change(&mut self.0.state(), self.0.replica);
+        }
         self.0.latency(30, 1500).await;
         let late = Duration::try_from(answer.delivery.delay).unwrap_or_default();
         self.0.pause(late).await;
@@ -86,11 +97,14 @@ impl Sent {
         }
     }
 
+    fn call(&self) -> Option<Call> {
+        let Self { method, path, query, body, if_match } = self;
+        arm::call_of(method, path, query, body.clone(), if_match.clone())
+    }
+
     /// Azure takes the request and answers.
     fn arrive(&self, state: &mut State, (replica, sent_at): (usize, Timestamp)) -> Answer {
-        let Self { method, path, query, body, if_match } = self;
-        let call = arm::call_of(method, path, query, body.clone(), if_match.clone());
-        let Some(call) = call else {
+        let Some(call) = self.call() else {
             return Answer::new(
                 404,
                 serde_json::json!({"error": {"code": "NotFound", "message": "not modelled"}}),
@@ -173,10 +187,36 @@ impl TokenCredential for AlwaysSignedIn {
     }
 }
 
+/// Our own limiter, as a replica meets it: some calls are not sent.
+struct Limiter(Here);
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Limiter({})", self.0.replica)
+    }
+}
+
+#[async_trait]
+impl Governor for Limiter {
+    async fn admit(&self, _: &client::Call) -> Result<(), HeldBack> {
+        let mut state = self.0.state();
+        let probability = state.held_back;
+        if probability > 0.0 && state.mishap(probability) {
+            let retry_after = state.between(Duration::from_secs(1), LONGEST_HOLD);
+            return Err(HeldBack { limit: "of calls in a simulation".to_owned(), retry_after });
+        }
+        Ok(())
+    }
+
+    fn answered(&self, _: &client::Call, _: &Answered) {}
+}
+
 /// A client of a replica.
 pub(super) fn client(here: &Here) -> Client {
-    Client::over(Arc::new(Wire(here.clone())), ClientOptions::default(), Arc::new(AlwaysSignedIn))
-        .expect("the defaults are good")
+    let client =
+        Client::over(Arc::new(Wire(here.clone())), ClientOptions::default(), Arc::new(AlwaysSignedIn))
+            .expect("the defaults are good");
+    client.with_governor(Arc::new(Limiter(here.clone())))
 }
 
 /// When a listing was begun, and what it showed.

@@ -30,7 +30,7 @@ use engine::Step;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{case::Case, lease::Health, sim::State};
+use super::{case::Case, hub::Upgrade, lease::Health, sim::State};
 use crate::effects::ClusterKey;
 
 pub(super) use asked::describe;
@@ -75,6 +75,10 @@ pub(super) struct Checks {
     stopped: Option<(Timestamp, Timestamp)>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
+    /// What somebody else has moved: pools, and control planes under no name.
+    pub(super) moved: BTreeSet<(ClusterKey, Option<String>)>,
+    /// Pools that somebody has taken back to an older version, or switched off: it may have been after the end.
+    pub(super) excused: BTreeSet<(ClusterKey, String)>,
     /// When all was done, and how much had been written by then.
     done: Option<(Timestamp, u64)>,
 }
@@ -134,13 +138,15 @@ impl Checks {
             failed_reads: 0,
             stopped: None,
             mutations: 0,
+            moved: BTreeSet::new(),
+            excused: BTreeSet::new(),
             done: None,
         }
     }
 
     /// Whether every upgrade has come to its end.
     pub(super) fn all_done(state: &State) -> bool {
-        state.hub.upgrades.iter().all(|upgrade| upgrade.record.ledger.finished_at.is_some())
+        state.hub.upgrades.iter().all(Upgrade::is_over)
     }
 
     /// The cluster of an upgrade.

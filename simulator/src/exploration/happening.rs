@@ -1,24 +1,28 @@
 //! What happens without anybody here deciding it: processes that die, clocks that jump, and others who
 //! change clusters in Azure.
 
+mod azure_change;
+mod deed;
+mod edit;
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde_json::Value;
 
 use super::{
     lease::Health,
     people::People,
     sim::{Event, State},
+    tally::Kind,
 };
-use crate::{
-    effects::ClusterKey,
-    scenario::{Fault, QuirkRule},
-    world::{Call, PoolKey},
-};
+use crate::{effects::ClusterKey, world::Call};
 
-/// Somebody who is not the operator.
-const SOMEBODY: &str = "terraform";
+pub(super) use azure_change::AzureChange;
+pub(super) use deed::Deed;
+pub(super) use edit::Edit;
+
+/// Whoever wants something to be so tries again after this.
+const INSISTENCE: Duration = Duration::from_secs(600);
 
 /// Something that happens at an instant.
 #[derive(Clone, Debug)]
@@ -43,10 +47,18 @@ pub(super) enum Happening {
     LeaseFree,
     /// Something happens right after a replica has next written a record.
     AfterNextWrite { replica: usize, then: Box<Happening> },
+    /// Something happens right after Azure has next taken a change of a replica's.
+    AfterNextChange { replica: usize, then: Box<Happening> },
+    /// No process runs for a while.
+    Outage { length: Duration },
     /// Somebody does something in Azure.
     Somebody { cluster: ClusterKey, deed: Deed },
     /// Somebody does something right after the operator has next read the cluster.
     Ambush { cluster: ClusterKey, deed: Deed },
+    /// Somebody does something while the operator's next change of the cluster is on its way.
+    Overtake { cluster: ClusterKey, deed: Deed },
+    /// Somebody does something, again and again until Azure takes it.
+    Insistent { cluster: ClusterKey, deed: Deed },
     /// Somebody suspends an upgrade.
     Suspend { upgrade: usize },
     /// Somebody lets a suspended upgrade go on.
@@ -55,37 +67,54 @@ pub(super) enum Happening {
     SuspendPlan { suspend: bool },
     /// Somebody asks an upgrade to try again.
     Retry { upgrade: usize },
+    /// Somebody changes what is wanted.
+    Edit { upgrade: usize, edit: Edit },
+    /// Somebody deletes an upgrade.
+    Delete { upgrade: usize },
     /// Azure itself changes.
     Azure(AzureChange),
-}
-
-/// What changes in Azure without anybody asking for it.
-#[derive(Clone, Debug)]
-pub(super) enum AzureChange {
-    /// Something goes wrong in an upgrade from now on.
-    Fault { cluster: ClusterKey, fault: Box<Fault> },
-    /// It behaves oddly from now on.
-    Quirk(Box<QuirkRule>),
-    /// The quotas are as large as this.
-    Quota(u32),
-}
-
-/// What somebody does to a cluster.
-#[derive(Clone, Debug)]
-pub(super) enum Deed {
-    UpgradeControlPlane { to: String },
-    UpgradePool { pool: String, to: String },
-    UpdateCluster,
-    RefreshImage { pool: String },
-    Abort { pool: Option<String> },
-    Tag { value: String },
-    Label { pool: String, value: String },
 }
 
 impl Happening {
     /// Makes it so. Gives replicas whose processes end, and one that begins to lead.
     pub(super) fn happen(self, state: &mut State) -> Effects {
         let mut effects = Effects::default();
+        state.tally.add(Kind::Happening, self.name());
+        match self {
+            Self::Crash { .. }
+            | Self::Back { .. }
+            | Self::Freeze { .. }
+            | Self::Thaw { .. }
+            | Self::CutOff { .. }
+            | Self::Reconnect { .. }
+            | Self::Delude { .. }
+            | Self::Outage { .. }
+            | Self::ClockJump { .. } => self.befall(state, &mut effects),
+            Self::LeaseFree => {}
+            Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
+            Self::AfterNextChange { replica, then } => state.after_change.push((replica, *then)),
+            Self::Somebody { cluster, deed } => drop(deed.carry_out(state, &cluster)),
+            Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
+            Self::Overtake { cluster, deed } => state.overtakes.push((cluster, deed)),
+            Self::Insistent { cluster, deed } => {
+                if deed.clone().carry_out(state, &cluster) == Some(false) {
+                    state.schedule_in(INSISTENCE, Event::Happens(Self::Insistent { cluster, deed }));
+                }
+            }
+            Self::Suspend { upgrade } => People::suspend(state, upgrade),
+            Self::Resume { upgrade } => People::resume(state, upgrade),
+            Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
+            Self::Retry { upgrade } => People::retry(state, upgrade),
+            Self::Edit { upgrade, edit } => edit.make(state, upgrade),
+            Self::Delete { upgrade } => edit::delete(state, upgrade),
+            Self::Azure(change) => change.carry_out(state),
+        }
+        effects.leads = state.lease.settle(state.now);
+        effects
+    }
+
+    /// What befalls processes.
+    fn befall(self, state: &mut State, effects: &mut Effects) {
         match self {
             Self::Crash { replica, back_after } => {
                 state.tell(&name(replica), "crashes");
@@ -136,18 +165,56 @@ impl Happening {
                     *error = to;
                 }
             }
-            Self::LeaseFree => {}
-            Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
-            Self::Somebody { cluster, deed } => deed.carry_out(state, &cluster),
-            Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
-            Self::Suspend { upgrade } => People::suspend(state, upgrade),
-            Self::Resume { upgrade } => People::resume(state, upgrade),
-            Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
-            Self::Retry { upgrade } => People::retry(state, upgrade),
-            Self::Azure(change) => change.carry_out(state),
+            Self::Outage { length } => {
+                for replica in 0..state.clock_errors.len() {
+                    let crash = Self::Crash { replica, back_after: length };
+                    state.schedule(state.now, Event::Happens(crash));
+                }
+            }
+            Self::LeaseFree
+            | Self::AfterNextWrite { .. }
+            | Self::AfterNextChange { .. }
+            | Self::Somebody { .. }
+            | Self::Ambush { .. }
+            | Self::Overtake { .. }
+            | Self::Insistent { .. }
+            | Self::Suspend { .. }
+            | Self::Resume { .. }
+            | Self::SuspendPlan { .. }
+            | Self::Retry { .. }
+            | Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::Azure(_) => {}
         }
-        effects.leads = state.lease.settle(state.now);
-        effects
+    }
+
+    /// What it is called where happenings are counted.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Crash { .. } => "crash",
+            Self::Back { .. } => "back",
+            Self::Freeze { .. } => "pause",
+            Self::Thaw { .. } => "thaw",
+            Self::CutOff { .. } => "cut off",
+            Self::Reconnect { .. } => "reconnect",
+            Self::Delude { .. } => "two leaders",
+            Self::ClockJump { .. } => "clock jump",
+            Self::LeaseFree => "lease",
+            Self::AfterNextWrite { .. } => "right after a write",
+            Self::AfterNextChange { .. } => "right after a change",
+            Self::Outage { .. } => "no process runs",
+            Self::Somebody { .. } => "somebody",
+            Self::Ambush { .. } => "right after a read",
+            Self::Overtake { .. } => "while a change is on its way",
+            Self::Insistent { .. } => "somebody mends",
+            Self::Suspend { .. } => "suspend",
+            Self::Resume { .. } => "resume",
+            Self::SuspendPlan { .. } => "suspended plan",
+            Self::Retry { .. } => "retry",
+            Self::Edit { edit, .. } => edit.name(),
+            Self::Delete { .. } => "deletion",
+            Self::Azure(change) => change.name(),
+        }
     }
 }
 
@@ -180,114 +247,34 @@ pub(super) fn after_read(state: &mut State, cluster: &ClusterKey) {
     }
 }
 
-/// A replica has written a record: whatever waits for that happens before it does anything else.
-pub(super) fn after_write(state: &mut State, replica: usize) {
-    if let Some(place) = state.after_write.iter().position(|(of, _)| *of == replica) {
-        let (_, happening) = state.after_write.remove(place);
+/// The operator has sent a change of a cluster, which is on its way: somebody else may be faster.
+pub(super) fn before_arrival(state: &mut State, call: &Call) {
+    let Some(cluster) = call.cluster() else { return };
+    let meets = |(key, deed): &(ClusterKey, Deed)| key == cluster && deed.is_met_by(call);
+    if let Some(place) = state.overtakes.iter().position(meets) {
+        let (_, deed) = state.overtakes.remove(place);
+        deed.carry_out(state, cluster);
+    }
+}
+
+/// Azure has taken a change of a replica's: whatever waits for that happens before it gets the answer.
+pub(super) fn after_change(state: &mut State, replica: usize) {
+    if !state.goes_wrong() {
+        return;
+    }
+    if let Some(place) = state.after_change.iter().position(|(of, _)| *of == replica) {
+        let (_, happening) = state.after_change.remove(place);
         state.schedule(state.now, Event::Happens(happening));
     }
 }
 
-impl AzureChange {
-    fn carry_out(self, state: &mut State) {
-        match self {
-            Self::Fault { cluster, fault } => {
-                let added = state.world.add_fault(&cluster, *fault);
-                debug_assert!(added.is_ok(), "cluster and pool were checked when the script was read");
-            }
-            Self::Quirk(rule) => {
-                state.tell("azure", &format!("begins: {}", rule.quirk.name()));
-                let added = state.world.add_quirk(*rule);
-                debug_assert!(added.is_ok(), "the rule was checked when the script was read");
-            }
-            Self::Quota(vcpus) => {
-                state.tell("azure", &format!("the quota is {vcpus} virtual CPUs from now on"));
-                state.world.set_quotas(vcpus);
-            }
-        }
+/// A replica has written a record: whatever waits for that happens before it does anything else.
+pub(super) fn after_write(state: &mut State, replica: usize) {
+    if !state.goes_wrong() {
+        return;
     }
-}
-
-impl Deed {
-    fn words(&self, cluster: &ClusterKey) -> String {
-        let name = cluster.0.rsplit('/').next().unwrap_or_default();
-        match self {
-            Self::UpgradeControlPlane { to } => format!("upgrades {name} control plane to {to}"),
-            Self::UpdateCluster => format!("updates {name} without any change"),
-            Self::UpgradePool { pool, to } => format!("upgrades {name} pool {pool} to {to}"),
-            Self::RefreshImage { pool } => format!("upgrades {name} pool {pool} to the newest image"),
-            Self::Abort { pool: None } => format!("aborts what runs in {name} control plane"),
-            Self::Abort { pool: Some(pool) } => format!("aborts what runs in {name} pool {pool}"),
-            Self::Tag { value } => format!("tags {name} with owner={value}"),
-            Self::Label { pool, value } => format!("labels {name} pool {pool} with owner={value}"),
-        }
-    }
-
-    fn carry_out(self, state: &mut State, cluster: &ClusterKey) {
-        let words = self.words(cluster);
-        let moved = self.moves();
-        let Some(call) = self.call(state, cluster) else { return };
-        let answer = state.world.call(state.now, SOMEBODY, call);
-        state.tell("somebody", &format!("{words}: {}", answer.status));
-        if answer.is_success() {
-            if let Some((pool, to)) = moved {
-                super::checks::Checks::moved_by_somebody(state, cluster, pool.as_deref(), &to);
-            }
-            super::checks::Checks::after_event(state);
-        }
-    }
-
-    /// What it moves, a pool or the control plane, and to which version.
-    fn moves(&self) -> Option<(Option<String>, String)> {
-        match self {
-            Self::UpgradeControlPlane { to } => Some((None, to.clone())),
-            Self::UpgradePool { pool, to } => Some((Some(pool.clone()), to.clone())),
-            Self::UpdateCluster
-            | Self::RefreshImage { .. }
-            | Self::Abort { .. }
-            | Self::Tag { .. }
-            | Self::Label { .. } => None,
-        }
-    }
-
-    fn call(self, state: &State, cluster: &ClusterKey) -> Option<Call> {
-        let document = state.world.document(cluster)?;
-        let pool_key = |name: String| PoolKey { cluster: cluster.clone(), name };
-        let body_of = |name: &str| {
-            let pools = document["properties"]["agentPoolProfiles"].as_array()?;
-            let found = pools.iter().find(|pool| pool["name"] == name)?;
-            let mut properties = found.clone();
-            properties.as_object_mut()?.remove("name");
-            Some(serde_json::json!({ "name": name, "properties": properties }))
-        };
-        Some(match self {
-            Self::UpgradeControlPlane { to } => {
-                let mut body = document.clone();
-                body["properties"]["kubernetesVersion"] = Value::from(to);
-                Call::PutCluster { cluster: cluster.clone(), body, if_match: None }
-            }
-            Self::UpdateCluster => {
-                Call::PutCluster { cluster: cluster.clone(), body: document.clone(), if_match: None }
-            }
-            Self::UpgradePool { pool, to } => {
-                let mut body = body_of(&pool)?;
-                body["properties"]["orchestratorVersion"] = Value::from(to);
-                Call::PutPool { pool: pool_key(pool), body, if_match: None }
-            }
-            Self::RefreshImage { pool } => Call::UpgradeNodeImage { pool: pool_key(pool) },
-            Self::Abort { pool: None } => Call::AbortCluster { cluster: cluster.clone() },
-            Self::Abort { pool: Some(pool) } => Call::AbortPool { pool: pool_key(pool) },
-            Self::Tag { value } => {
-                let mut tags = document["tags"].clone();
-                tags["owner"] = Value::from(value);
-                let body = serde_json::json!({ "tags": tags });
-                Call::PatchCluster { cluster: cluster.clone(), body, if_match: None }
-            }
-            Self::Label { pool, value } => {
-                let mut body = body_of(&pool)?;
-                body["properties"]["nodeLabels"]["owner"] = Value::from(value);
-                Call::PutPool { pool: pool_key(pool), body, if_match: None }
-            }
-        })
+    if let Some(place) = state.after_write.iter().position(|(of, _)| *of == replica) {
+        let (_, happening) = state.after_write.remove(place);
+        state.schedule(state.now, Event::Happens(happening));
     }
 }

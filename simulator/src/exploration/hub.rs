@@ -13,6 +13,7 @@ use super::{
     checks::Checks,
     plan::Plan,
     sim::{Here, TaskId},
+    tally::Kind,
 };
 
 /// Older versions that a stale read may show.
@@ -51,6 +52,8 @@ pub(super) struct Upgrade {
     past: Vec<(u64, Record)>,
     /// How often its status was written.
     pub(super) writes: u64,
+    /// It was deleted, and the operator has let it go.
+    pub(super) gone: bool,
 }
 
 /// The status of a ClusterUpgrade.
@@ -89,6 +92,7 @@ impl Hub {
             record: Record::default(),
             past: Vec::new(),
             writes: 0,
+            gone: false,
         });
         Self {
             upgrades: upgrades.collect(),
@@ -137,6 +141,11 @@ impl Hub {
 }
 
 impl Upgrade {
+    /// Nothing is to be done for it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.gone || self.record.ledger.finished_at.is_some()
+    }
+
     /// Its specification has changed.
     pub(super) fn edited(&mut self) {
         self.generation += 1;
@@ -196,6 +205,18 @@ pub(super) async fn read(here: &Here, index: usize) -> Option<Read> {
     Some(Read { request, ledger, journal })
 }
 
+/// Lets go of an upgrade that was deleted and has nothing left to put back.
+pub(super) async fn let_go(here: &Here, index: usize) {
+    here.latency(2, 40).await;
+    let mut state = here.state();
+    let cut_off = state.lease.health(here.replica) == super::lease::Health::CutOff;
+    if let Some(upgrade) = state.hub.upgrades.get_mut(index).filter(|_| !cut_off) {
+        upgrade.gone = true;
+        let name = upgrade.name.clone();
+        state.tell(&name, "is gone");
+    }
+}
+
 /// Keeps the ledger of one upgrade.
 pub(super) struct StatusJournal {
     here: Here,
@@ -223,12 +244,18 @@ impl Journal for StatusJournal {
             if cut_off || state.mishap(0.005) {
                 return Err(NotSaved::NoAnswer);
             }
-            let Some(upgrade) = state.hub.upgrades.get_mut(self.index) else {
+            let Some(upgrade) = state.hub.upgrades.get(self.index) else {
                 return Err(NotSaved::Conflict);
             };
             if upgrade.version != self.version {
                 return Err(NotSaved::Conflict);
             }
+            if let Some(waiting) = waiting {
+                state.tally.add(Kind::Reason, waiting.reason());
+            }
+            let Some(upgrade) = state.hub.upgrades.get_mut(self.index) else {
+                return Err(NotSaved::Conflict);
+            };
             let before = upgrade.record.clone();
             upgrade.put(record.clone());
             upgrade.stopped_since = record.stopped.then(|| upgrade.stopped_since.unwrap_or(now));

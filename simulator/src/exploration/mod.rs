@@ -15,6 +15,7 @@ mod plan;
 mod replica;
 mod script;
 mod sim;
+mod tally;
 mod timeline;
 mod workloads;
 
@@ -29,6 +30,7 @@ use azure_mgmt_containerservice::ClusterId;
 
 pub use checks::Violation;
 pub use script::{Script, ScriptError, with_timeline};
+pub use tally::{Kind, Tally};
 
 use case::Case;
 use checks::Checks;
@@ -55,6 +57,8 @@ pub struct Run {
     pub events: u64,
     /// Changes that were asked of Azure.
     pub mutations: u64,
+    /// What it has met.
+    pub met: Tally,
     /// The changes that Azure was asked for in a script, in words.
     asked: Vec<String>,
     /// Events of a script that never happened.
@@ -90,12 +94,12 @@ fn run_case(case: &Case, mode: Mode) -> Run {
     let Stage { sim, tasks, .. } = stage;
     drop(tasks);
     let state = sim.into_state().expect("nobody is left who holds on to it");
-    let State { now, checks, timeline, triggers, asked, .. } = state;
+    let State { now, checks, timeline, triggers, asked, tally: met, .. } = state;
     let never = triggers.iter().map(|trigger| trigger.event).collect();
     let (timeline, hash) = timeline.finish();
     let simulated = Duration::try_from(now.duration_since(case.start)).unwrap_or_default();
     let Checks { violation, mutations, .. } = checks;
-    Run { seed: case.seed, violation, timeline, hash, simulated, events, mutations, asked, never }
+    Run { seed: case.seed, violation, timeline, hash, simulated, events, mutations, met, asked, never }
 }
 
 /// The processes, and what they are at.

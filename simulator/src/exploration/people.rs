@@ -42,7 +42,7 @@ impl People {
         Self::suspend_plan(state, false);
         for index in 0..state.hub.upgrades.len() {
             let upgrade = &state.hub.upgrades[index];
-            if upgrade.record.ledger.finished_at.is_some() {
+            if upgrade.is_over() {
                 continue;
             }
             let reason = upgrade.record.standing.as_ref().map(|(reason, _)| reason.as_str());

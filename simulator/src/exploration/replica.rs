@@ -80,6 +80,9 @@ impl OneUpgrade {
 
     async fn reconcile(&self) -> Result<std::time::Duration, NotReconciled> {
         let here = &self.here;
+        if here.state().hub.upgrades[self.index].gone {
+            return Ok(REST);
+        }
         let Some(hub::Read { request, ledger, mut journal }) = hub::read(here, self.index).await else {
             return Err(NotReconciled);
         };
@@ -88,6 +91,10 @@ impl OneUpgrade {
         let began = clock(&here.state(), here.replica);
         let progress = advance(&request, ledger, &fleet, &target, &mut journal, here).await;
         let progress = progress.map_err(|_| NotReconciled)?;
+        if request.abandoned && progress.waiting.is_none() {
+            hub::let_go(here, self.index).await;
+            return Ok(hub::backoff(0));
+        }
         let mut state = here.state();
         Checks::after_advance(&mut state, self.index, &progress);
         let now = clock(&state, here.replica);

@@ -24,6 +24,7 @@ use super::{
     lease::Lease,
     people::People,
     script::Trigger,
+    tally::{Kind, Tally},
     timeline::Timeline,
     workloads::Workloads,
 };
@@ -56,6 +57,14 @@ pub(super) struct State {
     pub(super) timeline: Timeline,
     /// What somebody does to a cluster right after it was read.
     pub(super) ambushes: Vec<(ClusterKey, Deed)>,
+    /// What somebody does to a cluster while a change of it is on its way.
+    pub(super) overtakes: Vec<(ClusterKey, Deed)>,
+    /// What happens right after Azure has taken a change of a replica's.
+    pub(super) after_change: Vec<(usize, Happening)>,
+    /// How likely our own limiter holds a call to Azure back.
+    pub(super) held_back: f64,
+    /// What was met so far.
+    pub(super) tally: Tally,
     /// What happens right after a replica has written a record.
     pub(super) after_write: Vec<(usize, Happening)>,
     /// How far each replica's clock is off.
@@ -92,6 +101,10 @@ impl State {
             clocks_jumped: false,
             clock_errors: vec![SignedDuration::ZERO; case.replicas],
             ambushes: Vec::new(),
+            overtakes: Vec::new(),
+            after_change: Vec::new(),
+            held_back: case.held_back,
+            tally: Tally::default(),
             after_write: Vec::new(),
             calm_from: case.calm_from,
             quiet: case.quiet,
@@ -102,6 +115,7 @@ impl State {
             running: 0,
             woken: BTreeSet::new(),
         };
+        case.drawn.iter().for_each(|name| state.tally.add(Kind::Draw, name));
         for (at, happening) in &case.happenings {
             state.schedule(*at, Event::Happens(happening.clone()));
         }
@@ -152,6 +166,11 @@ impl State {
                 return self.queue.pop_first().map(|(_, event)| event);
             }
         }
+    }
+
+    /// Whether what was to go wrong at some occasion still may. A script says itself what does.
+    pub(super) fn goes_wrong(&self) -> bool {
+        self.quiet || self.now < self.calm_from
     }
 
     /// Whether something goes wrong that is this likely, while things go wrong at all.

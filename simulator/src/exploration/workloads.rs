@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use engine::{Blocker, Node, Reading, ServerVersion, Unreadable, Workload};
+use engine::{Blocker, Node, Reading, ServerVersion, Step, StepKind, Unreadable, Workload};
 use jiff::Timestamp;
 
 use super::{case::Case, sim::Here};
@@ -25,6 +25,45 @@ pub(super) struct Surroundings {
     pub(super) outages: Vec<(Timestamp, Timestamp)>,
     /// From when on disruption budgets allow what they refused.
     pub(super) budgets_allow_from: Option<Timestamp>,
+    /// Nodes that are not as Azure says.
+    pub(super) blemishes: Vec<Blemish>,
+}
+
+/// The first node of a pool is not for some time as Azure says, whichever it is then.
+#[derive(Clone, Debug)]
+pub(super) struct Blemish {
+    pub(super) pool: String,
+    pub(super) kind: BlemishKind,
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
+}
+
+/// What is the matter with a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BlemishKind {
+    /// Somebody has cordoned it.
+    Cordoned,
+    NotReady,
+    /// It runs an image of long ago.
+    OldImage,
+    /// It runs a kubelet of long ago.
+    OldKubelet,
+}
+
+impl BlemishKind {
+    fn spoil(self, node: &mut Node) {
+        match self {
+            Self::Cordoned => node.schedulable = false,
+            Self::NotReady => node.ready = false,
+            Self::OldImage => "AKSUbuntu-1804gen2containerd-202401.01.0".clone_into(&mut node.image),
+            Self::OldKubelet => node.kubelet = "1.27.1".parse().ok(),
+        }
+    }
+
+    /// Whether a step of this kind is not done with such a node.
+    fn matters_to(self, kind: StepKind) -> bool {
+        self != Self::OldKubelet || kind == StepKind::NodePoolVersion
+    }
 }
 
 /// A workload, and when it is broken.
@@ -64,6 +103,22 @@ impl Workloads {
             at += Duration::from_secs(1);
         }
         false
+    }
+
+    /// Whether a node of the pool is not as a step wants it, or was not since an instant.
+    pub(super) fn is_blemished(
+        &self,
+        key: &ClusterKey,
+        step: &Step,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let Some(surroundings) = self.clusters.get(key) else { return false };
+        let of_pool =
+            surroundings.blemishes.iter().filter(|blemish| Some(&blemish.pool) == step.pool.as_ref());
+        of_pool
+            .filter(|blemish| blemish.kind.matters_to(step.kind))
+            .any(|blemish| blemish.from <= now && since < blemish.until)
     }
 
     fn readable(&self, key: &ClusterKey, now: Timestamp) -> Reading<&Surroundings> {
@@ -118,8 +173,20 @@ impl engine::Workloads for TargetApi {
     }
 
     async fn nodes(&self, pool: &str) -> Reading<Vec<Node>> {
+        let now = self.here.state().now;
         let of_pool = |node: &&ApiNode| node.node.pool == pool;
-        self.read(|_, shown| shown.nodes.iter().filter(of_pool).map(node).collect()).await
+        self.read(|surroundings, shown| {
+            let mut nodes: Vec<Node> = shown.nodes.iter().filter(of_pool).map(node).collect();
+            let there =
+                |blemish: &&Blemish| blemish.pool == pool && blemish.from <= now && now < blemish.until;
+            if let (Some(first), Some(blemish)) =
+                (nodes.first_mut(), surroundings.blemishes.iter().find(there))
+            {
+                blemish.kind.spoil(first);
+            }
+            nodes
+        })
+        .await
     }
 
     async fn workloads(&self) -> Reading<Vec<Workload>> {

@@ -59,7 +59,9 @@ use throttle::Throttle;
 
 use crate::{
     effects::{ClusterKey, Effect, EffectId, Outcome},
-    scenario::{DurationSpec, Fault, QuirkRule, Quota, RegionSpec, Scenario, ScenarioError, invalid},
+    scenario::{
+        DenyPolicy, DurationSpec, Fault, QuirkRule, Quota, RegionSpec, Scenario, ScenarioError, invalid,
+    },
 };
 
 /// All clusters, and everything that goes on in them.
@@ -183,6 +185,13 @@ impl World {
     /// Changes how many virtual CPUs the subscriptions with a quota may use.
     pub fn set_quotas(&mut self, vcpus: u32) {
         self.quotas.iter_mut().for_each(|quota| quota.vcpus = vcpus);
+    }
+
+    /// A policy denies every write to a cluster from now on, or none does any more.
+    pub fn set_policy(&mut self, key: &ClusterKey, policy: Option<DenyPolicy>) {
+        if let Some(cluster) = self.clusters.get_mut(key) {
+            cluster.constraints.policy = policy;
+        }
     }
 
     /// Adds a fault to a cluster; its `upgrade` counts on from those so far.

@@ -88,28 +88,6 @@ fn a_change_by_somebody_else_is_seen_in_the_listing_and_read_live() {
 }
 
 #[test]
-fn nodes_that_lag_are_told_of_once_however_old_the_listing_is() {
-    let world = World::at("1.34.2");
-    world.state().lag = 10 * MINUTE;
-    let policy = Policy { force_until: Some(start() + 24 * 60 * MINUTE), ..Policy::default() };
-    let request = Request { policy, ..full("1.34.4") };
-    let of_pool =
-        |waiting: &WaitingOn| matches!(waiting, WaitingOn::Nodes { step, .. } if step.pool.is_some());
-    world.until(&request, of_pool).unwrap();
-    let sent_at = world.state().stored.restore.iter().find_map(|known| known.sent_at);
-    assert!(sent_at.is_some(), "settings of the cluster were sent before the step");
-    let before = world.state().writes.len();
-    for listed in [Duration::ZERO, MINUTE, Duration::ZERO] {
-        // Now and then there is none since the settings were sent.
-        let shown = world.state().cluster.clone();
-        world.state().listing = Some((sent_at.unwrap() + listed, shown));
-        let waiting = world.advance(&request).unwrap().waiting.unwrap();
-        assert!(of_pool(&waiting), "{waiting:?}");
-    }
-    assert_eq!(world.state().writes.len(), before, "nothing new is said");
-}
-
-#[test]
 fn only_offers_that_can_change_the_plan_are_asked_for() {
     let world = World::at("1.34.2");
     world.finish(&full("1.35"));

@@ -74,8 +74,12 @@ impl Checks {
             Some(changes) => changes || !is_intended || step.is_none(),
         };
         let step = step.filter(|_| !settings);
-        let done =
-            step.as_ref().is_some_and(|step| super::nodes::is_really_done(&state.world, &cluster, step));
+        // What was seen of the nodes is older than the call.
+        let since = state.now - super::gates::KNOWLEDGE;
+        let done = step.as_ref().is_some_and(|step| {
+            super::nodes::is_really_done(&state.world, &cluster, step)
+                && !state.workloads.is_blemished(&cluster, step, since, state.now)
+        });
         let before = Before { cluster, upgrade, replica, document, step, sent_at, done, settings };
         let credit = Self::is_claimed(state, call, &before);
         Self::knows_of_nothing(state, call, (replica, &before.cluster), credit.as_ref());

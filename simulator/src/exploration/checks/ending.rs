@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Checks, rules};
-use crate::exploration::{
-    case::{Case, UpgradeCase, is_old_image},
-    sim::State,
+use crate::{
+    effects::ClusterKey,
+    exploration::{
+        case::{Case, UpgradeCase, is_old_image},
+        sim::State,
+    },
 };
 
 /// The settings of upgrades: of each pool, and of the cluster under no name.
@@ -24,7 +27,9 @@ impl Checks {
     pub(in crate::exploration) fn at_the_end(state: &mut State, case: &Case) {
         for (index, upgrade) in case.upgrades.iter().enumerate() {
             Self::has_arrived(state, index, upgrade);
-            Self::has_all_nodes(state, upgrade);
+            if !state.hub.upgrades[index].gone {
+                Self::has_all_nodes(state, upgrade);
+            }
         }
         let written = state.written();
         if let Some((_, by_then)) = state.checks.done.filter(|(_, by_then)| *by_then != written) {
@@ -33,33 +38,68 @@ impl Checks {
         }
     }
 
+    /// Somebody else has set a setting: so it stays.
+    pub(in crate::exploration) fn set_by_somebody(
+        state: &mut State,
+        cluster: &ClusterKey,
+        pool: &str,
+        (setting, value): (&str, Value),
+    ) {
+        let Some(index) = state.checks.index_of(cluster) else { return };
+        if let Some(settings) = state.checks.watched[index].settings.get_mut(pool) {
+            settings[setting] = value;
+        }
+    }
+
     fn has_arrived(state: &mut State, index: usize, wanted: &UpgradeCase) {
         let name = &wanted.name;
         let upgrade = &state.hub.upgrades[index];
-        if upgrade.record.ledger.finished_at.is_none() {
+        if !upgrade.is_over() {
             let (reason, words) = upgrade.record.standing.clone().unwrap_or_default();
             let what = format!("{name} is not done; it waits on {reason}: {words}");
             return Self::violated(state, rules::END, what);
         }
         if let Some(document) = state.world.document(&wanted.key) {
-            let (before, after) = (&state.checks.watched[index].settings, settings_of(&document));
-            if *before != after {
+            let (mut before, mut after) =
+                (state.checks.watched[index].settings.clone(), settings_of(&document));
+            // Pools come and go.
+            before.retain(|pool, _| after.contains_key(pool));
+            after.retain(|pool, _| before.contains_key(pool));
+            if before != after {
                 let what = format!("{name} is done, its settings were {before:?} and are {after:?}");
                 return Self::violated(state, rules::SETTINGS, what);
             }
         }
+        if state.hub.upgrades[index].gone {
+            return;
+        }
         let Some(view) = state.world.cluster_view(&wanted.key) else { return };
-        let mut nodes = view.pools.iter().flat_map(|pool| &pool.nodes);
+        let is_excused = |pool: &str| {
+            // It goes back, or is switched off, whenever somebody wants.
+            state.checks.excused.contains(&(wanted.key.clone(), pool.to_owned()))
+        };
+        let renewed = view.pools.iter().filter(|pool| wanted.arrival.renewed.contains(&pool.name));
+        let mut nodes = renewed.filter(|pool| !is_excused(&pool.name)).flat_map(|pool| &pool.nodes);
         if let Some(node) = nodes.find(|node| is_old_image(&node.node_image)) {
             let what = format!("{name} is done, and node {} has image {}", node.name, node.node_image);
             return Self::violated(state, rules::END, what);
         }
-        let Some(target) = &wanted.target else { return };
-        if view.kubernetes_version != *target {
+        let arrives = wanted.arrival.control_plane.as_ref();
+        let is_ours = wanted.request.scope.has_control_plane()
+            || !state.checks.moved.contains(&(wanted.key.clone(), None));
+        if is_ours && arrives.is_some_and(|target| view.kubernetes_version != *target) {
             let what = format!("{name} is done, and its control plane is at {}", view.kubernetes_version);
             return Self::violated(state, rules::END, what);
         }
         for pool in &view.pools {
+            let Some(target) = wanted.arrival.pools.get(&pool.name) else { continue };
+            // What is left out goes where others bring it.
+            let moved = (wanted.key.clone(), Some(pool.name.clone()));
+            let is_left =
+                wanted.arrival.target.as_ref() != Some(target) && state.checks.moved.contains(&moved);
+            if is_left || is_excused(&pool.name) {
+                continue;
+            }
             if let Some(node) = pool.nodes.iter().find(|node| node.kubernetes_version != *target) {
                 let what =
                     format!("{name} is done, and node {} is at {}", node.name, node.kubernetes_version);

@@ -39,7 +39,9 @@ fn promise(reason: &str, policy: &Policy) -> Option<Duration> {
         | "RestoringSettings" => Some(15 * MINUTE),
         // Its backoff ends at ten minutes, and blocked steps are tried again every thirty.
         "Retrying" | "GateInconclusive" | "GateFailed" | "Suspended" | "WaitingForWave" => Some(30 * MINUTE),
-        "DrainBlocked" | "OperationBlocked" | "RestoreFailed" => Some(HOUR),
+        "DrainBlocked" | "RestoreFailed" => Some(HOUR),
+        // Azure remembers for twelve hours who has used a deprecated API.
+        "OperationBlocked" => Some(13 * HOUR),
         // Nodes are given half an hour, workloads `progressDeadline`.
         "Verifying" => Some(HOUR.max(2 * policy.progress_deadline)),
         "Soaking" => Some(soaks.max().unwrap_or_default() + 15 * MINUTE),
@@ -107,7 +109,7 @@ mod tests {
         let policy = Policy { soak: 3 * HOUR, ..Policy::default() };
         assert_eq!(promise("OperationFailed", &policy), None);
         assert_eq!(promise("Soaking", &policy), Some(3 * HOUR + 15 * MINUTE));
-        assert!(promise("OperationBlocked", &policy).is_some_and(|promise| promise < SLACK));
+        assert!(promise("DrainBlocked", &policy).is_some_and(|promise| promise < SLACK));
         assert_eq!(promise("SomethingNew", &policy), Some(Duration::ZERO), "a new reason needs a promise");
     }
 }

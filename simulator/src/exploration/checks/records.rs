@@ -29,6 +29,7 @@ impl Checks {
         Self::bears_failures(state, index, old, new);
         Self::counts_effort(state, index, before, after);
         Self::stays_small(state, index, after);
+        Self::tells_each_step_once(state, index, after);
         if old.finished_at.is_some() && old != new {
             let name = state.hub.upgrades[index].name.clone();
             Self::violated(state, rules::FINISHED, format!("{name} was finished, and its record changed"));
@@ -40,7 +41,7 @@ impl Checks {
     pub(in crate::exploration) fn after_advance(state: &mut State, index: usize, progress: &Progress) {
         let name = state.hub.upgrades[index].name.clone();
         match &progress.waiting {
-            None if progress.ledger.finished_at.is_none() => {
+            None if progress.ledger.finished_at.is_none() && !state.hub.upgrades[index].request.abandoned => {
                 Self::violated(state, rules::REASON, format!("{name} rests without being done"));
             }
             Some(waiting) if waiting.look_again(state.now).is_zero() => {
@@ -70,6 +71,15 @@ impl Checks {
         }
         if after.ledger.finished_at.is_some() && before.ledger.finished_at.is_none() {
             state.tell(&name, "is done");
+        }
+    }
+
+    fn tells_each_step_once(state: &mut State, index: usize, after: &Record) {
+        let mut ids: Vec<&str> = after.ledger.steps.iter().map(|record| record.id.as_str()).collect();
+        ids.sort_unstable();
+        if let Some([id, _]) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            let what = format!("{} tells twice of {id}", state.hub.upgrades[index].name);
+            Self::violated(state, rules::RECORDS, what);
         }
     }
 

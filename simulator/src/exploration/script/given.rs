@@ -1,6 +1,9 @@
 //! From what a script says to the case that is run.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crds::{TargetSpec, UpgradePolicy, kubernetes_request, policy_of};
 use engine::{KubernetesRequest, Request, Scope, VersionRequest};
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::{
     exploration::{
-        case::{Case, UpgradeCase},
+        case::{Arrival, Case, UpgradeCase},
         happening::Happening,
         workloads::{Surroundings, Truth},
     },
@@ -68,12 +71,14 @@ pub(super) fn case(spec: Spec) -> Result<Case, ScriptError> {
         calm_from: start,
         end,
         replicas: given.replicas,
+        held_back: 0.0,
         scenario,
         upgrades: cases,
         happenings,
         waves,
         quiet: true,
         triggers,
+        drawn: BTreeSet::new(),
     })
 }
 
@@ -133,8 +138,7 @@ fn upgrade_case(
         name: cluster.name.clone(),
         key: cluster.key(),
         id: id.parse().map_err(|error| invalid(field, format!("{id} is no cluster: {error}")))?,
-        target: target_version,
-        pools: cluster.pools.iter().map(|pool| pool.name.clone()).collect(),
+        arrival: Arrival::of_all(target_version, cluster.pools.iter().map(|pool| pool.name.clone())),
         surroundings: inside.get(&cluster.name).map(|inside| surroundings(inside, start)).unwrap_or_default(),
         request: Request {
             scope: target.scope,
@@ -167,5 +171,6 @@ fn surroundings(inside: &Inside, start: Timestamp) -> Surroundings {
         workloads: workloads.iter().map(workload).collect(),
         outages: spans(unreachable),
         budgets_allow_from: budgets_allow_after.map(|after| start + after.0),
+        blemishes: Vec::new(),
     }
 }
