@@ -44,6 +44,8 @@ use nodes::Stretch;
 
 /// For how long nothing may be written when all is done.
 const QUIET: Duration = Duration::from_secs(24 * 3600);
+/// How long it may take until what was done to finished upgrades right before the calm is written down.
+const SETTLES: Duration = Duration::from_secs(600);
 
 /// Something that must never happen has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +174,7 @@ impl Checks {
 
     /// From when on nothing is left to be seen: all has been done for a day.
     pub(super) fn is_over(state: &mut State) -> bool {
-        if !Self::all_done(state) || state.now < state.calm_from {
+        if !Self::all_done(state) || state.now < state.calm_from + SETTLES {
             return false;
         }
         let written = state.written();
@@ -219,6 +221,11 @@ impl Checks {
         let from =
             last.filter(|(_, until)| now <= *until + Duration::from_secs(60)).map_or(now, |(from, _)| from);
         state.checks.stopped = Some((from, now));
+    }
+
+    /// Whether no process of the operator is there at all.
+    fn nobody_runs(state: &State) -> bool {
+        (0..state.clock_errors.len()).all(|replica| state.lease.health(replica) == Health::Gone)
     }
 
     /// How far back what is recorded or sent now may have been seen, when that takes so long at most.

@@ -68,8 +68,9 @@ impl People {
         let broken = |word: &str| word == "Failed" || word == "Canceled";
         let pool = view.pools.into_iter().find(|pool| broken(&pool.provisioning_state));
         let deed = match pool {
+            // In the order in which the operator names them: a pool does not get ahead of its control plane.
+            _ if broken(&view.provisioning_state) => Deed::UpdateCluster,
             Some(pool) => Deed::UpgradePool { pool: pool.name, to: pool.orchestrator_version },
-            None if broken(&view.provisioning_state) => Deed::UpdateCluster,
             None => return,
         };
         state.schedule_in(Duration::ZERO, Event::Happens(Happening::Somebody { cluster: key, deed }));

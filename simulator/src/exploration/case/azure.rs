@@ -122,8 +122,9 @@ impl Draw {
         match quirk {
             // Nobody could tell a stopped pool then.
             "missingPowerState" => self.drawn.contains("a stopped pool"),
-            // Not solved: an upgrade of the whole cluster that was pushed aside shows versions that do not run, and
-            // Azure refuses the control plane's step that is to repair it, because of the pools.
+            // Not solved: an upgrade of the whole cluster that was pushed aside, has failed or was aborted shows
+            // versions that do not run, and Azure refuses the control plane's step that is to repair it, because of
+            // the pools.
             "preemption" => self.drawn.contains("a version from which only the whole cluster goes on"),
             _ => false,
         }

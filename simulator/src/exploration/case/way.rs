@@ -17,7 +17,7 @@ const LONG_TERM: [&str; 7] = ["1.32.100", "1.33.100", "1.33.101", "1.34.4", "1.3
 /// The first is not offered any more.
 const UNSUPPORTED: [&str; 6] = ["1.33.5", "1.34.2", "1.34.4", "1.35.1", "1.35.3", "1.36.2"];
 /// From the first there is no way but for the whole cluster at once.
-const TOO_OLD: [&str; 5] = ["1.32.7", "1.34.2", "1.34.4", "1.35.1", "1.35.3"];
+pub(super) const TOO_OLD: [&str; 5] = ["1.32.7", "1.34.2", "1.34.4", "1.35.1", "1.35.3"];
 const MANY: [&str; 8] = ["1.31.9", "1.32.4", "1.32.8", "1.33.6", "1.34.4", "1.35.3", "1.36.0", "1.36.2"];
 
 /// A way of a control plane.

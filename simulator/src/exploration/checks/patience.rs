@@ -65,7 +65,8 @@ impl Checks {
 
     /// Time passes.
     pub(super) fn keeps_its_promise(state: &mut State, index: usize, key: &ClusterKey) {
-        let is_excused = state.world.is_busy(key) || waits_for_others(state, index);
+        let is_excused =
+            state.world.is_busy(key) || waits_for_others(state, index) || Self::nobody_runs(state);
         let watched = &mut state.checks.watched[index];
         if is_excused {
             watched.idle_since = None;

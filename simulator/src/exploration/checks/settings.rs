@@ -31,6 +31,8 @@ impl Checks {
         let Some(key) = state.checks.key_of(index) else { return };
         let watched = &mut state.checks.watched[index];
         let shown = shown(&state.world, &key, &watched.settings);
+        // A pool that somebody deletes takes its settings along.
+        watched.settings.retain(|name, _| shown.contains_key(name));
         if shown != watched.shown && !ours {
             for (name, now) in &shown {
                 let was = watched.shown.get(name).unwrap_or(&Value::Null);
@@ -95,7 +97,8 @@ impl Checks {
             Phase::Intent | Phase::Submitted | Phase::Verifying => true,
             Phase::Gating | Phase::Soaking => false,
         });
-        let excused = needed || state.now < state.calm_from || state.world.is_busy(key);
+        let excused =
+            needed || state.now < state.calm_from || state.world.is_busy(key) || Self::nobody_runs(state);
         let watched = &mut state.checks.watched[index];
         if excused {
             watched.idle_overridden = None;
@@ -114,13 +117,15 @@ impl Checks {
     }
 }
 
-/// The settings that Azure shows, of the resources that there were in the beginning.
+/// The settings that Azure shows, of the resources that there were in the beginning, and still are.
 fn shown(world: &World, key: &ClusterKey, known: &Settings) -> Settings {
     let of = |name: &String| {
-        let pool = (!name.is_empty()).then_some(name.as_str());
-        world.properties(key, pool)?.get("upgradeSettings").cloned()
+        let properties = world.properties(key, (!name.is_empty()).then_some(name.as_str()))?;
+        let goes = properties.get("provisioningState").is_some_and(|state| state == "Deleting");
+        let settings = || properties.get("upgradeSettings").cloned().unwrap_or_default();
+        (!goes).then(|| (name.clone(), settings()))
     };
-    known.keys().map(|name| (name.clone(), of(name).unwrap_or_default())).collect()
+    known.keys().filter_map(of).collect()
 }
 
 /// What somebody has changed is what is to be so.

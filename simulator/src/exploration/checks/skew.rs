@@ -44,7 +44,9 @@ impl Checks {
     /// What Azure makes of it.
     pub(super) fn keeps_skew(state: &mut State, call: &Call, before: &Before) {
         let Some(document) = state.world.document(&before.cluster) else { return };
-        if let Some(problem) = problem(&versions(&document)) {
+        // What somebody else had left so is not this call's doing.
+        let was_so = problem(&versions(&before.document)).is_some();
+        if let Some(problem) = problem(&versions(&document)).filter(|_| !was_so) {
             Self::violated(state, rules::SKEW, format!("{} leaves {problem}", describe(call)));
         }
     }
@@ -59,10 +61,11 @@ impl Checks {
         if !not_offered && !PROVOKED.contains(&code) {
             return;
         }
-        // Or somebody was faster.
+        // Somebody else had left it so that Azure refuses every write, or was faster.
+        let was_so = problem(&versions(&before.document)).is_some();
         let known = state.checks.known(before.replica, &before.cluster);
         let is_as_read = known.is_some_and(|known| versions(known) == versions(&before.document));
-        if is_as_read {
+        if is_as_read && !was_so {
             Self::violated(state, rules::SKEW, format!("{} is refused: {message}", describe(call)));
         }
     }
@@ -95,6 +98,8 @@ fn problem((control_plane, pools): &Versions) -> Option<String> {
 fn problem_of(document: &Value, asked: &Asked<'_>) -> Option<String> {
     let (control_plane, pools) = versions(document);
     let after = match asked {
+        // It is there: settings change, or something is repaired.
+        Asked::ControlPlane { to } if to.parse().ok() == control_plane => return None,
         Asked::ControlPlane { to } => (to.parse().ok(), pools),
         Asked::Pool { name, to } => {
             let moved =
@@ -128,6 +133,7 @@ mod tests {
         assert!(judged("1.35.1", "1.34.2", pool("1.36.0")), "newer by a minor");
         assert!(!judged("1.34.2", "1.32.0", Asked::ControlPlane { to: "1.35.1" }), "three behind is allowed");
         assert!(judged("1.34.2", "1.31.9", Asked::ControlPlane { to: "1.35.1" }), "four behind is not");
+        assert!(!judged("1.35.1", "1.31.9", Asked::ControlPlane { to: "1.35.1" }), "it is there");
         assert!(judged("1.27.9", "1.24.0", pool("1.24.9")), "before 1.28 it is two");
         assert!(!judged("1.27.9", "1.25.0", pool("1.25.9")));
         assert!(!judged("1.35.1", "1.34.2", Asked::Image { pool: "system" }));

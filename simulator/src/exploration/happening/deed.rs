@@ -136,7 +136,9 @@ impl Deed {
         let call = self.call(state, cluster)?;
         let to = self.version(&call);
         let answer = state.world.call(state.now, SOMEBODY, call);
-        state.tell("somebody", &format!("{}: {}", self.words(cluster), answer.status));
+        let error = answer.body.get("error").unwrap_or(&answer.body);
+        let why = if answer.is_success() { "" } else { error["message"].as_str().unwrap_or_default() };
+        state.tell("somebody", format!("{}: {} {why}", self.words(cluster), answer.status).trim_end());
         if !answer.is_success() {
             return Some(false);
         }

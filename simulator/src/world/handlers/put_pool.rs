@@ -214,7 +214,8 @@ fn check_rollback(
     } else if let Some(channel) = cluster.channel() {
         format!("the auto-upgrade channel {channel} of the cluster must be turned off first")
     } else {
-        return Ok(());
+        // The control plane may have gone on since: a pool that goes back must still go with it.
+        return rules::check_skew(version, &cluster.version);
     };
     Err(rules::invalid_parameter("nodeImageVersion", &problem))
 }
