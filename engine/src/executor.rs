@@ -4,7 +4,9 @@
 //! read again after it was saved, and one call of [`advance`] submits at most once. Waiting is
 //! cheap: it needs no more than a glance at a listing that all clusters share.
 
-use std::{collections::BTreeMap, mem};
+use std::{collections::BTreeMap, mem, time::Duration};
+
+use jiff::Timestamp;
 
 use crate::{
     action::Action,
@@ -18,6 +20,8 @@ use crate::{
     waiting::WaitingOn,
 };
 
+/// For how long a claim is good: longer than the calls between it and the submission take, all of them slow.
+const CLAIM_HOLDS: Duration = Duration::from_secs(240);
 /// More decisions in a row than any way through the state machine takes.
 const DECISIONS: usize = 64;
 
@@ -56,24 +60,24 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
             Decision::Submit(_) if !clock.may_act() && !planted(PlantedBug::IgnoreLease) => break,
-            Decision::Submit(action)
-                if run.claimed.as_ref() != Some(&action) && planted(PlantedBug::SubmitUnclaimed) =>
-            {
+            Decision::Submit(action) if !run.has_claimed(&action) && planted(PlantedBug::SubmitUnclaimed) => {
                 run.recheck(&action).await;
-                run.claimed = Some(action);
+                run.claimed = Some((action, clock.now()));
             }
-            Decision::Submit(action) if run.claimed.as_ref() != Some(&action) => {
+            Decision::Submit(action) if !run.has_claimed(&action) => {
                 // Claim by a guarded write, then read live, then act: whoever decided the same
                 // from the same record loses the write, also when the intent is an old one. What is
                 // read may ask for something else than was claimed: then that is claimed, and read.
+                let claimed_at = clock.now();
                 run.claim(&action);
                 match journal.save(&run.ledger, run.underway_with(&action).as_ref()).await {
                     Err(_) if planted(PlantedBug::IgnoreConflict) => {}
                     saved => saved?,
                 }
                 run.recheck(&action).await;
-                run.claimed = Some(action);
+                run.claimed = Some((action, claimed_at));
             }
+            Decision::Submit(_) if run.is_overtaken() => break,
             Decision::Submit(action) => {
                 let answer = fleet.submit(&action).await;
                 let view = run.view();
@@ -128,8 +132,8 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
 struct Run<'a, F, W, C> {
     request: &'a Request,
     ledger: Ledger,
-    /// What was claimed by this run since its record changed last: nothing else is sent.
-    claimed: Option<Action>,
+    /// What was claimed by this run since its record changed last, and when: nothing else is sent.
+    claimed: Option<(Action, Timestamp)>,
     /// What is seen of the cluster comes from a glance, not from a live read.
     glanced: bool,
     seen: Observation,
@@ -175,6 +179,17 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         }
     }
 
+    fn has_claimed(&self, action: &Action) -> bool {
+        self.claimed.as_ref().is_some_and(|(claimed, _)| claimed == action)
+    }
+
+    /// Whether the process was stopped for a while since it has claimed: what is wanted may be another thing
+    /// by now, so it is asked for again.
+    fn is_overtaken(&self) -> bool {
+        let now = self.clock.now();
+        self.claimed.as_ref().is_some_and(|(_, at)| now > *at + CLAIM_HOLDS)
+    }
+
     /// Reads what is to be changed, after it was claimed. The rest of the cluster must have been read
     /// live, too: nothing is started beside somebody else's operation.
     async fn recheck(&mut self, action: &Action) {
@@ -208,7 +223,8 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             // What was sent has been shown, and the nodes tell the rest: any recent listing will do, and none
             // is waited for.
             Some(operation) if operation.phase == Phase::Verifying => (None, false),
-            Some(_) => (settings, settings.is_some()),
+            // While gates fail, only what is read tells what is waited for.
+            Some(_) => (settings, settings.is_some() && self.ledger.gates_failing_since.is_none()),
         };
         match self.fleet.glance(since).await {
             Glance::Seen(cluster) => {

@@ -5,6 +5,7 @@ use crate::{
     ledger::{Expected, Ledger},
     planted::{PlantedBug, planted},
     policy::Policy,
+    step::Step,
 };
 
 /// The versions that only this upgrade may move. Azure moves provisioned nodes after the control plane,
@@ -24,15 +25,20 @@ pub(super) fn versions_of(cluster: &Cluster, policy: &Policy) -> Expected {
 pub(super) const EXTERNAL_ADVICE: &str =
     "find out who changed it, then retry (annotation tidegate.dev/retry) to go on from here";
 
-/// What moved although no step of ours moved it.
-pub(super) fn external_change(ledger: &Ledger, cluster: &Cluster) -> Option<String> {
+/// What moved although no step of ours moved it. What the step in flight changes is its own affair.
+pub(super) fn external_change(
+    ledger: &Ledger,
+    cluster: &Cluster,
+    in_flight: Option<&Step>,
+) -> Option<String> {
     let expected = ledger.expected.as_ref().filter(|_| !planted(PlantedBug::IgnoreExternalChange))?;
-    let advice = EXTERNAL_ADVICE;
-    if cluster.version != expected.control_plane {
+    let (advice, is_own) =
+        (EXTERNAL_ADVICE, |pool| in_flight.is_some_and(|step| step.pool.as_deref() == pool));
+    if cluster.version != expected.control_plane && !is_own(None) {
         let (was, is) = (&expected.control_plane, &cluster.version);
         return Some(format!("the control plane went from {was} to {is}, and not by this upgrade: {advice}"));
     }
-    cluster.pools.iter().find_map(|pool| {
+    cluster.pools.iter().filter(|pool| !is_own(Some(&pool.name))).find_map(|pool| {
         let was = expected.pools.get(&pool.name)?;
         let (name, is) = (&pool.name, &pool.version);
         (was != is).then(|| format!("pool {name} went from {was} to {is}, and not by this upgrade: {advice}"))

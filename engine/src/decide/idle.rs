@@ -30,7 +30,7 @@ pub(super) fn idle(view: &View<'_>) -> Result<Decision, Stop> {
     }
     offers.as_ref().map_err(unreadable)?;
     let target = resolved_target(view, cluster)?;
-    if let Some(change) = external_change(view.ledger, cluster) {
+    if let Some(change) = external_change(view.ledger, cluster, None) {
         return Ok(Decision::Wait(WaitingOn::ExternalChange(change)));
     }
     // Azure's word tells what is worth looking at, and often that there is nothing to do but to wait.

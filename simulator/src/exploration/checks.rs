@@ -107,8 +107,9 @@ struct Watched {
     verified: Option<(String, Timestamp)>,
     /// Since when it is suspended.
     suspended: Option<Timestamp>,
-    /// When somebody else has moved a version that this upgrade accounts for, since the last `retry`.
-    moved: Option<Timestamp>,
+    /// When somebody else has moved a version that this upgrade accounts for, since the last `retry`: which, and
+    /// to what.
+    moved: Option<(Timestamp, (Option<String>, String))>,
     /// How often each step has failed since the last `retry`.
     failures: BTreeMap<String, u32>,
     /// When the baseline was really recorded, whatever the operator's clock said.

@@ -91,18 +91,21 @@ impl Workloads {
         span: (Timestamp, Timestamp),
     ) -> bool {
         let Some(surroundings) = self.clusters.get(key) else { return false };
-        let mut at = span.0;
-        while at <= span.1 {
+        let passes = |at: Timestamp| {
             let broken = surroundings.workloads.iter().any(|truth| {
                 let judged = truth.created_at <= since.min(taken_at);
                 judged && within(&truth.broken, at) && !was_broken(truth, since)
             });
-            if !broken && !within(&surroundings.outages, at) {
+            !broken && !within(&surroundings.outages, at)
+        };
+        let mut at = span.0;
+        while at < span.1 {
+            if passes(at) {
                 return true;
             }
             at += Duration::from_secs(1);
         }
-        false
+        passes(span.1)
     }
 
     /// Whether a node of the pool is not as a step wants it, or was not since an instant.

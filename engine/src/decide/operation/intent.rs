@@ -1,13 +1,15 @@
 //! Intent is recorded. Azure may or may not have been called: read first, then adopt or submit.
 
 use super::{
-    Decision, Operation, Phase, Resource, Step, View, WaitingOn, changed, move_on, overrides,
+    Decision, Operation, Phase, Resource, Step, StepKind, View, WaitingOn, changed, move_on, overrides,
     verifying::missing,
 };
 use crate::{
-    decide::{gate, inside, pause::backoff, standing, wait},
+    cluster::{Cluster, NodePool},
+    decide::{external::external_change, gate, inside, pause::backoff, standing, wait},
     failure::FailureClass,
     planted::{PlantedBug, planted},
+    version::{KubernetesVersion, allowed_skew},
     waiting::Stance,
 };
 
@@ -31,6 +33,13 @@ pub(super) fn decide(
     if let Some(version) = resource.elsewhere(step) {
         let what = format!("{} went from {} to {version}", step.subject(), step.from);
         return changed(view, &what, resource.is_accounted_for(view));
+    }
+    if let Some(change) = external_change(view.ledger, cluster, Some(step)) {
+        return Decision::Wait(WaitingOn::ExternalChange(change));
+    }
+    if let Some(pool) = left_behind(step, cluster) {
+        // What `retry` has accepted may ask for other steps first.
+        return changed(view, &format!("pool {pool} is too old for {}", step.to), true);
     }
     if resource.is_done() && !planted(PlantedBug::SendWhatIsDone) {
         // Azure's word is what a repair does not trust. The nodes tell whether it was sent already, too.
@@ -60,6 +69,16 @@ pub(super) fn decide(
         return *stop;
     }
     overrides::submit(view, cluster, step)
+}
+
+/// A pool that the control plane's step would leave further behind than Kubernetes allows: somebody has
+/// taken it back since the step was planned.
+fn left_behind<'a>(step: &Step, cluster: &'a Cluster) -> Option<&'a str> {
+    let to = step.to.parse::<KubernetesVersion>().ok().filter(|_| step.kind == StepKind::ControlPlane)?;
+    let allowed = allowed_skew(to.minor());
+    let is_left = |pool: &&NodePool| to.minor().ahead_of(pool.version.minor()) > allowed;
+    let pools = cluster.pools.iter().filter(|pool| !pool.is_managed_by_azure());
+    pools.into_iter().find(is_left).map(|pool| pool.name.as_str())
 }
 
 /// What forbids sending the step (again) right now.

@@ -56,19 +56,40 @@ impl Checks {
         let is_wanted = ledger
             .current()
             .is_some_and(|(_, record)| record.step.to == to && record.step.pool.as_deref() == pool);
-        if is_news && !is_wanted {
-            state.checks.watched[index].moved = Some(state.now);
+        let is_same = |(_, (moved, _)): &(Timestamp, (Option<String>, String))| moved.as_deref() == pool;
+        if !is_news || is_wanted {
+            // Whatever it was moved to before, it is not there any more.
+            let moved = &mut state.checks.watched[index].moved;
+            *moved = moved.take().filter(|known| !is_same(known));
+        } else {
+            let what = (pool.map(str::to_owned), to.to_owned());
+            state.checks.watched[index].moved = Some((state.now, what));
         }
     }
 
     /// R9: what others have moved is a reason to stop.
     pub(super) fn stops_for_others(state: &mut State, index: usize, before: &Ledger, after: &Ledger) {
-        if before.retry_token != after.retry_token {
-            state.checks.watched[index].moved = None;
+        let moved = &mut state.checks.watched[index].moved;
+        // It was just what was about to be done: then it was taken over.
+        let is_taken_over = |(_, (pool, to)): &(Timestamp, (Option<String>, String))| {
+            let known = after.expected.as_ref().and_then(|expected| match pool {
+                None => Some(&expected.control_plane),
+                Some(pool) => expected.pools.get(pool),
+            });
+            known.is_some_and(|known| known.to_string() == *to)
+        };
+        if before.retry_token != after.retry_token || moved.as_ref().is_some_and(is_taken_over) {
+            *moved = None;
         }
         let (None, Some(operation)) = (&before.operation, &after.operation) else { return };
-        let moved = state.checks.watched[index].moved;
-        if moved.is_some_and(|moved| moved + LISTED < state.now) {
+        // A pool that is gone, or goes, has no version any more.
+        let is_there = |pool: &String| {
+            let shown = state.world.properties(&state.checks.keys[index], Some(pool));
+            shown.is_some_and(|shown| shown.get("provisioningState").is_none_or(|word| word != "Deleting"))
+        };
+        let moved = state.checks.watched[index].moved.as_ref();
+        let moved = moved.filter(|(_, (pool, _))| pool.as_ref().is_none_or(is_there));
+        if moved.as_ref().is_some_and(|(moved, _)| *moved + LISTED < state.now) {
             let what = format!("{} starts although somebody has moved a version", operation.step_id);
             Self::violated(state, rules::OTHERS, what);
         }

@@ -65,7 +65,7 @@ impl Checks {
             // Pools come and go.
             before.retain(|pool, _| after.contains_key(pool));
             after.retain(|pool, _| before.contains_key(pool));
-            if before != after {
+            if before.iter().any(|(name, was)| !super::settings::is_same(was, &after[name])) {
                 let what = format!("{name} is done, its settings were {before:?} and are {after:?}");
                 return Self::violated(state, rules::SETTINGS, what);
             }

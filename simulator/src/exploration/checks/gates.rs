@@ -18,7 +18,7 @@ use crate::{effects::ClusterKey, exploration::sim::State, world::Call};
 
 /// How old may be what the operator knew of workloads when it acted: reads of Azure and writes of records
 /// lie in between, each of which may be slow.
-pub(super) const KNOWLEDGE: Duration = Duration::from_secs(300);
+pub(super) const KNOWLEDGE: Duration = Duration::from_secs(600);
 /// What recorded seconds and slow writes take off a soak.
 const ROUNDED: Duration = Duration::from_secs(5);
 

@@ -49,7 +49,7 @@ impl Checks {
         watched.overridden = watched
             .settings
             .iter()
-            .filter(|(name, before)| watched.shown.get(*name) != Some(*before))
+            .filter(|(name, before)| watched.shown.get(*name).is_some_and(|shown| !is_same(before, shown)))
             .map(|(name, _)| name.clone())
             .collect();
         if watched.overridden.is_empty() {
@@ -160,18 +160,46 @@ fn unrecorded(before: &Value, shown: &Value, recorded: Option<&Restore>) -> Opti
         let ours = recorded.ours.0.keys().any(|setting| setting.name() == name);
         let kept =
             recorded.before.0.iter().find(|(setting, _)| setting.name() == name).map(|(_, value)| value);
+        let kept = kept.filter(|value| !is_default(name, value));
         (!ours || kept != was)
             .then(|| format!("{name} went from {was:?} to {is:?}, and what is recorded is {kept:?}"))
     })
 }
 
-/// Settings by their names, as text; what is null is not there.
+/// What Azure uses where nothing is said, which is as good as saying it ("Upgrade options and
+/// recommendations for AKS clusters").
+const DEFAULTS: [(&str, &str); 6] = [
+    ("maxSurge", "10%"),
+    ("maxUnavailable", "0"),
+    ("drainTimeoutInMinutes", "30"),
+    ("nodeSoakDurationInMinutes", "0"),
+    ("undrainableNodeBehavior", "Schedule"),
+    ("forceUpgrade", "false"),
+];
+
+fn is_default(name: &str, value: &str) -> bool {
+    DEFAULTS.contains(&(name, value))
+}
+
+/// Whether settings mean the same.
+pub(super) fn is_same(one: &Value, other: &Value) -> bool {
+    leaves(one) == leaves(other)
+}
+
+/// Settings by their names, as text, without those that say what goes without saying.
 fn leaves(value: &Value) -> BTreeMap<String, String> {
+    let mut found = all_leaves(value);
+    found.retain(|name, value| !is_default(name, value));
+    found
+}
+
+/// Settings by their names, as text; what is null is not there.
+fn all_leaves(value: &Value) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (key, value) in value.as_object().into_iter().flatten() {
         match value {
             Value::Null => {}
-            Value::Object(_) => found.extend(leaves(value)),
+            Value::Object(_) => found.extend(all_leaves(value)),
             Value::String(text) => drop(found.insert(key.clone(), text.clone())),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
                 drop(found.insert(key.clone(), value.to_string()));

@@ -1,6 +1,6 @@
 //! What others do to a cluster, by the calls that their tools make.
 
-use engine::Setting;
+use engine::{KubernetesVersion, Setting};
 use serde_json::{Value, json};
 
 use crate::{
@@ -224,6 +224,8 @@ impl Deed {
                 self.change_cluster(&mut body["properties"]);
                 Some(Call::PutCluster { cluster: cluster.clone(), body, if_match: None })
             }
+            // That would be a way back.
+            Self::UpgradePool { pool, to } if is_newer(&document, pool, to) => None,
             Self::UpgradePool { pool, .. }
             | Self::Label { pool, .. }
             | Self::Settings { pool, .. }
@@ -316,4 +318,13 @@ fn written(setting: Setting, value: &str) -> Value {
             Value::from(value)
         }
     }
+}
+
+/// Whether a pool shows a newer version than this.
+fn is_newer(document: &Value, pool: &str, than: &str) -> bool {
+    let version = |text: &str| text.parse::<KubernetesVersion>().ok();
+    let pools = document["properties"]["agentPoolProfiles"].as_array().into_iter().flatten();
+    let shown = pools.into_iter().find(|shown| shown["name"] == pool);
+    let shown = shown.and_then(|shown| version(shown["orchestratorVersion"].as_str()?));
+    shown.zip(version(than)).is_some_and(|(shown, than)| shown > than)
 }

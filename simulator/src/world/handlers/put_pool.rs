@@ -214,8 +214,9 @@ fn check_rollback(
     } else if let Some(channel) = cluster.channel() {
         format!("the auto-upgrade channel {channel} of the cluster must be turned off first")
     } else {
-        // The control plane may have gone on since: a pool that goes back must still go with it.
-        return rules::check_skew(version, &cluster.version);
+        // The control plane may have gone on since, or be about to: a pool that goes back must go with it.
+        rules::check_skew(version, &cluster.version)?;
+        return rules::check_skew(version, &cluster.shown_version());
     };
     Err(rules::invalid_parameter("nodeImageVersion", &problem))
 }
