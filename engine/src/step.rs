@@ -44,13 +44,6 @@ impl Step {
         }
     }
 
-    /// Whether it sends the version that the pool shows once more, to finish an operation that failed. It
-    /// may find nothing to do.
-    #[must_use]
-    pub fn is_repair(&self) -> bool {
-        self.kind == StepKind::NodePoolVersion && self.from == self.to
-    }
-
     /// The resource in words: `control plane` or `pool system`.
     #[must_use]
     pub fn subject(&self) -> String {

@@ -165,7 +165,7 @@ mod tests {
             from: from.to_owned(),
             to: to.to_owned(),
         };
-        let done = |step: Step| StepRecord {
+        let done = |step: Step, repair| StepRecord {
             id: step.id(),
             step,
             state: StepState::Succeeded,
@@ -173,12 +173,13 @@ mod tests {
             finished_at: None,
             attempts: 1,
             nodes: 3,
-            repair: false,
+            repair,
         };
-        let after = |step| Ledger { steps: vec![done(step)], ..Ledger::default() };
+        let after = |step, repair| Ledger { steps: vec![done(step, repair)], ..Ledger::default() };
         let image = step(StepKind::NodePoolImage, "old", "new");
         let version = StepKind::NodePoolVersion;
-        assert!(is_rolled(&after(step(version, "1.33.8", "1.34.4")), &image));
-        assert!(!is_rolled(&after(step(version, "1.34.4", "1.34.4")), &image));
+        assert!(is_rolled(&after(step(version, "1.33.8", "1.34.4"), false), &image));
+        assert!(!is_rolled(&after(step(version, "1.34.4", "1.34.4"), true), &image));
+        assert!(!is_rolled(&after(step(version, "1.33.8", "1.34.4"), true), &image), "the nodes were old");
     }
 }

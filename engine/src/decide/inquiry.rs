@@ -38,9 +38,7 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
 /// Whether this upgrade has renewed the nodes of a pool. A repair may have found nothing to renew.
 pub(super) fn is_rolled(ledger: &Ledger, pool: &str) -> bool {
     let rolled = |record: &StepRecord| {
-        record.state == StepState::Succeeded
-            && record.step.pool.as_deref() == Some(pool)
-            && !record.step.is_repair()
+        record.state == StepState::Succeeded && record.step.pool.as_deref() == Some(pool) && !record.repair
     };
     ledger.steps.iter().any(rolled)
 }

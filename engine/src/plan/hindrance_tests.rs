@@ -89,7 +89,7 @@ fn a_failed_pool_is_repaired_before_the_control_plane_moves() {
     assert_eq!(before.steps()[4], "pool-system-1.35.2", "and moves like the others afterwards");
     let plan = before.outline().plan;
     assert_eq!(plan.steps[0].why, "repairs its failed operation before the control plane moves");
-    assert_eq!((plan.steps[0].nodes, plan.steps[0].step.is_repair()), (3, true));
+    assert_eq!((plan.steps[0].nodes, plan.steps[0].repair), (3, true));
 }
 
 #[test]

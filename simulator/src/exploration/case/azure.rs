@@ -125,12 +125,7 @@ impl Draw {
             // Not solved: an upgrade of the whole cluster that was pushed aside, has failed or was aborted shows
             // versions that do not run, and Azure refuses the control plane's step that is to repair it, because of
             // the pools.
-            // Nor is a pool whose nodes the autoscaler replaces meanwhile, by such with the new version and the old
-            // image: its step counts as done.
-            "preemption" => {
-                self.drawn.contains("a version from which only the whole cluster goes on")
-                    || self.drawn.contains("a pool with the autoscaler")
-            }
+            "preemption" => self.drawn.contains("a version from which only the whole cluster goes on"),
             // Nobody could tell that what was read is old, and to be written back.
             "missingETags" => self.drawn.contains("staleReads"),
             _ => false,
