@@ -145,7 +145,8 @@ impl Draw {
             (8, _) => Deed::DeletePool { pool: spec.pools.get(1)?.name.clone() },
             (9, _) => Deed::AddPool { pool: format!("extra{number}") },
             (10, _) => Deed::RollBack { pool },
-            (11..=13, _) => Deed::Label { pool, value },
+            (11, _) => Deed::UpdateCluster,
+            (12 | 13, _) => Deed::Label { pool, value },
             (_, _) => Deed::Tag { value },
         })
     }
