@@ -5,7 +5,7 @@ use crate::{
     ProvisioningState, Stance,
     testing::{
         version,
-        world::{OPERATION, World, workload},
+        world::{Answer, OPERATION, World, workload},
     },
 };
 
@@ -74,6 +74,26 @@ fn r9_what_moves_after_a_retry_is_noticed_also_between_steps() {
     world.state().workloads = Ok(vec![workload("checkout", None)]);
     world.until_reason(&again, "ExternalChange");
     assert_eq!(world.state().sent.len(), 2);
+}
+
+#[test]
+fn r9_r15_a_pool_that_is_taken_back_while_an_intent_waits_stops_it_and_retry_plans_anew() {
+    let request = full("1.35");
+    let world = World::at("1.34.4").answers([Answer::LostBefore]);
+    world.advance(&request);
+    assert!(world.state().stored.in_flight());
+    world.pass(60 * MINUTE);
+    world.state().pool("win1").version = version("1.31.9");
+    world.state().show_nodes("win1");
+    let waiting = world.advance(&request).unwrap().waiting.unwrap();
+    assert_eq!(waiting.reason(), "ExternalChange");
+    assert!(waiting.to_string().contains("pool win1 went from 1.34.4 to 1.31.9"), "{waiting}");
+    assert_eq!(world.state().sent.len(), 1, "only the one that was lost");
+    let again = retried(&request, "known");
+    world.until(&again, |waiting| is_operation(waiting) || matches!(waiting, WaitingOn::Sending(_)));
+    let sent = world.state().sent.clone();
+    assert!(sent[1].starts_with("pool-win1-"), "below 1.35 it would be too far behind: {sent:?}");
+    world.finish(&again);
 }
 
 #[test]

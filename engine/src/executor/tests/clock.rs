@@ -71,3 +71,23 @@ fn r19_after_a_long_suspension_the_cluster_is_read_anew_before_anything_is_sent(
     assert_eq!(waiting.reason(), "ExternalChange");
     assert_eq!(world.state().sent.len(), 1, "only the one that was lost");
 }
+
+#[test]
+fn r19_a_process_that_was_stopped_right_after_its_claim_asks_again_what_is_wanted() {
+    let world = World::at("1.34.2");
+    let request = control_plane("1.34.4");
+    world.state().after_write = Some(|state| {
+        if state.stored.operation.as_ref().is_some_and(|operation| operation.claims > 0) {
+            state.now += 20 * MINUTE;
+        }
+    });
+    world.advance(&request);
+    assert!(world.state().stored.operation.is_some(), "it was claimed");
+    assert!(world.state().sent.is_empty(), "twenty minutes ago");
+    world.state().after_write = None;
+    let suspended = Request { suspend: true, ..request.clone() };
+    world.until_reason(&suspended, "Suspended");
+    assert!(world.state().sent.is_empty());
+    world.finish(&request);
+    assert_eq!(world.state().sent, ["cp-1.34.4"]);
+}
