@@ -40,11 +40,12 @@ pub(super) fn validate(observed: &Observed) -> Result<(Request, ClusterId), Inva
         field: format!("AKSCluster {}, spec.resourceId", cluster.name_any()),
         problem: format!("{error}"),
     })?;
-    if let Some(begun) = begun_on(&observed.upgrade).filter(|begun| !begun.eq_ignore_ascii_case(id.as_str()))
+    let registered = short_name(&id);
+    if let Some(begun) = begun_on(&observed.upgrade).filter(|begun| !begun.eq_ignore_ascii_case(&registered))
     {
         return Err(invalid(format!(
-            "AKSCluster {name} stands for {id} now, and this has begun on {begun}: register that one under \
-             the name again, or delete this"
+            "AKSCluster {name} stands for {registered} now, and this has begun on {begun}: register that one \
+             under the name again, or delete this"
         )));
     }
     let mut request = request(&observed.upgrade.spec)?;
