@@ -47,7 +47,9 @@ impl Restore {
     /// What is to be recorded before a resource that shows `shown` gets what is `wanted`, and what was
     /// recorded of it before. `None`: nothing would change.
     ///
-    /// A value that is ours already was there because of us: what was there before it stays recorded.
+    /// A value that is ours already was there because of us: what was there before it stays recorded. So it does
+    /// when other values are wanted by now: those are for the next step, since of two values of ours only one can
+    /// be told from what others set.
     #[must_use]
     pub fn plan(
         pool: Option<&str>,
@@ -55,6 +57,9 @@ impl Restore {
         shown: &Settings,
         recorded: Option<&Self>,
     ) -> Option<Self> {
+        if let Some(recorded) = recorded.filter(|known| known.attempts == 0 && known.is_in_effect(shown)) {
+            return Some(recorded.clone());
+        }
         let (mut original, mut ours) = (shown.clone(), Settings::default());
         if let Some(recorded) = recorded {
             for (setting, value) in recorded.still_ours(shown) {
@@ -203,6 +208,8 @@ mod tests {
             record,
             "not wanted any more, and still ours"
         );
+        let other: Settings = [(MaxSurge, "2")].into();
+        assert_eq!(plan(&other, &wanted, record.as_ref()), record, "edited meanwhile: the next step has it");
         let theirs: Settings = [(MaxSurge, "50%")].into();
         let anew = plan(&wanted, &theirs, record.as_ref()).unwrap();
         assert_eq!(anew.before, theirs, "somebody else changed it: that is what is put back");
