@@ -4,8 +4,11 @@ pub(crate) mod world;
 
 use crate::{
     cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState},
+    decide::Request,
     offers::{OfferedVersion, Offers, RegionVersion},
+    policy::Policy,
     settings::Settings,
+    target::{KubernetesRequest, NodeImagePolicy, Scope},
     version::KubernetesVersion,
 };
 
@@ -18,6 +21,23 @@ pub(crate) const OLD_WINDOWS: &str = "AKSWindows-2022-containerd-20348.4100.2608
 
 pub(crate) fn version(text: &str) -> KubernetesVersion {
     text.parse().unwrap()
+}
+
+/// What is wanted of a cluster, with everything else as it is when nothing is said.
+pub(crate) fn request(scope: Scope, to: Option<&str>) -> Request {
+    Request {
+        scope,
+        kubernetes: to.map(|to| KubernetesRequest::Version(to.parse().unwrap())),
+        node_image: NodeImagePolicy::Latest,
+        max_image_age: None,
+        policy: Policy::default(),
+        suspend: false,
+        waits_for_wave: None,
+        other_upgrade: None,
+        retry: None,
+        baseline: None,
+        abandoned: false,
+    }
 }
 
 /// What AKS offers from `from`: newer patches and the next minor; 1.37 is a preview.

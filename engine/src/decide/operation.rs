@@ -51,6 +51,11 @@ fn changed(view: &View<'_>, what: &str, is_accepted: bool) -> Decision {
         let change = format!("{what}, and not by this upgrade: {EXTERNAL_ADVICE}");
         return Decision::Wait(WaitingOn::ExternalChange(change));
     }
+    dropped(view)
+}
+
+/// The step is not done after all: everything is planned anew.
+fn dropped(view: &View<'_>) -> Decision {
     let mut ledger = view.ledger.clone();
     set_state(&mut ledger, StepState::Planned);
     ledger.operation = None;

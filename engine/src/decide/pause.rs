@@ -92,9 +92,9 @@ fn jittered(pause: Duration, operation: &Operation, view: &View<'_>) -> Duration
 mod tests {
     use super::*;
     use crate::{
-        Ledger, Observation, Policy, Request, Scope,
+        Ledger, Observation, Scope,
         ledger::StepRecord,
-        testing::{cluster, world::start},
+        testing::{cluster, request, world::start},
     };
 
     fn operation(resubmissions: i32) -> Operation {
@@ -109,19 +109,7 @@ mod tests {
     }
 
     fn pause(name: &str, resubmissions: i32, retry_after: Option<u64>) -> u64 {
-        let request = Request {
-            scope: Scope::ControlPlane,
-            kubernetes: None,
-            node_image: crate::NodeImagePolicy::Latest,
-            max_image_age: None,
-            policy: Policy::default(),
-            suspend: false,
-            waits_for_wave: None,
-            other_upgrade: None,
-            retry: None,
-            baseline: None,
-            abandoned: false,
-        };
+        let request = request(Scope::ControlPlane, None);
         let cluster = crate::Cluster { name: name.to_owned(), ..cluster("1.34.2") };
         let seen = Observation { cluster: Ok(cluster), ..Observation::default() };
         let ledger = Ledger { steps: Vec::<StepRecord>::new(), ..Ledger::default() };

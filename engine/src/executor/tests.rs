@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use crate::{
-    Failure, KubernetesRequest, NodeImagePolicy, Policy, Request, Scope, StepState, WaitingOn,
+    Failure, NodeImagePolicy, Policy, Request, Scope, StepState, WaitingOn,
     policy::{OrderRule, PoolMatch},
+    testing::request,
 };
 
 mod busy;
@@ -27,22 +28,6 @@ mod storms;
 mod way;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn request(scope: Scope, to: Option<&str>) -> Request {
-    Request {
-        scope,
-        kubernetes: to.map(|to| KubernetesRequest::Version(to.parse().unwrap())),
-        node_image: NodeImagePolicy::Latest,
-        max_image_age: None,
-        policy: Policy::default(),
-        suspend: false,
-        waits_for_wave: None,
-        other_upgrade: None,
-        retry: None,
-        baseline: None,
-        abandoned: false,
-    }
-}
 
 fn full(to: &str) -> Request {
     request(Scope::Full, Some(to))

@@ -1,15 +1,15 @@
 //! Intent is recorded. Azure may or may not have been called: read first, then adopt or submit.
 
 use super::{
-    Decision, Operation, Phase, Resource, Step, StepKind, View, WaitingOn, changed, move_on, overrides,
-    verifying::missing,
+    Decision, Operation, Phase, Resource, Step, StepKind, View, WaitingOn, changed, dropped, move_on,
+    overrides, verifying::missing,
 };
 use crate::{
     cluster::{Cluster, NodePool},
     decide::{external::external_change, gate, inside, pause::backoff, standing, wait},
     failure::FailureClass,
     planted::{PlantedBug, planted},
-    version::{KubernetesVersion, allowed_skew},
+    version::{KubernetesVersion, Minor, allowed_skew},
     waiting::Stance,
 };
 
@@ -37,9 +37,9 @@ pub(super) fn decide(
     if let Some(change) = external_change(view.ledger, cluster, Some(step)) {
         return Decision::Wait(WaitingOn::ExternalChange(change));
     }
-    if let Some(pool) = left_behind(step, cluster) {
+    if leaves_a_pool_behind(step, cluster) {
         // What `retry` has accepted may ask for other steps first.
-        return changed(view, &format!("pool {pool} is too old for {}", step.to), true);
+        return dropped(view);
     }
     if resource.is_done() && !planted(PlantedBug::SendWhatIsDone) {
         // Azure's word is what a repair does not trust. The nodes tell whether it was sent already, too.
@@ -71,14 +71,13 @@ pub(super) fn decide(
     overrides::submit(view, cluster, step)
 }
 
-/// A pool that the control plane's step would leave further behind than Kubernetes allows: somebody has
+/// Whether the control plane's step would leave a pool further behind than Kubernetes allows: somebody has
 /// taken it back since the step was planned.
-fn left_behind<'a>(step: &Step, cluster: &'a Cluster) -> Option<&'a str> {
-    let to = step.to.parse::<KubernetesVersion>().ok().filter(|_| step.kind == StepKind::ControlPlane)?;
-    let allowed = allowed_skew(to.minor());
-    let is_left = |pool: &&NodePool| to.minor().ahead_of(pool.version.minor()) > allowed;
-    let pools = cluster.pools.iter().filter(|pool| !pool.is_managed_by_azure());
-    pools.into_iter().find(is_left).map(|pool| pool.name.as_str())
+fn leaves_a_pool_behind(step: &Step, cluster: &Cluster) -> bool {
+    let to = step.to.parse::<KubernetesVersion>().ok().filter(|_| step.kind == StepKind::ControlPlane);
+    let is_behind = |pool: &NodePool, to: Minor| to.ahead_of(pool.version.minor()) > allowed_skew(to);
+    let mut pools = cluster.pools.iter().filter(|pool| !pool.is_managed_by_azure());
+    to.is_some_and(|to| pools.any(|pool| is_behind(pool, to.minor())))
 }
 
 /// What forbids sending the step (again) right now.
