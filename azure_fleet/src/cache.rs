@@ -2,13 +2,17 @@
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
-use engine::{OfferedVersion, RegionVersion};
+use engine::{Maintenance, OfferedVersion, RegionVersion};
 use jiff::Timestamp;
 
-/// AKS releases versions and images weekly, region by region.
+/// AKS releases versions weekly, region by region.
 const REGION_TTL: Duration = Duration::from_secs(4 * 3600);
-/// Upgrade profiles share a bucket of one call a second with the rest of the subscription.
+/// Upgrade profiles share a bucket of one call a second with the rest of the subscription. An image that is pinned for
+/// a rollout is compared with what they say.
 const PROFILE_TTL: Duration = Duration::from_secs(1800);
+/// A cluster's own maintenance windows are read by everything that is about to start there: a wave of steps in one
+/// cluster takes hours, and who changes them expects that to count soon.
+const MAINTENANCE_TTL: Duration = Duration::from_secs(300);
 
 /// What Azure offers, as last read.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub struct OfferCache {
     pub(crate) images: Cache<String>,
     /// The newest image of one pool, by cluster, pool, version and image.
     pub(crate) pool_images: Cache<Option<String>>,
+    /// The maintenance windows of a cluster.
+    pub(crate) maintenance: Cache<Maintenance>,
 }
 
 impl Default for OfferCache {
@@ -28,8 +34,9 @@ impl Default for OfferCache {
         Self {
             regions: Cache::new(REGION_TTL),
             control_planes: Cache::new(PROFILE_TTL),
-            images: Cache::new(REGION_TTL),
+            images: Cache::new(PROFILE_TTL),
             pool_images: Cache::new(PROFILE_TTL),
+            maintenance: Cache::new(MAINTENANCE_TTL),
         }
     }
 }

@@ -1,18 +1,23 @@
 //! From Azure's documents and errors to the engine's words.
 
+mod maintenance;
+
 use std::time::Duration;
 
 use azure_mgmt_containerservice::{
-    AgentPool, ClusterUpgradeProfile, Error, HeldBack, KubernetesVersions, ManagedCluster, OperationState,
-    OperationStatus,
+    AgentPool, AgentPoolUpgradeProfile, ClusterUpgradeProfile, Error, HeldBack, KubernetesVersions,
+    ManagedCluster, OperationState, OperationStatus,
 };
 use engine::{
     Cluster, Failure, KubernetesVersion, NodePool, OfferedVersion, OperationReport, PoolType, Power,
-    RegionVersion, SupportPlans, Unreadable,
+    ProvisioningState, RecentlyUsed, RegionVersion, SupportPlans, Unreadable,
 };
 use jiff::Timestamp;
 
+pub use maintenance::maintenance;
+
 use crate::settings;
+
 /// How much of a snapshot's name is kept, in characters; Azure's are at most 63.
 const SNAPSHOT_NAME: usize = 128;
 
@@ -33,7 +38,7 @@ pub fn cluster(view: &ManagedCluster) -> Result<Cluster, Unreadable> {
         name,
         location: view.location.clone().unwrap_or_default().replace(' ', "").to_lowercase(),
         version,
-        provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
+        provisioning_state: state(view.provisioning_state.as_deref()),
         power: power(view.is_stopped()),
         automatic: view.is_automatic(),
         node_provisioning: view
@@ -68,7 +73,7 @@ pub(super) fn pool(view: &AgentPool) -> Result<NodePool, Unreadable> {
         version,
         node_image: view.node_image_version.clone().unwrap_or_default(),
         count: view.count.and_then(|count| i32::try_from(count).ok()),
-        provisioning_state: view.provisioning_state.clone().unwrap_or_default().into(),
+        provisioning_state: state(view.provisioning_state.as_deref()),
         power: power(view.is_stopped()),
         upgrade_settings: settings::of_pool(view),
     })
@@ -82,6 +87,12 @@ fn name_in(id: &str) -> String {
 
 fn power(stopped: bool) -> Power {
     if stopped { Power::Stopped } else { Power::Running }
+}
+
+/// A state that is not told may be any: nothing is begun in it.
+fn state(told: Option<&str>) -> ProvisioningState {
+    const NOT_TOLD: &str = "in a state that Azure does not tell";
+    told.filter(|word| !word.is_empty()).unwrap_or(NOT_TOLD).to_owned().into()
 }
 
 fn version(field: &str, text: Option<&String>) -> Result<KubernetesVersion, Unreadable> {
@@ -103,6 +114,18 @@ pub(super) fn offered(profile: &ClusterUpgradeProfile) -> Vec<OfferedVersion> {
         .collect();
     offered.sort_by(|a, b| a.version.cmp(&b.version));
     offered
+}
+
+/// What a pool may go back to; what has no version or image is left out.
+pub(super) fn recently_used(profile: &AgentPoolUpgradeProfile) -> Vec<RecentlyUsed> {
+    let used = profile.recently_used_versions.iter().filter_map(|recent| {
+        Some(RecentlyUsed {
+            version: recent.orchestrator_version.as_ref()?.parse().ok()?,
+            image: recent.node_image_version.clone()?,
+            left_at: recent.timestamp,
+        })
+    });
+    used.collect()
 }
 
 /// The versions of a region, oldest first.
@@ -200,6 +223,20 @@ mod tests {
         assert_eq!(cluster.node_os_upgrade_channel.as_deref(), Some("NodeImage"));
         let bare = read(&json!({"kubernetesVersion": "1.34.4"}), &Value::Null);
         assert!(!bare.is_long_term() && bare.tier.is_none() && bare.node_os_upgrade_channel.is_none());
+    }
+
+    #[test]
+    fn a_state_that_is_not_told_is_none_to_begin_anything_in() {
+        for told in [json!(null), json!("")] {
+            let properties = json!({"kubernetesVersion": "1.34.4", "provisioningState": told});
+            let busy = read(&properties, &Value::Null).busy_with();
+            assert_eq!(busy.as_deref(), Some("the cluster is in a state that Azure does not tell"));
+        }
+        let pools = json!([{"name": "a", "orchestratorVersion": "1.34.4"}]);
+        let properties = json!({"kubernetesVersion": "1.34.4", "provisioningState": "Succeeded",
+            "agentPoolProfiles": pools});
+        let busy = read(&properties, &Value::Null).busy_with();
+        assert_eq!(busy.as_deref(), Some("pool a is in a state that Azure does not tell"));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use azure_mgmt_containerservice::{
     Accepted, AgentPool, Client, ClusterId, Document, Error, ManagedCluster, OperationId, writes,
 };
 use engine::{
-    Action, Cluster, Failure, Fleet, Glance, NodePool, OfferedVersion, Offers, OffersNeeded, OperationReport,
-    Reading, RegionVersion, Rejection, StepKind, Unreadable,
+    Action, Cluster, Failure, Fleet, Glance, Maintenance, NodePool, OfferedVersion, Offers, OffersNeeded,
+    OperationReport, Reading, RecentlyUsed, RegionVersion, Rejection, StepKind, Unreadable,
     planted::{PlantedBug, planted},
     published,
 };
@@ -153,6 +153,15 @@ impl<L: Listing> AzureFleet<L> {
         }
     }
 
+    /// Stops what runs there. That nothing does any more is as good.
+    async fn abort(&self, pool: Option<&str>) -> Result<Option<String>, Error> {
+        let accepted = match pool {
+            Some(pool) => self.client.agent_pools().abort(&self.id, pool).await?,
+            None => self.client.managed_clusters().abort(&self.id).await?,
+        };
+        Ok(accepted.and_then(|accepted| name_of(&accepted)))
+    }
+
     /// The document that was read for this very action; one that was read for another is thrown away.
     fn take_held(&self, action: &Action) -> Option<Held> {
         let (of, held) = self.held().take()?;
@@ -179,11 +188,20 @@ impl<L: Listing> AzureFleet<L> {
     }
 }
 
+/// Azure's name of an operation. Not its address: that is signed, and what is given here is recorded.
+fn name_of(accepted: &Accepted) -> Option<String> {
+    let operation = accepted.async_operation.as_ref()?.operation()?;
+    Some(operation.to_string())
+}
+
 /// A pool's document with what the action changes.
 fn pool_body(action: &Action, document: &Value) -> Value {
     match action {
         Action::Step { step, settings } => {
-            let mut body = writes::agent_pool_upgrade(document, &step.to);
+            let mut body = match step.image_after() {
+                Some(image) => writes::agent_pool_rollback(document, step.version_after(), image),
+                None => writes::agent_pool_upgrade(document, &step.to),
+            };
             if !settings.is_empty() {
                 writes::merge_upgrade_settings(&mut body, &members(settings));
             }
@@ -192,6 +210,8 @@ fn pool_body(action: &Action, document: &Value) -> Value {
         Action::Override { settings, .. } | Action::Restore { settings, .. } => {
             writes::agent_pool_upgrade_settings(document, &members(settings))
         }
+        // It has no document.
+        Action::Abort { .. } => document.clone(),
     }
 }
 
@@ -208,6 +228,8 @@ fn cluster_body(action: &Action, document: &Value) -> Value {
         Action::Override { settings, .. } | Action::Restore { settings, .. } => {
             writes::cluster_override_settings(document, &members(settings))
         }
+        // It has no document.
+        Action::Abort { .. } => document.clone(),
     }
 }
 
@@ -218,6 +240,12 @@ fn is_gone(error: &Error) -> bool {
     let code = error.api().and_then(|api| api.code.as_deref());
     error.is_not_found()
         && code.is_some_and(|code| codes.iter().any(|known| known.eq_ignore_ascii_case(code)))
+}
+
+/// Whether asking again would give the same answer, and no report.
+fn will_never_tell(error: &Error) -> bool {
+    let is_final = |status: u16| (400..500).contains(&status) && !matches!(status, 401 | 408 | 429);
+    matches!(error, Error::Decode { .. }) || error.status().is_some_and(is_final)
 }
 
 fn describe(error: &Error) -> String {
@@ -275,10 +303,33 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         self.read_offers(cluster, needed).await.map_err(|error| self.unreadable(&error))
     }
 
+    async fn maintenance(&self) -> Reading<Maintenance> {
+        let (key, now) = (self.key(), (self.now)());
+        if let Some(known) = self.offers.maintenance.get(&key, now) {
+            return Ok(known);
+        }
+        let answer = self.client.maintenance_configurations().list(&self.id).await;
+        let documents = answer.map_err(|error| self.unreadable(&error))?;
+        let maintenance = convert::maintenance(documents.iter().map(|document| document.view()));
+        self.offers.maintenance.put(key, now, maintenance.clone());
+        Ok(maintenance)
+    }
+
+    async fn recently_used(&self, pool: &str) -> Reading<Vec<RecentlyUsed>> {
+        // Read anew each time: what is known may be older than the last upgrade.
+        let answer = self.client.agent_pools().upgrade_profile(&self.id, pool).await;
+        Ok(convert::recently_used(answer.map_err(|error| self.unreadable(&error))?.view()))
+    }
+
     async fn submit(&self, action: &Action) -> Result<Option<String>, Rejection> {
+        if let Action::Abort { pool, operation: _ } = action {
+            return self.abort(pool.as_deref()).await.map_err(|error| self.rejection(&error));
+        }
         let image = match action {
             Action::Step { step, .. } if step.kind == StepKind::NodePoolImage => step.pool.as_deref(),
-            Action::Step { .. } | Action::Override { .. } | Action::Restore { .. } => None,
+            Action::Step { .. } | Action::Override { .. } | Action::Restore { .. } | Action::Abort { .. } => {
+                None
+            }
         };
         let answer = match (image, self.take_held(action)) {
             // It has no document to write.
@@ -294,11 +345,7 @@ impl<L: Listing> Fleet for AzureFleet<L> {
             }
         };
         match answer {
-            // Not the address itself: it is signed, and what is given here is recorded.
-            Ok(accepted) => {
-                let operation = accepted.async_operation.and_then(|url| url.operation());
-                Ok(operation.map(|operation| operation.to_string()))
-            }
+            Ok(accepted) => Ok(name_of(&accepted)),
             Err(error) => Err(self.rejection(&error)),
         }
     }
@@ -310,7 +357,7 @@ impl<L: Listing> Fleet for AzureFleet<L> {
         match answer {
             // Azure forgets operations after some time; the resource itself tells the rest. So it does
             // where reading operations was not granted.
-            Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(unknown),
+            Err(error) if will_never_tell(&error) => Ok(unknown),
             answer => Ok(convert::report(&answer.map_err(|error| self.unreadable(&error))?)),
         }
     }

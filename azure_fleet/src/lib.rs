@@ -8,10 +8,9 @@ mod convert;
 mod fleet;
 mod listing;
 mod settings;
-mod steady;
 
 pub use cache::OfferCache;
-pub use convert::{cluster, failure, held_back, with_causes};
+pub use convert::{cluster, failure, held_back, maintenance, with_causes};
+pub use engine::steady;
 pub use fleet::{AzureFleet, Now};
 pub use listing::{Listing, NoListing};
-pub use steady::steady;

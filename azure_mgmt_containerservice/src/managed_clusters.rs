@@ -123,13 +123,14 @@ impl ManagedClusters<'_> {
 /// Posts an abort: 202 when it was accepted, 204 or 409 when there is nothing left to stop.
 ///
 /// Source: Microsoft Learn, "Terminate a long running operation on an AKS cluster". A 409 because of
-/// a concurrent write (`EtagMismatch`) says nothing about that, so it stays an error.
+/// a concurrent write (`EtagMismatch`) or of a lock (`ScopeLocked`) says nothing about that, so it stays an error.
 pub(crate) async fn abort(client: &Client, call: Call, url: url::Url) -> Result<Option<Accepted>, Error> {
     match client.post(call, url).await {
         Ok(answer) if answer.status == 204 => Ok(None),
         Ok(answer) => answer.accepted().map(Some),
         Err(Error::Api { error, .. })
-            if error.status == Some(409) && error.code.as_deref() != Some("EtagMismatch") =>
+            if error.status == Some(409)
+                && !matches!(error.code.as_deref(), Some("EtagMismatch" | "ScopeLocked")) =>
         {
             Ok(None)
         }

@@ -115,6 +115,13 @@ pub struct AKSClusterStatus {
     /// When the offers were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offers_read_at: Option<jiff::Timestamp>,
+    /// How long its upgrades took, in seconds: from this it is told whether a step fits into a window.
+    #[serde(default, skip_serializing_if = "engine::Estimates::is_empty")]
+    pub estimates: engine::Estimates,
+    /// What upgrades did here, newest first: step by step, how long each took.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 12))]
+    pub history: Vec<engine::UpgradeRecord>,
     /// `Ready`: Azure and the cluster's Kubernetes API can be read.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

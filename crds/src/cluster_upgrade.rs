@@ -35,7 +35,7 @@ use crate::{ClusterReference, TargetSpec, UpgradePolicy};
     validation = Rule::new("self.clusterRef == oldSelf.clusterRef && self.target == oldSelf.target && self.policy == oldSelf.policy")
         .message("spec.clusterRef, target and policy are fixed once created: make another ClusterUpgrade"),
     validation = Rule::new("has(self.plan) == has(oldSelf.plan) && (!has(self.plan) || (self.plan.name == oldSelf.plan.name && self.plan.rollout == oldSelf.plan.rollout && self.plan.wave == oldSelf.plan.wave))")
-        .message("spec.plan is fixed once created, but for admitted, suspended and claim"),
+        .message("spec.plan is fixed once created, but for admitted, admittedAt, suspended and claim"),
     validation = Rule::new("!has(oldSelf.plan) || !has(self.plan) || self.plan.admitted || !oldSelf.plan.admitted")
         .message("spec.plan.admitted cannot be taken back: use spec.suspend")
 )]
@@ -60,6 +60,7 @@ pub struct ClusterUpgradeSpec {
 
 /// The place in a plan's rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct PlanReference {
     /// Name of the UpgradePlan.
     #[schemars(length(min = 1, max = 63))]
@@ -73,6 +74,9 @@ pub struct PlanReference {
     /// Whether the wave has let it start.
     #[serde(default)]
     pub admitted: bool,
+    /// When it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Timestamp>,
     /// Whether the plan is suspended, or the rollout over.
     #[serde(default)]
     pub suspended: bool,
@@ -114,7 +118,7 @@ pub struct ClusterUpgradeStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// `Parked`, `Working`, `Stopped` or `Succeeded`.
+    /// `Parked`, `Working`, `Stopped`, `Succeeded` or `Skipped`.
     #[schemars(length(max = 32))]
     pub phase: String,
     /// What it waits on, in one word.
@@ -128,4 +132,11 @@ pub struct Summary {
     pub progress: String,
     /// Since when it has had this reason.
     pub since: Timestamp,
+    /// When what it waits on passes by itself, where that is known beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt: Option<Timestamp>,
+    /// When it will probably have ended, soak included, if nothing fails; absent where that is not known, and where
+    /// a person has to do something first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta: Option<Timestamp>,
 }

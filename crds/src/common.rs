@@ -1,13 +1,15 @@
 //! The parts that plans and single upgrades share.
 
-use engine::{Channel, NodeImagePolicy, Scope};
+use std::collections::BTreeMap;
+
+use engine::{Channel, NodeImagePolicy, OnGateFailure, Scope};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Duration,
+    Duration, ScheduleSpec,
     settings::{ForceUpgrade, UpgradeSettings},
 };
 
@@ -28,10 +30,12 @@ pub(crate) const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 #[x_kube(
     validation = Rule::new("self.scope == 'NodeImage' ? !has(self.kubernetes) : has(self.kubernetes)")
         .message("spec.target.kubernetes is needed for every scope but NodeImage, which must not have it"),
-    validation = Rule::new("!has(self.maxImageAge) || self.scope == 'NodeImage'")
-        .message("spec.target.maxImageAge belongs to scope NodeImage only"),
-    validation = Rule::new("self.scope != 'NodeImage' || self.nodeImage == 'Latest'")
-        .message("spec.target.nodeImage must be Latest for scope NodeImage")
+    validation = Rule::new("!has(self.maxImageAge) || (self.scope != 'ControlPlane' && self.nodeImage != 'Skip')")
+        .message("spec.target.maxImageAge needs images: not for scope ControlPlane, nor with nodeImage Skip"),
+    validation = Rule::new("self.scope != 'NodeImage' || self.nodeImage != 'Skip'")
+        .message("spec.target.nodeImage must be Latest or Consistent for scope NodeImage"),
+    validation = Rule::new("!has(self.images) || self.nodeImage == 'Consistent'")
+        .message("spec.target.images belongs to nodeImage Consistent, and a plan sets it")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TargetSpec {
@@ -44,7 +48,11 @@ pub struct TargetSpec {
     /// What happens to images of node pools that get no new Kubernetes version.
     #[serde(default)]
     pub node_image: NodeImagePolicy,
-    /// Leave pools alone whose image is younger than this. Scope NodeImage only.
+    /// The image of each family that a whole rollout takes, set by a plan with nodeImage Consistent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "engine::images_by_family_schema")]
+    pub images: BTreeMap<String, String>,
+    /// Leave pools alone whose image is younger than this, unless they get a new Kubernetes version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_image_age: Option<Duration>,
 }
@@ -65,8 +73,14 @@ pub struct KubernetesTarget {
     pub channel: Option<Channel>,
 }
 
+/// A rule for gates: workloads have one deadline, whichever gates they are watched by.
+pub(crate) const ONE_DEADLINE: &str = "self.filter(gate, has(gate.workloads.progressDeadline)).size() <= 1";
+/// What is wrong with gates that break it.
+pub(crate) const TWO_DEADLINES: &str =
+    "workloads.progressDeadline may be set by one of the gates: it holds for all workloads that are watched";
+
 /// How a cluster is upgraded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpgradePolicy {
     /// Order and selection of node pools.
@@ -75,6 +89,7 @@ pub struct UpgradePolicy {
     /// Settings of the gates that are checked after every step and while soaking.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
+    #[x_kube(validation = Rule::new(ONE_DEADLINE).message(TWO_DEADLINES))]
     pub gates: Vec<GateSpec>,
     /// What happens when a step fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +100,9 @@ pub struct UpgradePolicy {
     /// Go over disruption budgets and deprecated APIs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_upgrade: Option<ForceUpgrade>,
+    /// When steps may start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleSpec>,
 }
 
 /// Order and selection of node pools. One pool at a time, always.
@@ -162,7 +180,7 @@ pub struct WorkloadsGate {
     #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
     pub exclude_namespaces: Vec<String>,
     /// How long a workload may be unavailable after a step before the upgrade stops; default 10m,
-    /// like `progressDeadlineSeconds` of a Deployment.
+    /// like `progressDeadlineSeconds` of a Deployment. At most one gate sets it, for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress_deadline: Option<Duration>,
 }
@@ -175,6 +193,12 @@ pub struct FailurePolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10))]
     pub retries: Option<i32>,
+    /// What happens when a gate fails: nothing goes on until it passes (`Hold`, the default); the node pool after
+    /// whose step it fails is rolled back (`RollbackNodePool`); or gates are judged while Azure works on a step,
+    /// too, and its operation is aborted (`AbortOperation`). After a rollback or an abort nothing goes on until
+    /// `tidegate.dev/retry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_gate_failure: Option<OnGateFailure>,
     /// When a step in flight is reported as stalled; it is never aborted for that. Default 6h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_timeout: Option<Duration>,

@@ -1,6 +1,6 @@
 //! From what users write to what the engine takes: parsed once, so that nothing invalid gets further.
 
-use engine::{KubernetesRequest, OrderRule, Policy, PoolMatch, Settings, Share};
+use engine::{ApprovalPolicy, KubernetesRequest, OrderRule, Policy, PoolMatch, Settings, Share};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::{GateSpec, NodePoolMatch, TargetSpec, UpgradePolicy, UpgradeSettings, WaveSpec};
@@ -40,7 +40,7 @@ pub fn kubernetes_request(target: &TargetSpec) -> Result<Option<KubernetesReques
 /// The policy that a ClusterUpgrade asks for.
 #[must_use]
 pub fn policy_of(policy: &UpgradePolicy) -> Policy {
-    let UpgradePolicy { node_pools, gates, failure_policy, soak, force_upgrade } = policy;
+    let UpgradePolicy { node_pools, gates, failure_policy, soak, force_upgrade, schedule: _ } = policy;
     let defaults = Policy::default();
     let pools = node_pools.clone().unwrap_or_default();
     let failures = failure_policy.as_ref();
@@ -60,6 +60,7 @@ pub fn policy_of(policy: &UpgradePolicy) -> Policy {
             .and_then(|failures| failures.retries)
             .and_then(|retries| u32::try_from(retries).ok())
             .unwrap_or(defaults.retries),
+        on_gate_failure: failures.and_then(|failures| failures.on_gate_failure).unwrap_or_default(),
         step_timeout: failures
             .and_then(|failures| failures.step_timeout)
             .map_or(defaults.step_timeout, |timeout| timeout.0),
@@ -100,6 +101,46 @@ pub fn share_of(wave: &WaveSpec, index: usize) -> Result<Share, InvalidField> {
     })
 }
 
+/// How many clusters of a wave may fail.
+///
+/// # Errors
+/// When it is neither a number nor a percent up to 100.
+pub fn budget_of(wave: &WaveSpec, index: usize) -> Result<Share, InvalidField> {
+    let budget = match &wave.failure_budget {
+        None => Some(Share::Number(0)),
+        Some(IntOrString::Int(number)) => u32::try_from(*number).ok().map(Share::Number),
+        Some(IntOrString::String(text)) => text
+            .strip_suffix('%')
+            .and_then(|percent| percent.parse().ok())
+            .filter(|percent| *percent <= 100)
+            .map(Share::Percent),
+    };
+    budget.ok_or_else(|| InvalidField {
+        field: format!("spec.waves[{index}].failureBudget"),
+        problem: "must be a number of at least 0, or a percent between \"0%\" and \"100%\"".to_owned(),
+    })
+}
+
+/// What a wave needs before its first cluster starts.
+///
+/// # Errors
+/// When that is less than one approval, or approvals would expire at once.
+pub fn approvals_of(wave: &WaveSpec, index: usize) -> Result<Option<ApprovalPolicy>, InvalidField> {
+    let Some(approvals) = &wave.approvals else { return Ok(None) };
+    let invalid = |field: &str, problem: &str| InvalidField {
+        field: format!("spec.waves[{index}].approvals.{field}"),
+        problem: problem.to_owned(),
+    };
+    let required = u32::try_from(approvals.required).ok().filter(|required| *required >= 1);
+    let required = required
+        .ok_or_else(|| invalid("required", "must be at least 1: leave approvals out if none is needed"))?;
+    let expire_after = approvals.expire_after.map(|length| length.0);
+    if expire_after.is_some_and(|length| length.is_zero()) {
+        return Err(invalid("expireAfter", "must be longer than 0s: no approval would ever count"));
+    }
+    Ok(Some(ApprovalPolicy { required, expire_after, separate_author: approvals.separate_author }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +169,7 @@ mod tests {
             },
             "gates": [{"name": "a", "workloads": {"excludeNamespaces": ["dev"], "progressDeadline": "5m"}},
                 {"name": "b", "workloads": {"excludeNamespaces": ["test"]}}],
-            "failurePolicy": {"retries": 0, "stepTimeout": "1h30m"},
+            "failurePolicy": {"retries": 0, "stepTimeout": "1h30m", "onGateFailure": "RollbackNodePool"},
             "soak": "1d",
             "forceUpgrade": {"until": "2026-12-06T22:00:00Z"}
         }));
@@ -140,6 +181,7 @@ mod tests {
         assert_eq!(told.ignored_namespaces, ["dev", "test"]);
         assert_eq!((told.progress_deadline, told.soak), (minutes(5), minutes(24 * 60)));
         assert_eq!((told.retries, told.step_timeout), (0, minutes(90)));
+        assert_eq!(told.on_gate_failure, engine::OnGateFailure::RollbackNodePool);
         assert_eq!(told.upgrade_settings, [(Setting::MaxSurge, "33%")].into());
         assert_eq!(told.order[0].upgrade_settings, [(Setting::DrainTimeoutInMinutes, "60")].into());
         assert!(told.order[1].upgrade_settings.is_empty());
@@ -159,6 +201,39 @@ mod tests {
         {
             let error = share(wrong.clone()).unwrap_err().to_string();
             assert!(error.starts_with("spec.waves[2].maxConcurrent: must be a number"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_budget_is_a_number_or_a_percent_and_may_be_none() {
+        let budget = |value: Value| {
+            let wave = json!({"name": "w", "clusters": {"names": ["a"]}, "failureBudget": value});
+            budget_of(&serde_json::from_value(wave).unwrap(), 1)
+        };
+        assert_eq!(budget(Value::Null), Ok(Share::Number(0)));
+        assert_eq!((budget(json!(0)), budget(json!("0%"))), (Ok(Share::Number(0)), Ok(Share::Percent(0))));
+        assert_eq!(budget(json!("10%")), Ok(Share::Percent(10)));
+        for wrong in [json!(-1), json!("101%"), json!("2"), json!("some")] {
+            let error = budget(wrong.clone()).unwrap_err().to_string();
+            assert!(error.starts_with("spec.waves[1].failureBudget: must be a number"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn approvals_that_mean_nothing_are_refused() {
+        let approvals = |value: Value| {
+            let wave = json!({"name": "w", "clusters": {"names": ["a"]}, "approvals": value});
+            approvals_of(&serde_json::from_value(wave).unwrap(), 1)
+        };
+        assert_eq!(approvals(Value::Null), Ok(None));
+        let two = approvals(json!({"required": 2, "expireAfter": "72h", "separateAuthor": true})).unwrap();
+        let expire_after = Some(Duration::from_secs(72 * 3600));
+        assert_eq!(two, Some(ApprovalPolicy { required: 2, expire_after, separate_author: true }));
+        for (wrong, field) in [
+            (json!({"required": 0}), "spec.waves[1].approvals.required"),
+            (json!({"required": 1, "expireAfter": "0s"}), "spec.waves[1].approvals.expireAfter"),
+        ] {
+            assert_eq!(approvals(wrong).unwrap_err().field, field);
         }
     }
 

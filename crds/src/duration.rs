@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use jiff::{SpanRelativeTo, Unit};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A length of time in days, hours, minutes and seconds. A day has 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,23 @@ impl From<Duration> for String {
     fn from(duration: Duration) -> Self {
         duration.to_string()
     }
+}
+
+/// Writes hours and minutes, as a field wants it whose bounds are CEL, which knows no days: read as `24h`,
+/// `1d` would be refused.
+pub(crate) fn without_days<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = duration.map(|Duration(length)| {
+        let minutes = length.as_secs().div_ceil(60);
+        match (minutes / 60, minutes % 60) {
+            (0, minutes) => format!("{minutes}m"),
+            (hours, 0) => format!("{hours}h"),
+            (hours, minutes) => format!("{hours}h{minutes}m"),
+        }
+    });
+    text.serialize(serializer)
 }
 
 impl JsonSchema for Duration {

@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Duration;
+use crate::{Duration, duration::without_days};
 
 /// How nodes are replaced while a step runs. What is not given stays as it is in Azure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -28,13 +28,13 @@ pub struct UpgradeSettings {
     #[schemars(extend("minimum" = 1, "maximum" = 1000, "pattern" = "^([1-9][0-9]?|100)%$"))]
     pub max_unavailable: Option<IntOrString>,
     /// How long a node may take to drain: 5m to 24h, in whole minutes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "without_days")]
     #[schemars(extend("pattern" = MINUTES))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('5m') && duration(self) <= duration('24h')")
         .message("drainTimeout must be from 5m to 24h"))]
     pub drain_timeout: Option<Duration>,
     /// How long to wait after each node: up to 30m, in whole minutes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "without_days")]
     #[schemars(extend("pattern" = MINUTES))]
     #[x_kube(validation = Rule::new("duration(self) <= duration('30m')")
         .message("nodeSoak must be at most 30m"))]
@@ -105,5 +105,13 @@ mod tests {
         );
         assert_eq!(settings(json!({"maxUnavailable": 2})), [(Setting::MaxUnavailable, "2")].into());
         assert!(settings(json!({})).is_empty());
+    }
+
+    #[test]
+    fn what_a_plan_may_say_its_upgrades_may_say_too() {
+        for (written, copied) in [("24h", "24h"), ("1440m", "24h"), ("1h30m", "1h30m"), ("45m", "45m")] {
+            let settings: UpgradeSettings = serde_json::from_value(json!({"drainTimeout": written})).unwrap();
+            assert_eq!(serde_json::to_value(&settings).unwrap(), json!({"drainTimeout": copied}));
+        }
     }
 }

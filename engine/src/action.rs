@@ -29,6 +29,13 @@ pub enum Action {
         /// The settings.
         settings: Changes,
     },
+    /// Aborts the operation in flight; nothing is undone.
+    Abort {
+        /// The node pool; `None` for the cluster.
+        pool: Option<String>,
+        /// Azure's name of the operation, which was seen to run.
+        operation: String,
+    },
 }
 
 impl Action {
@@ -36,8 +43,11 @@ impl Action {
     #[must_use]
     pub fn pool_document(&self) -> Option<&str> {
         match self {
-            Self::Step { step, .. } if step.kind == StepKind::NodePoolVersion => step.pool.as_deref(),
-            Self::Step { .. } => None,
+            Self::Step { step, .. } => match step.kind {
+                StepKind::NodePoolVersion | StepKind::NodePoolRollback => step.pool.as_deref(),
+                StepKind::ControlPlane | StepKind::NodePoolImage => None,
+            },
+            Self::Abort { .. } => None,
             Self::Override { pool, .. } | Self::Restore { pool, .. } => pool.as_deref(),
         }
     }

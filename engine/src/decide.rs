@@ -3,34 +3,43 @@
 //! Pure and total: the same record, observation and instant give the same decision.
 //! Recomputed from observation every time; recorded steps are history, not a script.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::{
     action::Action,
-    gates::{Verdict, judge_workloads},
+    control::Asked,
     ledger::{Baseline, Ledger},
     observation::{Look, Observation, Unreadable},
     planted::{PlantedBug, planted},
-    policy::Policy,
+    policy::{OnGateFailure, Policy},
+    schedule::Schedule,
     target::{KubernetesRequest, NodeImagePolicy, Scope},
     waiting::WaitingOn,
 };
 
 mod answer;
+mod control;
 mod external;
 mod idle;
 mod inquiry;
 mod inside;
+mod judging;
 mod operation;
 mod overrides;
 mod pause;
 mod reopen;
 mod standing;
 mod steps;
+mod timing;
 
 pub use answer::{accepted, answered, not_sent, refused};
+pub(crate) use control::is_asked;
+pub use control::{left_out, refused_at_end};
 use external::EXTERNAL_ADVICE;
 pub use inquiry::offers_needed;
+use judging::{failing_gate, gate};
 pub(crate) use standing::underway;
 
 /// What is wanted of one cluster, validated.
@@ -42,22 +51,56 @@ pub struct Request {
     pub kubernetes: Option<KubernetesRequest>,
     /// What happens to images.
     pub node_image: NodeImagePolicy,
+    /// The image of each family that the whole rollout takes, with [`NodeImagePolicy::Consistent`].
+    pub images: BTreeMap<String, String>,
     /// Images younger than this are left alone.
     pub max_image_age: Option<std::time::Duration>,
     /// How it is done.
     pub policy: Policy,
     /// Finish the step in flight, start nothing new.
     pub suspend: bool,
+    /// When its steps may start.
+    pub schedule: Schedule,
     /// The wave that has not started this cluster yet, if any.
     pub waits_for_wave: Option<String>,
     /// The ClusterUpgrade that works on the same cluster, if any.
     pub other_upgrade: Option<String>,
     /// Value of the annotation `tidegate.dev/retry`.
     pub retry: Option<String>,
+    /// What people ask for besides to go on.
+    pub asked: Asked,
     /// The baseline of an earlier upgrade of the cluster that did not come to its end.
     pub baseline: Option<Baseline>,
     /// The upgrade is being deleted: what was changed for a step is put back, nothing else is done.
     pub abandoned: bool,
+}
+
+impl Request {
+    /// Whether gates are judged while Azure works on a step, too.
+    pub(crate) fn judges_meanwhile(&self) -> bool {
+        self.policy.on_gate_failure == OnGateFailure::AbortOperation
+    }
+
+    /// What is wanted, and all else as it is where nothing is said.
+    #[must_use]
+    pub fn new(scope: Scope, kubernetes: Option<KubernetesRequest>) -> Self {
+        Self {
+            scope,
+            kubernetes,
+            node_image: NodeImagePolicy::Latest,
+            images: BTreeMap::new(),
+            max_image_age: None,
+            policy: Policy::default(),
+            suspend: false,
+            schedule: Schedule::default(),
+            waits_for_wave: None,
+            other_upgrade: None,
+            retry: None,
+            asked: Asked::default(),
+            baseline: None,
+            abandoned: false,
+        }
+    }
 }
 
 /// Everything that a decision looks at.
@@ -84,6 +127,12 @@ pub enum Decision {
     ReadOperation(String),
     /// Read what the cluster shows of itself; then decide again.
     Look(Look),
+    /// Read the cluster's own maintenance windows; then decide again.
+    ReadMaintenance,
+    /// Read the cluster's workloads; then decide again.
+    ReadWorkloads,
+    /// Read what the pool of that name may go back to; then decide again.
+    ReadRecentlyUsed(String),
     /// Nothing until then.
     Wait(WaitingOn),
     /// All done, nothing ever again.
@@ -93,6 +142,10 @@ pub enum Decision {
 /// Decides about one cluster.
 #[must_use]
 pub fn decide(view: &View<'_>) -> Decision {
+    judging::while_judged(view, decided(view))
+}
+
+fn decided(view: &View<'_>) -> Decision {
     let Request { retry, suspend, waits_for_wave, other_upgrade, .. } = view.request;
     let ledger = view.ledger;
     let is_retried = retry.is_some() && *retry != ledger.retry_token && !planted(PlantedBug::IgnoreRetry);
@@ -104,13 +157,21 @@ pub fn decide(view: &View<'_>) -> Decision {
         return left.unwrap_or(Decision::Done);
     }
     if ledger.finished_at.is_some() && !planted(PlantedBug::WorkAfterDone) {
-        return Decision::Done;
+        let answer = control::refused_at_end(ledger, &view.request.asked, retry.as_ref());
+        return answer.map_or(Decision::Done, record);
     }
     if is_retried {
         return record(reopen::reopened(view));
     }
+    if let Err(Unreadable::Gone(_)) = &view.seen.cluster {
+        // With the cluster went its settings, and whatever ran in it.
+        return overrides::restoring(view).unwrap_or(Decision::Wait(WaitingOn::ClusterGone));
+    }
     if let Some(ledger) = reopen::accepting_versions(view) {
         return record(ledger);
+    }
+    if let Some(decision) = control::decide(view) {
+        return decision;
     }
     if let Some((operation, step)) = ledger.current() {
         return operation::decide(view, operation, step);
@@ -136,33 +197,6 @@ type Stop = Box<Decision>;
 
 fn wait(waiting: WaitingOn) -> Stop {
     Box::new(Decision::Wait(waiting))
-}
-
-/// The gate between steps and during soaks. `Err` is the decision to stop with.
-fn gate(view: &View<'_>) -> Result<(), Stop> {
-    let Some(baseline) = &view.ledger.baseline else { return Ok(()) };
-    if let Err(why @ Unreadable::HeldBack(_)) = &view.seen.workloads {
-        return Err(wait(WaitingOn::inconclusive(why)));
-    }
-    let policy = &view.request.policy;
-    let failing_since = view.ledger.gates_failing_since;
-    match judge_workloads(baseline, &view.seen.workloads, policy) {
-        Verdict::Pass if failing_since.is_some() && planted(PlantedBug::GateStaysFailed) => {
-            Err(wait(WaitingOn::GateFailed(Vec::new())))
-        }
-        Verdict::Pass if failing_since.is_some() => {
-            Err(Box::new(record(Ledger { gates_failing_since: None, ..view.ledger.clone() })))
-        }
-        Verdict::Pass => Ok(()),
-        Verdict::Inconclusive(why) => Err(wait(WaitingOn::GateInconclusive(why))),
-        Verdict::Fail(broken) => Err(match failing_since {
-            None => Box::new(record(Ledger { gates_failing_since: Some(view.now), ..view.ledger.clone() })),
-            Some(since) if view.now < since + policy.progress_deadline => {
-                wait(WaitingOn::GateSettling(broken))
-            }
-            Some(_) => wait(WaitingOn::GateFailed(broken)),
-        }),
-    }
 }
 
 fn record(ledger: Ledger) -> Decision {

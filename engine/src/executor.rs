@@ -10,9 +10,10 @@ use jiff::Timestamp;
 
 use crate::{
     action::Action,
-    decide::{Decision, Request, View, answered, decide, offers_needed, underway},
-    failure::FailureClass,
+    decide::{Decision, Request, View, answered, decide, is_asked, offers_needed, underway},
+    failure::{Blocker, FailureClass},
     ledger::{Ledger, Phase},
+    mend::mended,
     observation::{Inside, Look, Observation, Reading, Unreadable},
     planted::{PlantedBug, planted},
     ports::{Clock, Fleet, Glance, Journal, Workloads},
@@ -22,6 +23,8 @@ use crate::{
 
 /// For how long a claim is good: longer than the calls between it and the submission take, all of them slow.
 const CLAIM_HOLDS: Duration = Duration::from_secs(240);
+/// For how long what was read of freezes is good enough to send something.
+const FREEZES_HOLD: Duration = Duration::from_secs(30);
 /// More decisions in a row than any way through the state machine takes.
 const DECISIONS: usize = 64;
 
@@ -47,19 +50,37 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
     clock: &C,
 ) -> Result<Progress, J::Error> {
     let seen = Observation::default();
-    let mut run = Run { request, ledger, claimed: None, glanced: false, seen, fleet, workloads, clock };
-    for _ in 0..DECISIONS {
+    let ledger = mended(request, ledger, clock.now());
+    let mut run = Run {
+        request,
+        ledger,
+        claimed: None,
+        freezes_at: None,
+        glanced: false,
+        seen,
+        budgets_of: None,
+        fleet,
+        workloads,
+        clock,
+    };
+    let mut decisions = 0..DECISIONS;
+    let waiting = loop {
+        if decisions.next().is_none() {
+            break Some(WaitingOn::Undecided);
+        }
         if let Some(waiting) = run.observe().await {
-            return run.rest(journal, Some(waiting)).await;
+            break Some(waiting);
         }
         let decision = decide(&run.view());
-        if run.glanced && !glance_suffices(&decision, &run.ledger) {
+        if run.glanced && !glance_suffices(&decision, &run.ledger) && !run.is_told_since(&decision).await {
             run.read_live().await;
             continue;
         }
         match decision {
             Decision::Record(ledger) => run.record(*ledger),
-            Decision::Submit(_) if !clock.may_act() && !planted(PlantedBug::IgnoreLease) => break,
+            Decision::Submit(_) if !clock.may_act() && !planted(PlantedBug::IgnoreLease) => {
+                break run.underway();
+            }
             Decision::Submit(action) if !run.has_claimed(&action) && planted(PlantedBug::SubmitUnclaimed) => {
                 run.recheck(&action).await;
                 run.claimed = Some((action, clock.now()));
@@ -70,35 +91,48 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
                 // read may ask for something else than was claimed: then that is claimed, and read.
                 let claimed_at = clock.now();
                 run.claim(&action);
+                let is_unrecorded =
+                    matches!(action, Action::Abort { .. }) && planted(PlantedBug::AbortUnrecorded);
                 match journal.save(&run.ledger, run.underway_with(&action).as_ref()).await {
-                    Err(_) if planted(PlantedBug::IgnoreConflict) => {}
+                    Err(_) if planted(PlantedBug::IgnoreConflict) || is_unrecorded => {}
                     saved => saved?,
                 }
                 run.recheck(&action).await;
                 run.claimed = Some((action, claimed_at));
             }
-            Decision::Submit(_) if run.is_overtaken() => break,
+            Decision::Submit(_) if run.is_overtaken() => break run.underway(),
+            Decision::Submit(action) if run.may_be_frozen(&action) => {
+                // The last look: whoever freezes a cluster sees no step start some seconds later.
+                let began = clock.now();
+                run.seen.freezes = Some(journal.freezes().await?);
+                run.freezes_at = Some(began);
+            }
             Decision::Submit(action) => {
                 let answer = fleet.submit(&action).await;
                 let view = run.view();
                 run.ledger = answered(view.ledger, &action, answer, &view);
-                let waiting = run.underway();
-                journal.save(&run.ledger, waiting.as_ref()).await?;
-                return Ok(Progress { ledger: run.ledger, waiting });
+                break run.underway();
             }
             Decision::ReadOperation(name) => match fleet.operation(&name).await {
                 Ok(report) => run.seen.operation = Some(report),
-                Err(why) => return run.rest(journal, Some(WaitingOn::unreadable(&why))).await,
+                Err(why) => break Some(WaitingOn::unreadable(&why)),
             },
-            Decision::Look(look) => run.seen.inside = run.look_inside(look).await,
-            Decision::Wait(_) if planted(PlantedBug::WaitWithoutReason) => {
-                return run.rest(journal, None).await;
+            Decision::ReadMaintenance => run.seen.maintenance = run.fleet.maintenance().await,
+            Decision::ReadWorkloads => run.seen.workloads = run.workloads.workloads().await,
+            Decision::ReadRecentlyUsed(pool) => {
+                run.seen.recently_used = match fleet.recently_used(&pool).await {
+                    Err(Unreadable::NotAsked) => {
+                        Err(Unreadable::failed("what the pool had before was not read"))
+                    }
+                    read => read,
+                };
             }
-            Decision::Wait(waiting) => return run.rest(journal, Some(waiting)).await,
-            Decision::Done => return run.rest(journal, None).await,
+            Decision::Look(look) => run.seen.inside = run.look_inside(look).await,
+            Decision::Wait(_) if planted(PlantedBug::WaitWithoutReason) => break None,
+            Decision::Wait(waiting) => break Some(waiting),
+            Decision::Done => break None,
         }
-    }
-    let waiting = run.underway();
+    };
     run.rest(journal, waiting).await
 }
 
@@ -108,10 +142,16 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
 fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
     let phase = |ledger: &Ledger| ledger.operation.as_ref().map(|operation| operation.phase);
     match decision {
-        Decision::Wait(WaitingOn::ExternalChange(_) | WaitingOn::Refused(_)) | Decision::ReadOperation(_) => {
-            false
-        }
-        // Azure was done with the step: a listing from before that would say that it is at it again.
+        Decision::Wait(
+            WaitingOn::ExternalChange(_)
+            | WaitingOn::Refused(_)
+            | WaitingOn::WindowTooShort { .. }
+            | WaitingOn::OwnWindowMisread { .. },
+        )
+        | Decision::ReadOperation(_)
+        | Decision::ReadRecentlyUsed(_) => false,
+        // Azure was done with the step: a listing from before that would say that it is at it again
+        // (`is_told_since`).
         Decision::Wait(WaitingOn::Operation(_) | WaitingOn::ClusterBusy(_)) => {
             phase(ledger) != Some(Phase::Verifying)
         }
@@ -125,7 +165,12 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
             Some(Phase::Intent | Phase::Submitted) => false,
             Some(Phase::Verifying | Phase::Gating | Phase::Soaking) => phase(next) != Some(Phase::Intent),
         },
-        Decision::Look(_) | Decision::Wait(_) | Decision::Submit(_) | Decision::Done => true,
+        Decision::Look(_)
+        | Decision::ReadMaintenance
+        | Decision::ReadWorkloads
+        | Decision::Wait(_)
+        | Decision::Submit(_)
+        | Decision::Done => true,
     }
 }
 
@@ -134,9 +179,13 @@ struct Run<'a, F, W, C> {
     ledger: Ledger,
     /// What was claimed by this run since its record changed last, and when: nothing else is sent.
     claimed: Option<(Action, Timestamp)>,
+    /// When freezes were read last.
+    freezes_at: Option<Timestamp>,
     /// What is seen of the cluster comes from a glance, not from a live read.
     glanced: bool,
     seen: Observation,
+    /// Whose disruption budgets were asked last: once in a run, however often it decides.
+    budgets_of: Option<Vec<Blocker>>,
     fleet: &'a F,
     workloads: &'a W,
     clock: &'a C,
@@ -153,6 +202,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         if step_of(&ledger) != step_of(&self.ledger) {
             let Observation { cluster, offers, workloads, .. } = mem::take(&mut self.seen);
             self.seen = Observation { cluster, offers, workloads, ..Observation::default() };
+            self.budgets_of = None;
         }
         if ledger.target_version != self.ledger.target_version {
             // With the target, other offers matter.
@@ -169,6 +219,12 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             (Action::Restore { pool, .. }, _) => {
                 for record in self.ledger.restore.iter_mut().filter(|record| record.pool == *pool) {
                     record.attempts = counted(record.attempts);
+                }
+            }
+            (Action::Abort { .. }, _) => {
+                if let Some(abort) = &mut self.ledger.control.abort {
+                    abort.intent_at = self.clock.now();
+                    abort.claims = counted(abort.claims);
                 }
             }
             (Action::Step { .. } | Action::Override { .. }, Some(operation)) => {
@@ -190,6 +246,14 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         self.claimed.as_ref().is_some_and(|(_, at)| now > *at + CLAIM_HOLDS)
     }
 
+    /// Whether somebody may have frozen the cluster since that was looked at. Putting settings back starts
+    /// nothing.
+    fn may_be_frozen(&self, action: &Action) -> bool {
+        let now = self.clock.now();
+        let is_known = self.freezes_at.is_some_and(|at| at <= now && now <= at + FREEZES_HOLD);
+        !is_known && !matches!(action, Action::Restore { .. }) && !planted(PlantedBug::OldFreezes)
+    }
+
     /// Reads what is to be changed, after it was claimed. The rest of the cluster must have been read
     /// live, too: nothing is started beside somebody else's operation.
     async fn recheck(&mut self, action: &Action) {
@@ -200,6 +264,10 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             self.seen.cluster = self.fleet.recheck(action, known).await;
             self.glanced = false;
         }
+        if matches!(action, Action::Abort { .. }) {
+            // Whatever runs is aborted: whether it is ours is asked last of all.
+            self.seen.operation = None;
+        }
     }
 
     async fn read_live(&mut self) {
@@ -209,9 +277,28 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         self.seen.offers = Err(Unreadable::NotAsked);
     }
 
+    /// Whether it is a wait for an operation that a listing shows which was begun after Azure was done with the
+    /// step: somebody else's, which may take hours and is not read live each time.
+    async fn is_told_since(&self, decision: &Decision) -> bool {
+        let (Decision::Wait(WaitingOn::Operation(_) | WaitingOn::ClusterBusy(_)), Some(operation)) =
+            (decision, &self.ledger.operation)
+        else {
+            return false;
+        };
+        let newer = self.fleet.glance(Some(operation.since)).await;
+        matches!(newer, Glance::Seen(cluster) if self.seen.cluster.as_ref() == Ok(&*cluster))
+    }
+
     /// Glances at the cluster, and reads it live where no listing shows it. `Some` when there is only
     /// to wait.
     async fn look(&mut self) -> Option<WaitingOn> {
+        let now = self.clock.now();
+        let aborts = self.ledger.control.abort.as_ref().is_some_and(|abort| !abort.is_tried_later(now));
+        if aborts || is_asked(self.request, &self.ledger) {
+            // Whoever asks for something waits for it, and what runs may end meanwhile.
+            self.read_live().await;
+            return None;
+        }
         let settings = self.ledger.restore.iter().filter_map(|record| record.sent_at).max();
         let (since, waits) = match &self.ledger.operation {
             Some(operation) if operation.phase == Phase::Submitted => (operation.submitted_at, true),
@@ -272,18 +359,22 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         match action {
             Action::Override { pool, .. } => Some(WaitingOn::ChangingSettings(subject(pool.as_deref()))),
             // What was the matter before stays so until there is an answer.
-            Action::Step { .. } | Action::Restore { .. } => self.underway(),
+            Action::Step { .. } | Action::Restore { .. } | Action::Abort { .. } => self.underway(),
         }
     }
 
     /// Reads what the next decision needs and is not known yet. `Some` when there is only to wait.
     async fn observe(&mut self) -> Option<WaitingOn> {
-        let needs = Needs::of(self.request, &self.ledger);
+        let needs = Needs::of(self.request, &self.ledger, self.clock.now());
         if needs.cluster && not_asked(&self.seen.cluster) {
             let waiting = self.look().await;
             if waiting.is_some() {
                 return waiting;
             }
+        }
+        if matches!(self.seen.cluster, Err(Unreadable::Gone(_))) {
+            // Whoever asks it of its workloads asks in vain.
+            return None;
         }
         if let (true, true, Ok(cluster)) = (needs.offers, not_asked(&self.seen.offers), &self.seen.cluster) {
             let needed = offers_needed(self.request, &self.ledger, cluster);
@@ -298,8 +389,9 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
         if let (Some(pool), true) = (&needs.nodes, not_asked(&self.seen.nodes)) {
             self.seen.nodes = self.workloads.nodes(pool).await;
         }
-        if let Some(blockers) = &needs.budgets {
-            self.seen.budgets_allow = self.workloads.budgets_allow(blockers).await;
+        if let Some(blockers) = needs.budgets.filter(|found| self.budgets_of.as_ref() != Some(found)) {
+            self.seen.budgets_allow = self.workloads.budgets_allow(&blockers).await;
+            self.budgets_of = Some(blockers);
         }
         None
     }
@@ -317,11 +409,11 @@ struct Needs {
     workloads: bool,
     server: bool,
     nodes: Option<String>,
-    budgets: Option<Vec<crate::Blocker>>,
+    budgets: Option<Vec<Blocker>>,
 }
 
 impl Needs {
-    fn of(request: &Request, ledger: &Ledger) -> Self {
+    fn of(request: &Request, ledger: &Ledger, now: Timestamp) -> Self {
         if request.abandoned && !planted(PlantedBug::IgnoreDeletion) {
             return Self { cluster: !ledger.restore.is_empty(), ..Self::default() };
         }
@@ -329,25 +421,35 @@ impl Needs {
             return Self::default();
         }
         let Some((operation, record)) = ledger.current() else {
-            if !ledger.restore.is_empty() {
+            let is_asked = is_asked(request, ledger);
+            if !ledger.restore.is_empty() || is_asked {
                 return Self { cluster: true, ..Self::default() };
+            }
+            if ledger.control.skipped || ledger.control.halt.is_some() && !planted(PlantedBug::IgnoreHalt) {
+                return Self::default();
             }
             let suspended = request.suspend && !ledger.has_done_all() && !planted(PlantedBug::IgnoreSuspend);
             let idle = request.waits_for_wave.is_none() && !suspended && request.other_upgrade.is_none();
-            return Self { cluster: idle, offers: idle, workloads: idle, ..Self::default() };
+            // Clusters wait for their windows for days.
+            let workloads = idle && !request.schedule.is_closed(now);
+            return Self { cluster: idle, offers: idle, workloads, ..Self::default() };
         };
         let pool = record.step.pool.clone();
         let blocked = operation.failure.as_ref().filter(|failure| failure.class() == FailureClass::Blocked);
         match operation.phase {
             Phase::Intent => Self {
                 cluster: true,
-                workloads: true,
+                // Which image a step brings is told right before it is sent.
+                offers: pool.is_some() && !request.images.is_empty(),
+                workloads: !request.schedule.is_closed(now),
                 budgets: blocked.map(|failure| failure.blockers()),
                 server: operation.repair && pool.is_none(),
                 nodes: pool.filter(|_| operation.repair),
-                ..Self::default()
             },
-            Phase::Submitted => Self { cluster: true, ..Self::default() },
+            Phase::Submitted => {
+                let judges = request.judges_meanwhile() && ledger.control.abort.is_none();
+                Self { cluster: true, workloads: judges, ..Self::default() }
+            }
             Phase::Verifying => {
                 Self { cluster: true, server: pool.is_none(), nodes: pool, ..Self::default() }
             }

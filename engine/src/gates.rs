@@ -77,7 +77,9 @@ pub fn judge_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node])
 /// What the nodes do not show yet, sorted; nothing when they pass.
 pub(crate) fn missing_in_nodes(step: &Step, image: &str, count: Option<i32>, nodes: &[Node]) -> Vec<String> {
     let wanted = match step.kind {
-        StepKind::NodePoolVersion => step.to.parse::<KubernetesVersion>().ok(),
+        StepKind::NodePoolVersion | StepKind::NodePoolRollback => {
+            step.version_after().parse::<KubernetesVersion>().ok()
+        }
         StepKind::ControlPlane | StepKind::NodePoolImage => None,
     };
     let mut problems: Vec<String> = nodes
@@ -110,7 +112,7 @@ fn node_problem(node: &Node, wanted: Option<&KubernetesVersion>, image: &str) ->
     }
     if let Some(wanted) = wanted
         && !planted(PlantedBug::IgnoreKubelet)
-        && node.kubelet.as_ref() != Some(wanted)
+        && !node.kubelet.as_ref().is_some_and(|kubelet| kubelet.is_release_of(wanted))
     {
         let shown = node.kubelet.as_ref().map_or("nothing".to_owned(), ToString::to_string);
         return Some(format!("shows kubelet {shown} instead of {wanted}"));
@@ -191,6 +193,12 @@ mod tests {
         };
         let judge = |node: Node| judge_nodes(&step, NEW_LINUX, Some(1), &[node]);
         assert_eq!(judge(good.clone()), Verdict::Pass);
+        let long_term = Node { kubelet: Some(version("1.34.4-akslts")), ..good.clone() };
+        assert_eq!(
+            judge(long_term),
+            Verdict::Pass,
+            "AKS builds patches for long-term support under such names"
+        );
         let bad = [
             Node { kubelet: Some(version("1.33.8")), ..good.clone() },
             Node { kubelet: None, ..good.clone() },

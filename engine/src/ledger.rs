@@ -2,7 +2,7 @@
 //!
 //! Everything needed to go on after a crash, and nothing that changes with a poll.
 
-mod written;
+pub(crate) mod written;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{failure::Failure, settings::Restore, step::Step, version::KubernetesVersion};
+use crate::{control::Control, failure::Failure, settings::Restore, step::Step, version::KubernetesVersion};
 
 /// The record of one cluster's upgrade.
 ///
@@ -58,10 +58,18 @@ pub struct Ledger {
     /// Until when gates stay watched after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak_until: Option<Timestamp>,
+    /// Pools that did not get the image which is pinned for the rollout, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 512)))]
+    pub deviations: Vec<String>,
     /// The value of the annotation `tidegate.dev/retry` that was acted on last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub retry_token: Option<String>,
+    /// What was asked for besides to go on, and what has come of it.
+    #[serde(default, skip_serializing_if = "Control::is_empty")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub control: Control,
 }
 
 /// One step and how it went.
@@ -119,6 +127,8 @@ pub enum StepState {
     Failed,
     #[expect(missing_docs, reason = "nodes and gates have shown it")]
     Succeeded,
+    /// Begun, and not what is so now: it was rolled back, or the cluster was left out meanwhile.
+    Dropped,
 }
 
 /// The step in flight.
@@ -171,6 +181,10 @@ pub struct Operation {
     /// show it, or the step is over. Sent for that reason it is once `submittedAt` is there again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repair: bool,
+    /// Why what the failure policy asks for, now that gates fail, is not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub policy_not_done: Option<String>,
     /// Since when it has been in this phase.
     pub since: Timestamp,
 }
@@ -254,6 +268,12 @@ impl Ledger {
     pub fn has_done_all(&self) -> bool {
         let (done, all) = self.progress();
         all > 0 && done == all
+    }
+
+    /// Whether its cluster was left out of the rollout, and that is the end of it.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        self.finished_at.is_some() && self.control.skipped
     }
 
     /// Whether something may be running in Azure on our behalf.

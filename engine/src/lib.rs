@@ -5,14 +5,20 @@
 //! of tokio, kube, HTTP or a clock.
 
 mod action;
+pub mod calendar;
 mod cluster;
+mod control;
 mod decide;
 mod executor;
 mod failure;
+mod forecast;
 mod gates;
+mod history;
 mod image;
+mod instants;
 mod lag;
 mod ledger;
+mod mend;
 mod observation;
 mod offers;
 mod on_offer;
@@ -25,7 +31,9 @@ mod policy;
 mod ports;
 mod refusal;
 mod rollout;
+mod schedule;
 mod settings;
+mod steady;
 mod step;
 mod support;
 mod target;
@@ -37,14 +45,21 @@ mod waiting;
 mod wave;
 
 pub use action::Action;
+pub use calendar::{Opening, Window};
 pub use cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState};
-pub use decide::{Decision, Request, View, accepted, answered, decide, not_sent, offers_needed, refused};
+pub use control::{Abort, Asked, Control, Halt, HaltedAfter, RecentlyUsed};
+pub use decide::{
+    Decision, Request, View, accepted, answered, decide, left_out, not_sent, offers_needed, refused,
+    refused_at_end,
+};
 pub use executor::{Progress, advance};
 #[cfg(any(test, fuzzing))]
 pub use failure::checks::check as check_failure;
 pub use failure::{Blocker, Failure, FailureClass};
+pub use forecast::{Outlay, UpcomingWave, end_of_rollout, steady_eta};
 pub use gates::{LARGEST_BASELINE, Verdict, judge_nodes, judge_workloads, take_baseline};
-pub use image::{age_in_days, published};
+pub use history::{PastStep, UpgradeRecord, remember_upgrade};
+pub use image::{age_in_days, family, images_by_family_schema, pins, published};
 pub use ledger::{Baseline, Expected, Hold, Ledger, Operation, Phase, StepRecord, StepState};
 pub use observation::{
     HeldBack, Inside, Look, Node, Observation, OperationReport, Reading, ServerVersion, Unreadable, Workload,
@@ -53,14 +68,20 @@ pub use offers::{OfferedVersion, Offers, OffersNeeded, RegionVersion, SupportPla
 pub use on_offer::{Hindrance, OnOffer, newest_of_each_minor};
 pub use os_sku::last_minor;
 pub use plan::{LeftAlone, Outline, Plan, PlannedStep, Stays, outline, plan};
-pub use policy::{OrderRule, Policy, PoolMatch};
+pub use policy::{OnGateFailure, OrderRule, Policy, PoolMatch};
 pub use ports::{Clock, Fleet, Glance, Journal, Rejection, RolloutStore, Workloads};
 pub use refusal::Refusal;
 pub use rollout::{
-    Creation, MemberStanding, NewMember, Obstacle, Place, Proposal, ProposedWave, RequestedWave,
-    ResolvedTarget, Rollout, RolloutMember, RolloutProgress, RolloutRequest, advance_rollout,
+    Approval, ApprovalPolicy, Approved, ApprovedWave, Approver, Creation, FailedCluster, Inventory,
+    Judgement, Left, MemberStanding, Mode, NewMember, NotCounted, Obstacle, Occasion, Outcome, Outlook,
+    Place, Proposal, ProposedWave, RequestedWave, ResolvedTarget, Rollout, RolloutMember, RolloutProgress,
+    RolloutRecord, RolloutRequest, Wanted, Watching, advance_rollout, judge_approvals, remember, watch,
+};
+pub use schedule::{
+    Bounds, Configured, Estimates, Freeze, LARGEST_ESTIMATES, Maintenance, Schedule, learned,
 };
 pub use settings::{Changes, Restore, Setting, Settings};
+pub use steady::steady;
 pub use step::{Step, StepKind};
 pub use support::{End, Month, Over, Support, outlook, support};
 pub use target::{
@@ -69,4 +90,4 @@ pub use target::{
 pub use time_scale::{InvalidTimeScale, TimeScale};
 pub use version::{InvalidVersion, KubernetesVersion, Minor, VersionRequest, allowed_skew};
 pub use waiting::{Stance, WaitingOn};
-pub use wave::{Member, MemberState, RolloutDecision, Share, Wave, WaveState, decide_rollout};
+pub use wave::{Member, MemberState, RolloutDecision, START_SPACING, Share, Wave, WaveState, decide_rollout};

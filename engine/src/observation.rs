@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     cluster::Cluster,
+    control::RecentlyUsed,
     failure::Failure,
     offers::Offers,
+    schedule::{Freeze, Maintenance},
     version::{KubernetesVersion, Minor},
 };
 
@@ -64,10 +66,17 @@ pub struct Observation {
     pub inside: Reading<Inside>,
     /// Its workloads.
     pub workloads: Reading<Vec<Workload>>,
+    /// The cluster's own maintenance windows, when a decision asked for them.
+    pub maintenance: Reading<Maintenance>,
+    /// The freezes of the cluster as they were read right before something is to be sent; before that, those
+    /// that the request came with count.
+    pub freezes: Option<Vec<Freeze>>,
     /// Whether each disruption budget that blocks the step in flight allows an eviction now.
     pub budgets_allow: Option<bool>,
     /// What Azure says of the operation in flight, when it was asked.
     pub operation: Option<OperationReport>,
+    /// What the pool that is to be rolled back had before, when a decision asked for it.
+    pub recently_used: Reading<Vec<RecentlyUsed>>,
 }
 
 impl Default for Observation {
@@ -79,8 +88,11 @@ impl Default for Observation {
             nodes: Err(Unreadable::NotAsked),
             inside: Err(Unreadable::NotAsked),
             workloads: Err(Unreadable::NotAsked),
+            maintenance: Err(Unreadable::NotAsked),
+            freezes: None,
             budgets_allow: None,
             operation: None,
+            recently_used: Err(Unreadable::NotAsked),
         }
     }
 }

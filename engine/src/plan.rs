@@ -22,6 +22,7 @@ mod part;
 mod remarks;
 
 use draft::Draft;
+pub(crate) use image::barred as barred_image;
 pub use part::Stays;
 pub(crate) use part::taking_part;
 
@@ -131,6 +132,8 @@ mod hindrance_tests;
 mod lag_tests;
 #[cfg(test)]
 mod minimal;
+#[cfg(test)]
+mod pins_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -77,6 +77,8 @@ pub enum PlantedBug {
     IgnoreLease,
     /// Takes versions that others have changed for its own.
     IgnoreExternalChange,
+    /// Does not account for what its own steps have moved.
+    ForgetOwnMoves,
     /// Leaves images as they are.
     LeaveImages,
     /// Puts node pools before their control plane.
@@ -85,6 +87,8 @@ pub enum PlantedBug {
     KeepOldPlans,
     /// Waits without saying what for.
     WaitWithoutReason,
+    /// Tells what Azure says with the instants and ids in it.
+    TellInstants,
     /// Writes its record with every look.
     WriteEveryLook,
     /// Waits without looking again.
@@ -111,6 +115,84 @@ pub enum PlantedBug {
     TouchLeftOut,
     /// Does not move pools that would fall too far behind their control plane.
     IgnoreSkew,
+    /// Starts steps at any time.
+    IgnoreWindows,
+    /// Takes the times of windows for those of UTC.
+    IgnoreZone,
+    /// Takes a window that has opened for one that stays open.
+    ForgetWindowEnd,
+    /// Starts steps although they do not fit into what remains of a window.
+    IgnoreFit,
+    /// Does not look at the cluster's own maintenance windows.
+    IgnoreClusterWindows,
+    /// Takes a maintenance configuration of the cluster's own that it does not understand for none.
+    OverlookMisread,
+    /// Does not see freezes.
+    IgnoreFreezes,
+    /// Does not look for freezes right before it sends a step.
+    OldFreezes,
+    /// Does not see `spec.schedule.notBefore`.
+    IgnoreNotBefore,
+    /// Sends a step whose intent is recorded at any time.
+    IgnoreScheduleOfIntent,
+    /// Does not see the annotation `tidegate.dev/abort`.
+    IgnoreAbort,
+    /// Sends an abort although its claim was not written.
+    AbortUnrecorded,
+    /// Aborts whatever runs on the resource of its step.
+    AbortAnything,
+    /// Goes on by itself after an abort or a rollback.
+    IgnoreHalt,
+    /// Takes a pool back to whatever it had longest ago.
+    RollBackToAny,
+    /// Takes a pool back although Azure does not any more.
+    RollBackTooLate,
+    /// Goes on with a cluster that is left out.
+    GoOnAfterSkip,
+    /// Leaves a cluster out with the settings that a step has changed.
+    SkipLeavesSettings,
+    /// Rounds a wave's failure budget up.
+    BudgetRoundsUp,
+    /// Lets one more cluster fail than the budget allows.
+    BudgetOffByOne,
+    /// Takes a wave for done although every cluster has failed.
+    AllFailedSucceeds,
+    /// Starts clusters of one place at once.
+    IgnoreSpacing,
+    /// Starts a cluster that an older rollout of another plan has.
+    YoungerPlanWins,
+    /// Counts approvals that have expired.
+    CountExpired,
+    /// Counts the approvals of one person more than once.
+    CountTwice,
+    /// Counts approvals of other rollouts.
+    CountOtherRollouts,
+    /// Counts the approval of an author of the plan.
+    CountAuthor,
+    /// Starts a wave without its approvals.
+    ForgetApproval,
+    /// Starts a wave by approvals as they were read before it was claimed.
+    ApproveUnread,
+    /// Hands the retry of a plan to clusters that have not stopped, too.
+    RetryAll,
+    /// Hands the retry of a plan on with every look.
+    RetryAgain,
+    /// Starts another rollout of a continuous plan while one runs.
+    StartWhileRunning,
+    /// Leaves clusters out of later rollouts that were not in the first.
+    ForgetLateClusters,
+    /// Starts another rollout of a continuous plan although a cluster has stopped.
+    RestartWhatStopped,
+    /// Starts a rollout for any newer image, however young the old one is.
+    RollForAnyImage,
+    /// Starts a rollout on an inventory that has grown old.
+    StartOnOldKnowledge,
+    /// Never starts a second rollout of a continuous plan.
+    NeverStartAgain,
+    /// Does not remember what a rollout did once it has ended.
+    LoseHistory,
+    /// Takes any image although one is pinned for the whole rollout.
+    IgnorePins,
 }
 
 impl PlantedBug {
@@ -151,10 +233,12 @@ impl PlantedBug {
         Self::WorkAfterDone,
         Self::IgnoreLease,
         Self::IgnoreExternalChange,
+        Self::ForgetOwnMoves,
         Self::LeaveImages,
         Self::PoolsFirst,
         Self::KeepOldPlans,
         Self::WaitWithoutReason,
+        Self::TellInstants,
         Self::WriteEveryLook,
         Self::NeverLookAgain,
         Self::OverrideUnrecorded,
@@ -168,6 +252,45 @@ impl PlantedBug {
         Self::IgnoreDeletion,
         Self::TouchLeftOut,
         Self::IgnoreSkew,
+        Self::IgnoreWindows,
+        Self::IgnoreZone,
+        Self::ForgetWindowEnd,
+        Self::IgnoreFit,
+        Self::IgnoreClusterWindows,
+        Self::OverlookMisread,
+        Self::IgnoreFreezes,
+        Self::OldFreezes,
+        Self::IgnoreNotBefore,
+        Self::IgnoreScheduleOfIntent,
+        Self::IgnoreAbort,
+        Self::AbortUnrecorded,
+        Self::AbortAnything,
+        Self::IgnoreHalt,
+        Self::RollBackToAny,
+        Self::RollBackTooLate,
+        Self::GoOnAfterSkip,
+        Self::SkipLeavesSettings,
+        Self::BudgetRoundsUp,
+        Self::BudgetOffByOne,
+        Self::AllFailedSucceeds,
+        Self::IgnoreSpacing,
+        Self::YoungerPlanWins,
+        Self::CountExpired,
+        Self::CountTwice,
+        Self::CountOtherRollouts,
+        Self::CountAuthor,
+        Self::ForgetApproval,
+        Self::ApproveUnread,
+        Self::RetryAll,
+        Self::RetryAgain,
+        Self::StartWhileRunning,
+        Self::ForgetLateClusters,
+        Self::RestartWhatStopped,
+        Self::RollForAnyImage,
+        Self::StartOnOldKnowledge,
+        Self::NeverStartAgain,
+        Self::LoseHistory,
+        Self::IgnorePins,
     ];
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     cluster::NodePool,
@@ -18,6 +20,8 @@ pub struct Policy {
     pub exclude: Vec<PoolMatch>,
     /// How often a failed step is tried again.
     pub retries: u32,
+    /// What happens when a gate fails.
+    pub on_gate_failure: OnGateFailure,
     /// How long a step may take before it is reported as stalled.
     pub step_timeout: Duration,
     /// Namespaces whose workloads are not watched.
@@ -33,12 +37,26 @@ pub struct Policy {
     pub force_until: Option<Timestamp>,
 }
 
+/// What happens when a gate fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnGateFailure {
+    /// Nothing goes on until the gate passes.
+    #[default]
+    Hold,
+    /// When it fails after the step of a node pool, that pool is rolled back, and nothing goes on until `retry`.
+    RollbackNodePool,
+    /// Gates are judged while Azure works on a step, too: when one fails, the operation is aborted, and nothing goes
+    /// on until `retry`.
+    AbortOperation,
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {
             order: Vec::new(),
             exclude: Vec::new(),
             retries: 2,
+            on_gate_failure: OnGateFailure::Hold,
             step_timeout: Duration::from_secs(6 * 3600),
             ignored_namespaces: Vec::new(),
             progress_deadline: Duration::from_secs(600),

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use crate::{
     action::Action,
     cluster::Cluster,
+    control::RecentlyUsed,
     failure::{Blocker, Failure},
     ledger::Ledger,
     observation::{HeldBack, Node, OperationReport, Reading, ServerVersion, Workload},
     offers::{Offers, OffersNeeded},
-    rollout::{Creation, NewMember, Place, Rollout, RolloutMember},
+    rollout::{Approval, Creation, NewMember, Place, Rollout, RolloutMember, RolloutRecord},
+    schedule::{Freeze, Maintenance},
     waiting::WaitingOn,
 };
 
@@ -34,6 +36,11 @@ pub trait Fleet: Sync {
         cluster: &Cluster,
         needed: &OffersNeeded,
     ) -> impl Future<Output = Reading<Offers>> + Send;
+    /// The cluster's own maintenance windows, at most some minutes old. One that cannot be understood is one
+    /// that cannot be read: it is not known when it is closed.
+    fn maintenance(&self) -> impl Future<Output = Reading<Maintenance>> + Send;
+    /// The versions and images that a pool had before, and may go back to.
+    fn recently_used(&self, pool: &str) -> impl Future<Output = Reading<Vec<RecentlyUsed>>> + Send;
     /// Sends one write. `Ok` carries Azure's name of the operation, `LOCATION/ID`, when it gave one. It is
     /// recorded, so it must not let anybody do anything.
     fn submit(&self, action: &Action) -> impl Future<Output = Result<Option<String>, Rejection>> + Send;
@@ -82,7 +89,7 @@ pub trait Workloads: Sync {
 
 /// Where the record is kept. Every write is guarded by the version that was read.
 pub trait Journal: Send {
-    /// Why a write did not happen.
+    /// Why a write or a look did not happen.
     type Error;
     /// Writes record and standing if they differ from what is stored.
     fn save(
@@ -90,6 +97,8 @@ pub trait Journal: Send {
         ledger: &Ledger,
         waiting: Option<&WaitingOn>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// The freezes of the cluster that are not over, read live: the last look before something is sent.
+    fn freezes(&mut self) -> impl Future<Output = Result<Vec<Freeze>, Self::Error>> + Send;
 }
 
 /// A plan's record of its rollout, and the ClusterUpgrades that it made. Every change is guarded by the
@@ -99,6 +108,8 @@ pub trait RolloutStore: Send + Sync {
     type Error;
     /// Writes the record if the plan, what it says and its status, is still as it was read or last saved.
     fn save(&mut self, rollout: &Rollout) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// What is to be remembered of a rollout: written with what is saved next, in the same write.
+    fn keep(&mut self, record: RolloutRecord);
     /// Every ClusterUpgrade that this very plan has made and that is not about to go, read live.
     fn list(&self) -> impl Future<Output = Result<Vec<RolloutMember>, Self::Error>> + Send;
     /// Makes a ClusterUpgrade that does not start by itself, unless one of that name is there.
@@ -113,6 +124,16 @@ pub trait RolloutStore: Send + Sync {
         member: &RolloutMember,
         place: Place,
     ) -> impl Future<Output = Result<RolloutMember, Self::Error>> + Send;
+    /// Asks a ClusterUpgrade for another try, with this token, if it is still as it was read. Gives it as it
+    /// is then.
+    fn retry(
+        &self,
+        member: &RolloutMember,
+        token: &str,
+    ) -> impl Future<Output = Result<RolloutMember, Self::Error>> + Send;
+    /// Every approval that names this very plan and is not about to go, read live: not those that were
+    /// given to an earlier plan of the same name.
+    fn approvals(&self) -> impl Future<Output = Result<Vec<Approval>, Self::Error>> + Send;
     /// Deletes a ClusterUpgrade if it is still as it was read. One that is gone is as good as deleted.
     fn delete(&self, member: &RolloutMember) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }

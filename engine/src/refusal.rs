@@ -197,6 +197,10 @@ fn way_to_follow(stays: &Stays) -> String {
         Stays::Provisioned => {
             "wait until its nodes have followed, or see what keeps them (kubectl get nodeclaims)".to_owned()
         }
+        Stays::ImageAwaited { .. } => "wait until its region has the rollout's image".to_owned(),
+        Stays::ImageSuperseded { .. } => {
+            "change the plan, so that another rollout takes the image that there is".to_owned()
+        }
         Stays::Done | Stays::ImageSkipped | Stays::ImageUnknown | Stays::ImageYoung { .. } => {
             "include it".to_owned()
         }

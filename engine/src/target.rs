@@ -1,6 +1,6 @@
 //! What a rollout wants, and which version that is for the regions it runs in.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ pub enum NodeImagePolicy {
     #[default]
     #[expect(missing_docs, reason = "the newest image that Azure offers")]
     Latest,
+    #[expect(missing_docs, reason = "one image of each family for the whole rollout")]
+    Consistent,
     #[expect(missing_docs, reason = "images stay")]
     Skip,
 }
@@ -83,6 +85,9 @@ pub struct Target {
     pub kubernetes: Option<KubernetesVersion>,
     /// What happens to images.
     pub node_image: NodeImagePolicy,
+    /// The image of each family that the whole rollout takes, with [`NodeImagePolicy::Consistent`]; a family
+    /// that is not named takes the newest.
+    pub images: BTreeMap<String, String>,
     /// Images younger than this are left alone.
     pub max_image_age: Option<Duration>,
 }

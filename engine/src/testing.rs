@@ -2,13 +2,16 @@
 
 pub(crate) mod world;
 
+use jiff::civil::Weekday;
+
 use crate::{
+    calendar::{Start, Terms, Window},
     cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState},
     decide::Request,
     offers::{OfferedVersion, Offers, RegionVersion},
-    policy::Policy,
+    schedule::Freeze,
     settings::Settings,
-    target::{KubernetesRequest, NodeImagePolicy, Scope},
+    target::{KubernetesRequest, Scope},
     version::KubernetesVersion,
 };
 
@@ -25,18 +28,31 @@ pub(crate) fn version(text: &str) -> KubernetesVersion {
 
 /// What is wanted of a cluster, with everything else as it is when nothing is said.
 pub(crate) fn request(scope: Scope, to: Option<&str>) -> Request {
-    Request {
-        scope,
-        kubernetes: to.map(|to| KubernetesRequest::Version(to.parse().unwrap())),
-        node_image: NodeImagePolicy::Latest,
-        max_image_age: None,
-        policy: Policy::default(),
-        suspend: false,
-        waits_for_wave: None,
-        other_upgrade: None,
-        retry: None,
-        baseline: None,
-        abandoned: false,
+    Request::new(scope, to.map(|to| KubernetesRequest::Version(to.parse().unwrap())))
+}
+
+/// A window that opens at a time of these days of the week, in Berlin.
+pub(crate) fn weekly(name: &str, days: &[Weekday], time: &str, hours: u64) -> Window {
+    weekly_in("Europe/Berlin", name, days, time, hours)
+}
+
+pub(crate) fn weekly_in(zone: &str, name: &str, days: &[Weekday], time: &str, hours: u64) -> Window {
+    Window::new(&Terms {
+        name: name.to_owned(),
+        time_zone: zone.to_owned(),
+        duration: Some(std::time::Duration::from_secs(hours * 3600)),
+        starts: vec![Start::Weekly { days: days.to_vec(), time: time.parse().unwrap() }],
+        exclusions: Vec::new(),
+    })
+    .unwrap()
+}
+
+pub(crate) fn freeze(name: &str, from: &str, until: Option<&str>) -> Freeze {
+    Freeze {
+        name: name.to_owned(),
+        reason: "an incident".to_owned(),
+        from: from.parse().unwrap(),
+        until: until.map(|until| until.parse().unwrap()),
     }
 }
 

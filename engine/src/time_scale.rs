@@ -38,6 +38,12 @@ impl TimeScale {
         Ok(Self { start, real_start, rate })
     }
 
+    /// How much scaled time passes in one real second.
+    #[must_use]
+    pub const fn rate(&self) -> f64 {
+        self.rate
+    }
+
     /// Whether this is anything but the real time.
     #[must_use]
     pub fn is_scaled(&self) -> bool {

@@ -23,8 +23,17 @@ impl KubernetesVersion {
     /// patches as `1.31.100-akslts`, which is no preview of 1.31.100.
     #[must_use]
     pub fn is_older_than(&self, other: &Self) -> bool {
-        let release = |version: &semver::Version| (version.major, version.minor, version.patch);
-        release(&self.0) < release(&other.0)
+        self.release() < other.release()
+    }
+
+    /// Whether it is the same release as `other`, suffixes aside.
+    #[must_use]
+    pub fn is_release_of(&self, other: &Self) -> bool {
+        self.release() == other.release()
+    }
+
+    fn release(&self) -> (u64, u64, u64) {
+        (self.0.major, self.0.minor, self.0.patch)
     }
 }
 

@@ -1,15 +1,19 @@
 //! Why nothing is started right now: one enum for the condition, the event, the metric,
 //! the command line and the page. Each variant says when it is looked at again.
 
-use std::{fmt, time::Duration};
+mod pace;
+mod words;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::{
+    control::{Halt, HaltedAfter},
     failure::{Blocker, Failure, FailureClass},
     observation::{HeldBack, Unreadable},
-    planted::{PlantedBug, planted},
     refusal::Refusal,
+    schedule::{Bounds, Freeze},
     settings::Restore,
     step::{Step, StepKind},
 };
@@ -21,12 +25,51 @@ pub enum WaitingOn {
     Wave(String),
     /// `spec.suspend` is set.
     Suspended,
+    /// No window is open, or none for as long as the step takes.
+    Window {
+        /// The step.
+        step: Step,
+        /// The window that is next open for long enough; empty where none is asked for.
+        window: String,
+        /// The cluster's own maintenance configuration that must be open, too, where one binds.
+        own: Option<String>,
+        /// When that is.
+        opens: Timestamp,
+        /// Whether one is open, and closes too soon.
+        too_soon: bool,
+    },
+    /// Somebody has frozen the cluster.
+    Frozen(Freeze),
+    /// Nothing is to start before this instant.
+    NotBefore(Timestamp),
+    /// No window is ever open for as long as a step takes.
+    WindowTooShort {
+        /// What the step changes.
+        subject: String,
+        /// For how long a window must stay open.
+        needs: Duration,
+        /// What leaves no more than that.
+        bounds: Bounds,
+        /// The longest that there is; zero when nothing opens any more.
+        longest: Duration,
+    },
+    /// The cluster's own maintenance configuration of that name cannot be understood, and binds a step.
+    OwnWindowMisread {
+        /// The name.
+        name: &'static str,
+        /// The field, and what is wrong with it.
+        why: String,
+    },
     /// Another ClusterUpgrade works on the same cluster.
     OtherUpgrade(String),
     /// Somebody else's operation runs on the cluster.
     ClusterBusy(String),
     /// Azure could not be read.
     AzureUnreadable(String),
+    /// Azure says that the cluster does not exist.
+    ClusterGone,
+    /// Decisions followed each other without end: a mistake of ours.
+    Undecided,
     /// Azure is not called, because our share of one of its limits is used up.
     HeldBack {
         /// The step that is not sent; `None` when something is not read.
@@ -48,6 +91,8 @@ pub enum WaitingOn {
         failure: Failure,
         /// When it is tried again.
         at: Timestamp,
+        /// Whether that has taken longer than a step may.
+        overdue: bool,
     },
     /// Azure says done, the nodes do not show it yet.
     Nodes {
@@ -66,6 +111,13 @@ pub enum WaitingOn {
     GateFailed(Vec<String>),
     /// Gates are watched until this instant.
     Soaking(Timestamp),
+    /// A pool is to get the image that is pinned for its rollout, and its region does not have it yet.
+    PinnedImage {
+        /// The pool.
+        pool: String,
+        /// The image.
+        pinned: String,
+    },
     /// It cannot start.
     Refused(Vec<Refusal>),
     /// So many workloads are unhealthy that a baseline would say nothing.
@@ -90,6 +142,19 @@ pub enum WaitingOn {
     },
     /// The step takes longer than `stepTimeout`; it is not aborted.
     StepTimeout(Step),
+    /// The operation in flight is being aborted.
+    Aborting {
+        /// The step.
+        step: Step,
+        /// Why Azure has not taken it yet.
+        problem: Option<String>,
+        /// When Azure is asked again.
+        at: Option<Timestamp>,
+        /// Whether that does not pass by itself.
+        stuck: bool,
+    },
+    /// Something was aborted or rolled back: nothing goes on until `retry`.
+    Halted(Halt),
     /// A version moved, and not by us.
     ExternalChange(String),
     /// Azure changes settings for the next step; names what they belong to.
@@ -120,10 +185,6 @@ pub enum Stance {
     /// A person has to do something.
     Stopped,
 }
-
-/// All that one limit holds back come again at about the same time, and few of them are let through: not
-/// more often than this.
-const CROWD_PAUSE: Duration = Duration::from_secs(10);
 
 impl WaitingOn {
     /// What was changed for a step is being put back.
@@ -173,29 +234,44 @@ impl WaitingOn {
         match self {
             Self::Wave(_) => "WaitingForWave",
             Self::Suspended => "Suspended",
+            Self::Window { .. } => "WaitingForWindow",
+            Self::Frozen(_) => "Frozen",
+            Self::NotBefore(_) => "NotBefore",
+            Self::WindowTooShort { .. } => "WindowTooShort",
             Self::OtherUpgrade(_) => "WaitingForOtherUpgrade",
             Self::ClusterBusy(_) => "WaitingForCluster",
             Self::AzureUnreadable(_) => "AzureUnreachable",
+            Self::ClusterGone => "ClusterGone",
+            Self::Undecided => "Undecided",
             Self::HeldBack { .. } => "WaitingForAzureLimit",
             Self::Sending(_) => "SendingStep",
             Self::Operation(step) => match step.kind {
                 StepKind::ControlPlane => "UpgradingControlPlane",
                 StepKind::NodePoolVersion => "UpgradingNodePool",
                 StepKind::NodePoolImage => "UpgradingNodeImage",
+                StepKind::NodePoolRollback => "RollingBackNodePool",
             },
-            Self::Retry { .. } => "Retrying",
+            Self::Aborting { stuck: false, .. } => "Aborting",
+            Self::Aborting { stuck: true, .. } => "AbortFailed",
+            Self::Halted(Halt { after: HaltedAfter::RefusedRollback, .. }) => "RollbackRefused",
+            Self::Halted(Halt { because: Some(_), .. }) => "GateFailed",
+            Self::Halted(Halt { after: HaltedAfter::Abort, .. }) => "Aborted",
+            Self::Halted(Halt { after: HaltedAfter::Rollback, .. }) => "RolledBack",
+            Self::Retry { overdue: false, .. } => "Retrying",
             Self::Nodes { overdue: false, .. } | Self::GateSettling(_) => "Verifying",
             Self::Nodes { overdue: true, .. } => "NodesNotUpdated",
             Self::GateInconclusive(_) => "GateInconclusive",
             Self::GateFailed(_) => "GateFailed",
             Self::Soaking(_) => "Soaking",
+            Self::PinnedImage { .. } => "WaitingForImage",
             Self::Refused(refusals) if refusals.iter().any(Refusal::is_invalid_spec) => "InvalidSpec",
             Self::Refused(_) | Self::TooManyUnhealthy(_) => "PreflightBlocked",
-            Self::InvalidSpec(_) => "InvalidSpec",
+            // `clusterWindows: Respect` cannot be carried out.
+            Self::InvalidSpec(_) | Self::OwnWindowMisread { .. } => "InvalidSpec",
             Self::Blocked { blockers, .. } if blockers.iter().any(is_drain) => "DrainBlocked",
             Self::Blocked { .. } => "OperationBlocked",
             Self::OperationFailed { .. } => "OperationFailed",
-            Self::StepTimeout(_) => "StepTimeout",
+            Self::StepTimeout(_) | Self::Retry { overdue: true, .. } => "StepTimeout",
             Self::ExternalChange(_) => "ExternalChange",
             Self::ChangingSettings(_) => "ChangingSettings",
             Self::RestoringSettings { stuck: false, .. } => "RestoringSettings",
@@ -207,155 +283,46 @@ impl WaitingOn {
     #[must_use]
     pub fn stance(&self) -> Stance {
         match self {
-            Self::Wave(_) | Self::Suspended | Self::OtherUpgrade(_) | Self::Soaking(_) => Stance::Parked,
+            Self::Wave(_)
+            | Self::Suspended
+            | Self::Window { .. }
+            | Self::Frozen(_)
+            | Self::NotBefore(_)
+            | Self::OtherUpgrade(_)
+            | Self::Soaking(_)
+            | Self::PinnedImage { .. } => Stance::Parked,
             Self::ClusterBusy(_)
             | Self::AzureUnreadable(_)
             | Self::HeldBack { overdue: false, .. }
             | Self::Sending(_)
             | Self::Operation(_)
-            | Self::Retry { .. }
+            | Self::Retry { overdue: false, .. }
             | Self::Nodes { overdue: false, .. }
             | Self::GateInconclusive(_)
             | Self::GateSettling(_)
             | Self::ChangingSettings(_)
+            | Self::Aborting { stuck: false, .. }
             | Self::RestoringSettings { stuck: false, .. } => Stance::Working,
             Self::Nodes { overdue: true, .. }
             | Self::HeldBack { overdue: true, .. }
+            | Self::Retry { overdue: true, .. }
+            | Self::ClusterGone
+            | Self::Undecided
             | Self::GateFailed(_)
             | Self::Refused(_)
             | Self::TooManyUnhealthy(_)
+            | Self::WindowTooShort { .. }
+            | Self::OwnWindowMisread { .. }
             | Self::InvalidSpec(_)
             | Self::Blocked { .. }
             | Self::OperationFailed { .. }
             | Self::StepTimeout(_)
             | Self::ExternalChange(_)
+            | Self::Aborting { stuck: true, .. }
+            | Self::Halted(_)
             | Self::RestoringSettings { stuck: true, .. } => Stance::Stopped,
         }
     }
-
-    /// After how long it is looked at again, if nothing wakes it before.
-    #[must_use]
-    pub fn look_again(&self, now: Timestamp) -> Duration {
-        let until = |at: &Timestamp| {
-            Duration::try_from(at.duration_since(now)).unwrap_or_default().max(Duration::from_secs(1))
-        };
-        if planted(PlantedBug::NeverLookAgain) {
-            return Duration::ZERO;
-        }
-        match self {
-            // Woken by the change of its own specification; the time is a safety net.
-            Self::Wave(_) | Self::Suspended => Duration::from_secs(600),
-            // AKS sends no Retry-After on operations: 30 s is what its own tools poll at.
-            Self::Operation(_)
-            | Self::Sending(_)
-            | Self::ClusterBusy(_)
-            | Self::OtherUpgrade(_)
-            | Self::AzureUnreadable(_)
-            | Self::ChangingSettings(_) => Duration::from_secs(30),
-            Self::RestoringSettings { at, .. } => {
-                at.as_ref().map_or(Duration::ZERO, until).max(Duration::from_secs(30))
-            }
-            Self::Nodes { .. } | Self::GateSettling(_) | Self::GateInconclusive(_) => Duration::from_secs(15),
-            Self::Retry { at, .. } => until(at),
-            Self::HeldBack { held, .. } => until(&held.until).max(CROWD_PAUSE),
-            Self::Soaking(at) => until(at).min(Duration::from_secs(60)),
-            Self::GateFailed(_) | Self::Blocked { .. } | Self::StepTimeout(_) => Duration::from_secs(60),
-            Self::Refused(_)
-            | Self::TooManyUnhealthy(_)
-            | Self::InvalidSpec(_)
-            | Self::OperationFailed { .. }
-            | Self::ExternalChange(_) => Duration::from_secs(300),
-        }
-    }
-}
-
-impl fmt::Display for WaitingOn {
-    /// One sentence, without clock or counter, so that it changes only when the matter does.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wave(wave) => write!(f, "waits for its turn in wave {wave}"),
-            Self::Suspended => f.write_str("suspended: spec.suspend is true"),
-            Self::OtherUpgrade(other) => write!(f, "ClusterUpgrade {other} works on the same cluster"),
-            Self::ClusterBusy(what) => write!(f, "an operation that is not ours runs: {what}"),
-            Self::AzureUnreadable(why) => write!(f, "Azure could not be read: {why}"),
-            Self::HeldBack { step: None, held, .. } => write!(f, "Azure is not asked yet: {held}"),
-            Self::HeldBack { step: Some(step), held, overdue: false } => {
-                write!(f, "{} is not sent to Azure yet: {held}", step.subject())
-            }
-            Self::HeldBack { step: Some(step), held, overdue: true } => write!(
-                f,
-                "{} could not be sent to Azure for longer than spec.failurePolicy.stepTimeout: {held}; find out what else uses up this limit",
-                step.subject()
-            ),
-            Self::Sending(step) => {
-                write!(f, "the upgrade of {} from {} to {} is about to be sent to Azure", step.subject(), step.from, step.to)
-            }
-            Self::Operation(step) => write!(f, "Azure upgrades {} from {} to {}", step.subject(), step.from, step.to),
-            Self::Retry { step, failure, .. } => {
-                write!(f, "{} will be tried again: {}", step.subject(), failure.message)
-            }
-            Self::Nodes { step, problems, .. } => {
-                write!(f, "{} is to show {}: {}", step.subject(), step.to, few(problems))
-            }
-            Self::GateInconclusive(why) => write!(f, "nothing is known of the workloads: {why}"),
-            Self::GateSettling(broken) => write!(f, "workloads are not available yet: {}", few(broken)),
-            Self::GateFailed(broken) => {
-                write!(f, "workloads that were healthy before the upgrade are not now: {}", few(broken))
-            }
-            Self::Soaking(_) => f.write_str("the nodes are done; workloads are watched for the soak time"),
-            Self::Refused(refusals) => {
-                let words: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-                f.write_str(&few(&words))
-            }
-            Self::TooManyUnhealthy(_) => f.write_str(
-                "too many workloads are unhealthy before the first step: repair them, or name their namespaces in spec.gates[].workloads.excludeNamespaces",
-            ),
-            Self::InvalidSpec(what) | Self::ExternalChange(what) => f.write_str(what),
-            Self::Blocked { step, failure, blockers } => {
-                write!(f, "Azure cannot upgrade {}: ", step.subject())?;
-                if blockers.is_empty() {
-                    return f.write_str(&failure.message);
-                }
-                let words: Vec<String> = blockers.iter().map(ToString::to_string).collect();
-                f.write_str(&few(&words))
-            }
-            Self::OperationFailed { step, failure } => {
-                write!(f, "Azure failed to upgrade {}: {}", step.subject(), failure.message)
-            }
-            Self::ChangingSettings(subject) => {
-                write!(f, "the upgrade settings of {subject} are being changed for the next step")
-            }
-            Self::RestoringSettings { subject, failure, stuck, .. } => {
-                let had = "the upgrade settings that it had before its step";
-                match failure {
-                    None if !stuck => write!(f, "{subject} gets back {had}"),
-                    Some(failure) if !stuck => {
-                        write!(f, "{subject} gets back {had}, which is tried again: {}", failure.message)
-                    }
-                    Some(failure) => write!(f, "{subject} could not get back {had}: {}", failure.message),
-                    None => write!(
-                        f,
-                        "{subject} could not get back {had}: Azure takes them and does not show them"
-                    ),
-                }
-            }
-            Self::StepTimeout(step) => write!(
-                f,
-                "{} takes longer than spec.failurePolicy.stepTimeout; it goes on and is not aborted",
-                step.subject()
-            ),
-        }
-    }
-}
-
-/// At most five, so that a message stays readable and an object small.
-fn few(words: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let mut text = words.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    if words.len() > SHOWN {
-        text.push_str("; and more");
-    }
-    text
 }
 
 fn is_drain(blocker: &Blocker) -> bool {

@@ -33,6 +33,12 @@ impl WallClock {
         self.scale.at(real_now())
     }
 
+    /// The instant on this clock at a real one, such as the API server stamps.
+    #[must_use]
+    pub(crate) fn scaled(&self, real: Timestamp) -> Timestamp {
+        self.scale.at(real)
+    }
+
     /// How long to wait really.
     #[must_use]
     pub(crate) fn real_duration(&self, scaled: Duration) -> Duration {

@@ -19,6 +19,7 @@ use crate::{
     leader::Leadership,
     target::{TargetAccess, TargetCluster, TargetError},
     telemetry::Metrics,
+    timing::Timing,
 };
 
 /// What every controller has at hand.
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub sweeper: Sweeper,
     /// What Azure offers, as last read.
     pub offers: Arc<OfferCache>,
+    /// Windows and freezes.
+    pub timing: Timing,
     /// The way to target clusters.
     pub access: TargetAccess,
     /// The clock.

@@ -111,16 +111,17 @@ pub(crate) async fn lead<F: Future<Output = ()>>(
     let api = Api::namespaced(client, &election.namespace);
     let mut elector = Elector { api, election, seen: None };
     let leadership = Leadership::none();
-    tokio::select! {
-        end = elector.acquire() => leadership.set(Some(Term::Until(end))),
+    let end = tokio::select! {
+        end = elector.acquire() => end,
         () = stop.cancelled() => return Ok(()),
-    }
+    };
+    leadership.set(Some(Term::Until(end)));
     metrics.leader(true);
     tracing::info!(identity = %elector.election.identity, "leading");
     let outcome = tokio::select! {
         () = lead(leadership.clone()) => Ok(()),
         () = overdue(&stop) => Ok(()),
-        () = elector.hold(&leadership) => Err(LeaseLost),
+        () = elector.hold(&leadership, end) => Err(LeaseLost),
     };
     leadership.set(None);
     metrics.leader(false);
@@ -164,9 +165,9 @@ impl Elector {
         }
     }
 
-    /// Renews until that has not worked for the renew deadline.
-    async fn hold(&mut self, leadership: &Leadership) {
-        let mut end = monotonic() + RENEW_DEADLINE;
+    /// Renews until that has not worked for the renew deadline: from `end` on nobody believes in it any more, so
+    /// that who has once stopped acting does not begin again.
+    async fn hold(&mut self, leadership: &Leadership, mut end: Instant) {
         while monotonic() < end {
             tokio::time::sleep(RETRY_PERIOD).await;
             let began = monotonic();

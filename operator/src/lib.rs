@@ -10,5 +10,6 @@ mod leader;
 mod supervisor;
 mod target;
 mod telemetry;
+mod timing;
 
 pub use cli::main;

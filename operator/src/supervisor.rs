@@ -15,10 +15,13 @@ use crate::{
     azure::{AzureArgs, Limiter, Sweeper, Urgency, WakeUps, connect},
     clock::WallClock,
     context::Context,
-    controller::{FIELD_MANAGER, aks_cluster, cluster_upgrade, upgrade_plan},
+    controller::{
+        FIELD_MANAGER, aks_cluster, cluster_upgrade, maintenance_window, upgrade_freeze, upgrade_plan,
+    },
     leader::{Election, Leadership, lead},
     target::TargetAccess,
     telemetry::{Health, LogFormat, Metrics, init_logs, serve},
+    timing::Timing,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -131,9 +134,11 @@ fn work(
     Ok(move |leadership| {
         let Hubs { hub, watches } = hubs;
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: args.replica };
+        let (timing, changes) = Timing::new();
         let (sweeper, WakeUps { upgrades, clusters }) = Sweeper::new(azure.clone(), clock);
         let context = Arc::new(Context {
             sweeper: sweeper.clone(),
+            timing,
             access: TargetAccess::new(hub.clone(), credential),
             recorder: Recorder::new(hub.clone(), reporter),
             offers: Arc::<azure_fleet::OfferCache>::default(),
@@ -149,7 +154,9 @@ fn work(
             tokio::join!(
                 sweeper.run(stop.clone()),
                 aks_cluster::run(context.clone(), clusters, stop.clone()),
-                cluster_upgrade::run(context.clone(), upgrades, stop.clone()),
+                cluster_upgrade::run(context.clone(), (upgrades, changes), stop.clone()),
+                upgrade_freeze::run(context.clone(), stop.clone()),
+                maintenance_window::run(context.clone(), stop.clone()),
                 upgrade_plan::run(context, stop),
             );
         };

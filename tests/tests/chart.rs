@@ -255,10 +255,16 @@ async fn assert_definitions_work(client: &Client) -> Result<()> {
 async fn assert_operator_rights(hub: &ControlPlane) -> Result<()> {
     let everywhere = rights(&[
         ("tidegate.dev/aksclusters", "get list watch patch"),
+        ("tidegate.dev/maintenancewindows", "get list watch"),
+        ("tidegate.dev/upgradefreezes", "get list watch"),
         ("tidegate.dev/upgradeplans", "get list watch"),
+        ("tidegate.dev/upgradeapprovals", "get list watch"),
+        ("tidegate.dev/upgradeapprovals/status", "patch"),
         ("tidegate.dev/clusterupgrades", "get list watch create patch delete"),
         ("tidegate.dev/aksclusters/status", "update"),
         ("tidegate.dev/clusterupgrades/status", "update"),
+        ("tidegate.dev/maintenancewindows/status", "update"),
+        ("tidegate.dev/upgradefreezes/status", "update"),
         ("tidegate.dev/upgradeplans/status", "update"),
         ("events.k8s.io/events", "create patch"),
     ]);
@@ -290,23 +296,45 @@ async fn assert_secrets_only_by_name(hub: &ControlPlane) -> Result<()> {
 }
 
 async fn assert_user_rights(hub: &ControlPlane) -> Result<()> {
-    for (user, role) in [("ann", "tidegate-planner"), ("ben", "tidegate-registrar"), ("cem", "view")] {
+    let bindings = [
+        ("ann", "tidegate-planner"),
+        ("ben", "tidegate-registrar"),
+        ("cem", "view"),
+        ("dan", "tidegate-approver"),
+    ];
+    for (user, role) in bindings {
         let binding = format!("{user}-{role}");
         let (role, user) = (format!("--clusterrole={role}"), format!("--user={user}"));
         run(hub.kubectl().args(["create", "rolebinding", &binding, &role, &user, "-n", "platform"])).await?;
     }
+    // Freezes belong to no namespace.
+    let freezer = ["create", "clusterrolebinding", "dora", "--clusterrole=tidegate-freezer", "--user=dora"];
+    run(hub.kubectl().args(freezer)).await?;
     let write = "get list watch create update patch delete";
     let planner = rights(&[
         ("tidegate.dev/aksclusters", "get list watch"),
+        ("tidegate.dev/upgradeapprovals", "get list watch"),
         ("tidegate.dev/clusterupgrades", write),
+        ("tidegate.dev/maintenancewindows", write),
         ("tidegate.dev/upgradeplans", write),
     ]);
     assert_eq!(rights_of(hub, ("ann", &["system:authenticated"]), "platform").await?, planner);
     assert_eq!(rights_of(hub, ("ann", &["system:authenticated"]), "default").await?, BTreeSet::new());
     let registrar = rights(&[("tidegate.dev/aksclusters", write)]);
     assert_eq!(rights_of(hub, ("ben", &["system:authenticated"]), "platform").await?, registrar);
-    let viewer = rights(&[("tidegate.dev/upgradeplans", "get list watch")]);
-    eventually("the built-in view includes plans", async || {
+    let approver = rights(&[
+        ("tidegate.dev/aksclusters", "get list watch"),
+        ("tidegate.dev/clusterupgrades", "get list watch"),
+        ("tidegate.dev/maintenancewindows", "get list watch"),
+        ("tidegate.dev/upgradeplans", "get list watch"),
+        ("tidegate.dev/upgradeapprovals", "get list watch create delete"),
+    ]);
+    assert_eq!(rights_of(hub, ("dan", &["system:authenticated"]), "platform").await?, approver);
+    let seen = "get list watch";
+    let freezer = rights(&[("tidegate.dev/aksclusters", seen), ("tidegate.dev/upgradefreezes", write)]);
+    assert_eq!(rights_of(hub, ("dora", &["system:authenticated"]), "default").await?, freezer);
+    let viewer = rights(&[("tidegate.dev/maintenancewindows", seen), ("tidegate.dev/upgradeplans", seen)]);
+    eventually("the built-in view includes plans and windows", async || {
         Ok(rights_of(hub, ("cem", &["system:authenticated"]), "platform").await?.is_superset(&viewer))
     })
     .await

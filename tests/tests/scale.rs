@@ -13,6 +13,7 @@ use tests::stage::{Setup, Stage};
 
 const CLUSTERS: usize = 200;
 const SUBSCRIPTIONS: usize = 3;
+const REGIONS: [&str; 2] = ["westeurope", "northeurope"];
 const PAGE: usize = 50;
 /// Pages of one LIST of a subscription.
 const PAGES: usize = CLUSTERS.div_ceil(SUBSCRIPTIONS).div_ceil(PAGE);
@@ -20,6 +21,7 @@ const PAGES: usize = CLUSTERS.div_ceil(SUBSCRIPTIONS).div_ceil(PAGE);
 const UPGRADED: usize = 40;
 /// Clusters that get newer images meanwhile.
 const REFRESHED: usize = 20;
+const CHANGED: usize = UPGRADED + REFRESHED;
 
 /// Simulated seconds in a real one: the longest upgrade, an hour and a half, takes a minute and a half.
 const RATE: f64 = 60.0;
@@ -28,12 +30,15 @@ const PATIENCE: Duration = Duration::from_secs(400);
 /// So many objects are created, or waited for, at the same time.
 const AT_ONCE: usize = 20;
 
-/// Reads beyond the shared LISTs that one step may cost.
+/// Reads beyond the shared LISTs that one step may cost: what is written back is read before, and what became
+/// of it afterwards. The cluster's own maintenance windows are one more, counted by themselves.
 const READS_PER_STEP: f64 = 2.0;
-/// What is looked at once stays listed for 150 s (`WATCHED` in `operator/src/azure/sweep/book.rs`): nobody's
-/// last look is later than the end, so the last listing begins by then. Half a minute more for its pages to
-/// arrive, which is half a second of this machine's time.
-const LAST_SWEEP: SignedDuration = SignedDuration::from_secs(150 + 30);
+/// After its last upgrade a cluster's inventory asks once more what is offered, when it looks next: within five
+/// minutes (`PERIOD` in `operator/src/controller/aks_cluster/mod.rs`). What is looked at once stays listed for a
+/// shorter time. A minute more is one second of this machine's time.
+const LAST_LOOK: SignedDuration = SignedDuration::from_mins(5 + 1);
+/// The newest image of a family is known for so long.
+const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
 const QUIET: SignedDuration = SignedDuration::from_mins(20);
 
 const OLD: &str = "1.34.4";
@@ -62,6 +67,10 @@ spec:
   waves: [{name: all, clusters: {selector: {matchLabels: {wave: images}}}, maxConcurrent: 10}]
 ";
 
+/// Azure releases images by region, family (Ubuntu, Windows Server, Azure Linux) and Kubernetes version, and
+/// each subscription is asked for itself. Pools of one family are asked about once.
+const FAMILIES: usize = SUBSCRIPTIONS * REGIONS.len() * 3 * 2;
+
 fn name(index: usize) -> String {
     format!("fleet-{index:03}")
 }
@@ -80,7 +89,7 @@ fn pools(index: usize) -> &'static [&'static str] {
 
 fn scenario() -> String {
     let cluster = |index: usize| {
-        let region = if index.is_multiple_of(2) { "westeurope" } else { "northeurope" };
+        let region = REGIONS[index % REGIONS.len()];
         format!(
             "
 - subscription: 20000000-0000-4000-8000-00000000000{}
@@ -154,7 +163,7 @@ async fn register(stage: &Stage) -> Result<()> {
 /// The steps that were done, by the records of all upgrades.
 async fn steps(stage: &Stage) -> Result<usize> {
     let upgrades = stage.upgrades("fleet").list(&ListParams::default()).await?;
-    ensure!(upgrades.items.len() == UPGRADED + REFRESHED, "{} upgrades", upgrades.items.len());
+    ensure!(upgrades.items.len() == CHANGED, "{} upgrades", upgrades.items.len());
     let mut steps = 0;
     for upgrade in upgrades {
         let name = upgrade.name_any();
@@ -171,14 +180,14 @@ async fn steps(stage: &Stage) -> Result<usize> {
 
 /// Lets simulated time pass until nothing has been asked for long enough after `end`.
 async fn rest(stage: &Stage, end: Timestamp) {
-    let until = end + LAST_SWEEP + QUIET;
+    let until = end + LAST_LOOK + QUIET;
     let left = Duration::try_from(until.duration_since(stage.simulator.now())).unwrap_or_default();
     tokio::time::sleep(stage.clock().real_duration(left)).await;
 }
 
 /// What was asked in the quiet time after `end`.
 fn quiet(log: &[LogEntry], end: Timestamp) -> Vec<LogEntry> {
-    let from = end + LAST_SWEEP;
+    let from = end + LAST_LOOK;
     log.iter().filter(|entry| entry.simulated >= from && entry.simulated < from + QUIET).cloned().collect()
 }
 
@@ -232,7 +241,7 @@ async fn check_changes(stage: &Stage, steps: usize) -> Result<()> {
         }
         free.insert(cluster, operation.ended.context("all operations have ended")?);
     }
-    assert_eq!(free.len(), UPGRADED + REFRESHED);
+    assert_eq!(free.len(), CHANGED);
     Ok(())
 }
 
@@ -265,7 +274,7 @@ fn kind(entry: &LogEntry) -> &'static str {
         ("GET", ["managedclusters", _, "upgradeprofiles", _]) => CLUSTER_PROFILE,
         ("GET", ["managedclusters", _, "agentpools", _]) => "pool",
         ("GET", ["managedclusters", _, "agentpools", _, "upgradeprofiles", _]) => POOL_PROFILE,
-        ("GET", ["managedclusters", _, "maintenanceconfigurations"]) => "maintenance windows",
+        ("GET", ["managedclusters", _, "maintenanceconfigurations"]) => WINDOWS,
         ("GET", ["locations", _, "kubernetesversions"]) => "versions of a region",
         ("GET", ["locations", _, "operations", _]) => "operation",
         _ if entry.mutation => CHANGE,
@@ -277,6 +286,7 @@ const LIST: &str = "LIST of clusters";
 const CLUSTER_PROFILE: &str = "cluster's upgrade profile";
 const POOL_PROFILE: &str = "pool's upgrade profile";
 const CREDENTIAL: &str = "credential";
+const WINDOWS: &str = "cluster's maintenance windows";
 const CHANGE: &str = "change";
 
 /// What was measured.
@@ -301,16 +311,22 @@ impl Figures {
         }
     }
 
-    /// Reads that are not shared by the fleet. Upgrade profiles are kept for half an hour, so that how
-    /// many are read depends on how fast this machine is: they have a bound of their own.
+    /// Reads that are not shared by the fleet. Upgrade profiles and maintenance windows are kept for a while, so
+    /// that how many are read depends on how fast this machine is: they have bounds of their own.
     fn reads(&self) -> usize {
-        let other = [LIST, CREDENTIAL, CHANGE, CLUSTER_PROFILE, POOL_PROFILE];
+        let other = [LIST, CREDENTIAL, CHANGE, CLUSTER_PROFILE, POOL_PROFILE, WINDOWS];
         self.calls.iter().filter(|(kind, _)| !other.contains(kind)).map(|(_, calls)| calls).sum()
     }
 
     fn reads_per_step(&self) -> f64 {
         let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         count(self.reads()) / count(self.steps)
+    }
+
+    /// Simulated half hours that were begun while clusters were upgraded.
+    fn half_hours(&self) -> usize {
+        let simulated = self.upgrades.mul_f64(RATE).as_secs();
+        1 + usize::try_from(simulated / HALF_HOUR.as_secs()).unwrap_or(usize::MAX)
     }
 
     /// At most one LIST of each subscription in the quiet time, for the inventory, and nothing else.
@@ -324,14 +340,15 @@ impl Figures {
         }
         let reads = self.reads_per_step();
         ensure!(reads <= READS_PER_STEP, "{reads:.2} reads a step");
-        let profiles = |kind| self.calls.get(kind).copied().unwrap_or_default();
-        let of_clusters = profiles(CLUSTER_PROFILE);
-        ensure!(of_clusters <= UPGRADED, "{of_clusters} profiles of clusters for {UPGRADED} hops");
-        let of_pools = profiles(POOL_PROFILE);
-        ensure!(
-            of_pools <= REFRESHED,
-            "{of_pools} profiles of pools: a family of images is asked about once"
-        );
+        let calls = |kind| self.calls.get(kind).copied().unwrap_or_default();
+        let windows = calls(WINDOWS);
+        // Kept for five minutes: read again for a step that the limits held back for longer.
+        ensure!(windows <= 2 * self.steps, "{windows} reads of maintenance windows for {} steps", self.steps);
+        // Each is kept for half an hour, and one more is read after the hop.
+        let (of_clusters, bound) = (calls(CLUSTER_PROFILE), UPGRADED + CHANGED * self.half_hours());
+        ensure!(of_clusters <= bound, "{of_clusters} profiles of {CHANGED} clusters");
+        let (of_pools, bound) = (calls(POOL_PROFILE), FAMILIES * self.half_hours());
+        ensure!(of_pools <= bound, "{of_pools} profiles of pools: the newest images of {FAMILIES} families");
         Ok(())
     }
 }
@@ -345,7 +362,11 @@ impl std::fmt::Display for Figures {
         for (kind, calls) in calls {
             writeln!(f, "  {calls:6} {kind}")?;
         }
-        writeln!(f, "  {:.2} reads a step beyond LISTs, credentials and profiles", self.reads_per_step())?;
+        writeln!(
+            f,
+            "  {:.2} reads a step beyond LISTs, credentials, profiles and maintenance windows",
+            self.reads_per_step()
+        )?;
         writeln!(f, "{} calls in {} minutes of quiet", quiet.len(), QUIET.as_mins())?;
         for entry in quiet {
             writeln!(f, "  {} {} {}", entry.simulated, entry.method, entry.path)?;

@@ -46,7 +46,7 @@ clusters:
 ";
 
 /// For whoever wants the same.
-const EXAMPLE: &str = include_str!("../../examples/settings/plan.yaml");
+const EXAMPLE: &str = include_str!("../../examples/settings.yaml");
 
 fn plan(cluster: &str) -> String {
     format!(
@@ -114,7 +114,10 @@ async fn to_the_end(stage: &Stage) -> Result<()> {
     let before = settings(stage, "weu-1").await?;
     assert_eq!(before[""], Value::Null);
     // The example forces nothing.
-    let example = EXAMPLE.replace("name: settings, namespace: platform", "name: weu-1, namespace: fleet");
+    let plan = EXAMPLE.rsplit("---\n").next().context("the plan is last in its file")?;
+    let example = plan
+        .replace("name: settings, namespace: media", "name: weu-1, namespace: fleet")
+        .replace("names: [media-weu]", "names: [weu-1]");
     stage.apply(&format!("{example}  forceUpgrade: {{until: '2099-01-01T00:00:00Z'}}\n")).await?;
 
     in_step(stage, "weu-1-1-weu-1", "pool-apps-1.35.3").await?;

@@ -244,7 +244,7 @@ clusters:
 
 /// What an older version of a schema may have let in, or a newer one written.
 const GARBAGE: [&str; 3] = [
-    "{apiVersion: tidegate.dev/v1alpha1, kind: UpgradePlan, metadata: {namespace: fleet, name: garbage}, spec: {waves: 7}}",
+    "{apiVersion: tidegate.dev/v1alpha1, kind: UpgradePlan, metadata: {namespace: fleet, name: garbage}, spec: {waves: [], target: 7}}",
     "{apiVersion: tidegate.dev/v1alpha1, kind: ClusterUpgrade, metadata: {namespace: fleet, name: garbage}, \
      spec: {clusterRef: {name: weu-1}, target: [1, 2]}}",
     "{apiVersion: tidegate.dev/v1alpha1, kind: AKSCluster, metadata: {namespace: fleet, name: garbage}, spec: 1}",
@@ -268,7 +268,10 @@ async fn loosen(stage: &Stage) -> Result<Vec<CustomResourceDefinition>> {
                 ..JSONSchemaProps::default()
             };
             let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
-            let fields = schema.context("a schema")?.properties.get_or_insert_default();
+            let schema = schema.context("a schema")?;
+            // Rules of the whole object name fields of its specification.
+            schema.x_kubernetes_validations = None;
+            let fields = schema.properties.get_or_insert_default();
             let spec = fields.get_mut("spec").context("a specification")?;
             if version.selectable_fields.is_some() {
                 // What is selected by keeps its type.

@@ -69,7 +69,13 @@ fn told(scope: Scope, to: Option<&str>, change: impl FnOnce(&mut Value, &mut Val
         images: ["apps", "spare", "system"].map(|name| (name.to_owned(), NEW.to_owned())).into(),
     };
     let kubernetes = to.map(|to| to.parse().unwrap());
-    let target = Target { scope, kubernetes, node_image: NodeImagePolicy::Latest, max_image_age: None };
+    let target = Target {
+        scope,
+        kubernetes,
+        node_image: NodeImagePolicy::Latest,
+        images: std::collections::BTreeMap::new(),
+        max_image_age: None,
+    };
     let spare = PoolMatch { names: vec!["spare".to_owned()], ..PoolMatch::default() };
     let policy = Policy { exclude: vec![spare], ..Policy::default() };
     let now = "2026-11-22T21:00:00Z".parse().unwrap();

@@ -121,3 +121,24 @@ async fn what_a_limit_holds_back_is_neither_unreachable_nor_refused() {
     ];
     assert_eq!(*closed.0.lock().unwrap(), asked);
 }
+
+#[test]
+fn an_operation_that_azure_will_never_tell_of_is_not_waited_for() {
+    let refused = |status: u16| {
+        let error =
+            azure_mgmt_containerservice::ApiError::from_body(status, br#"{"code":"Any","message":"any"}"#);
+        Error::Api { error: Box::new(error), retry_after: None, request_id: None }
+    };
+    for (status, never) in [(400, true), (403, true), (404, true), (410, true)].into_iter().chain([
+        (401, false),
+        (408, false),
+        (429, false),
+        (500, false),
+        (503, false),
+    ]) {
+        assert_eq!(will_never_tell(&refused(status)), never, "{status}");
+    }
+    assert!(will_never_tell(&Error::Decode { what: "an operation", problem: "no status".to_owned() }));
+    let after = Duration::from_secs(30);
+    assert!(!will_never_tell(&Error::Timeout { host: "management.azure.com".to_owned(), after }));
+}

@@ -168,6 +168,7 @@ async fn an_abort_says_whether_there_was_something_to_stop() {
         (reply(204, &json!(null)), Some(false)),
         (conflict("OperationNotAllowed"), Some(false)),
         (conflict("EtagMismatch"), None),
+        (conflict("ScopeLocked"), None),
         (reply(500, &json!({})), None),
     ];
     for ((status, headers, body), expected) in table {

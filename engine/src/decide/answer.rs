@@ -6,11 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     View,
+    control::{again_at, taking_back, without_going_back},
     pause::{self, Again, BLOCKED_PACE, backoff},
 };
 use crate::{
     action::Action,
     failure::{Failure, FailureClass},
+    instants::{asked, asked_until, later},
     ledger::{Hold, Ledger, Operation, Phase, StepState},
     observation::HeldBack,
     planted::{PlantedBug, planted},
@@ -44,6 +46,7 @@ pub fn answered(
             }
             ledger
         }
+        (Action::Abort { .. }, answer) => abort_sent(ledger, answer, view),
         (Action::Restore { pool, .. }, Ok(_)) => settings_sent(ledger, pool.as_deref(), view),
         (Action::Restore { pool, .. }, Err(rejection)) => {
             not_restored(ledger, pool.as_deref(), &rejection, view)
@@ -66,6 +69,33 @@ fn settings_sent(ledger: &Ledger, pool: Option<&str>, view: &View<'_>) -> Ledger
     ledger
 }
 
+/// Azure aborts, or says why it does not. That there is nothing to abort any more is as good: what the resource
+/// shows tells the rest.
+fn abort_sent(ledger: &Ledger, answer: Result<Option<String>, Rejection>, view: &View<'_>) -> Ledger {
+    let mut ledger = ledger.clone();
+    let Some(abort) = &mut ledger.control.abort else { return ledger };
+    match answer {
+        Ok(_) => {
+            abort.sent_at = Some(view.now);
+            abort.not_before = Some(again_at(view.now));
+            abort.failure = None;
+        }
+        Err(Rejection::Refused { failure, retry_after }) => {
+            let pause = match failure.class() {
+                FailureClass::Transient | FailureClass::Busy => backoff(abort.claims - 1),
+                FailureClass::Blocked | FailureClass::Failed | FailureClass::Bug => BLOCKED_PACE,
+            };
+            abort.not_before = Some(later(view.now, pause.max(asked(retry_after))));
+            abort.failure = Some(failure);
+        }
+        Err(Rejection::HeldBack(held)) => {
+            abort.not_before = Some(asked_until(held.until, view.now));
+            abort.failure = Some(Failure::new(None, None, None, &held.why));
+        }
+    }
+    ledger
+}
+
 /// What is to be put back is tried again for ever: nobody else knows of it.
 fn not_restored(ledger: &Ledger, pool: Option<&str>, rejection: &Rejection, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
@@ -76,7 +106,7 @@ fn not_restored(ledger: &Ledger, pool: Option<&str>, rejection: &Rejection, view
                     FailureClass::Transient | FailureClass::Busy => backoff(record.attempts - 1),
                     FailureClass::Blocked | FailureClass::Failed | FailureClass::Bug => BLOCKED_PACE,
                 };
-                record.not_before = Some(view.now + pause.max(retry_after.unwrap_or_default()));
+                record.not_before = Some(later(view.now, pause.max(asked(*retry_after))));
                 record.failure = Some(failure.clone());
                 record.hold = None;
             }
@@ -84,7 +114,7 @@ fn not_restored(ledger: &Ledger, pool: Option<&str>, rejection: &Rejection, view
                 // Nothing was tried; that putting back has begun stays true.
                 record.attempts = (record.attempts - 1).max(1);
                 record.hold = Some(hold(held, record.hold.as_ref(), view.now));
-                record.not_before = Some(held.until);
+                record.not_before = Some(asked_until(held.until, view.now));
             }
         }
     }
@@ -111,6 +141,8 @@ pub fn accepted(ledger: &Ledger, azure_operation: Option<String>, view: &View<'_
         operation.since = view.now;
     }
     set_state(&mut ledger, StepState::Running);
+    ledger.gates_failing_since = None;
+    taking_back(&mut ledger);
     ledger
 }
 
@@ -123,7 +155,7 @@ pub fn not_sent(ledger: &Ledger, held: &HeldBack, view: &View<'_>) -> Ledger {
     let mut ledger = ledger.clone();
     if let Some(operation) = &mut ledger.operation {
         operation.hold = Some(hold(held, operation.hold.as_ref(), view.now));
-        operation.not_before = Some(held.until);
+        operation.not_before = Some(asked_until(held.until, view.now));
     }
     ledger
 }
@@ -161,11 +193,18 @@ pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>
     }
     let Some(operation) = &mut ledger.operation else { return ledger };
     end_hold(operation, now);
-    let was_transient = class_of_last(operation).map(|class| class == FailureClass::Transient);
-    if operation.phase == Phase::Intent && !was_transient.unwrap_or(operation.resubmissions > 0) {
+    let is_bounded = match operation.phase {
+        Phase::Intent => is_bounded_already(operation, failure, now),
+        // What took the place of ours may be at it for as long as it likes.
+        Phase::Submitted | Phase::Verifying | Phase::Gating | Phase::Soaking => {
+            failure.class() != FailureClass::Busy
+        }
+    };
+    if !is_bounded {
         operation.deadline = now + policy.step_timeout;
     }
     let Again { pause, counts } = pause::after(operation, failure, retry_after, view);
+    let was_begun = operation.phase != Phase::Intent;
     operation.phase = Phase::Intent;
     operation.since = now;
     operation.submitted_at = None;
@@ -178,9 +217,35 @@ pub fn refused(ledger: &Ledger, failure: &Failure, retry_after: Option<Duration>
         operation.attempt += 1;
         operation.deadline = now + policy.step_timeout;
     }
-    let state = if operation.held { StepState::Failed } else { StepState::Running };
-    set_state(&mut ledger, state);
+    let held = operation.held;
+    ledger.gates_failing_since = None;
+    set_state(&mut ledger, if held { StepState::Failed } else { StepState::Running });
+    if held && !was_begun && is_for_good(failure) {
+        return without_going_back(&ledger, &failure.message).unwrap_or(ledger);
+    }
     ledger
+}
+
+/// Whether asking for the same once more would come to the same.
+fn is_for_good(failure: &Failure) -> bool {
+    match failure.class() {
+        FailureClass::Bug | FailureClass::Failed => true,
+        FailureClass::Transient | FailureClass::Busy | FailureClass::Blocked => false,
+    }
+}
+
+/// Whether the deadline was set by a refusal before this one, and bounds this one, too: of those that pass by
+/// themselves, and of those in a row that call the cluster busy.
+fn is_bounded_already(operation: &Operation, failure: &Failure, now: Timestamp) -> bool {
+    match class_of_last(operation) {
+        Some(FailureClass::Transient) => true,
+        // What it was busy with between two of them, when that was seen, is not the step's time.
+        Some(FailureClass::Busy) => {
+            failure.class() == FailureClass::Busy && now < later(operation.since, pause::IN_A_ROW)
+        }
+        Some(_) => false,
+        None => operation.resubmissions > 0,
+    }
 }
 
 pub(super) fn set_state(ledger: &mut Ledger, state: StepState) {

@@ -5,7 +5,7 @@ use super::{
     external::{external_change, versions_of},
     gate, inquiry, inside, overrides, record,
     steps::{merged_steps, with_intent},
-    wait,
+    timing, wait,
 };
 use crate::{
     cluster::Cluster,
@@ -13,12 +13,15 @@ use crate::{
     lag::Lag,
     ledger::{Ledger, StepRecord, StepState},
     observation::{Observation, Unreadable},
-    plan::{Plan, plan_what_runs},
+    plan::{LeftAlone, Plan, Stays, plan_what_runs},
     planted::{PlantedBug, planted},
     step::{Step, StepKind},
     target::{Target, resolve},
     waiting::WaitingOn,
 };
+
+/// How many deviations are recorded, of as many pools.
+const DEVIATIONS: usize = 8;
 
 /// Nothing is in flight: plan again, and start the first step if everything allows it.
 pub(super) fn idle(view: &View<'_>) -> Result<Decision, Stop> {
@@ -40,7 +43,10 @@ pub(super) fn idle(view: &View<'_>) -> Result<Decision, Stop> {
     }
     let lag = inside::lag(view, cluster, inside::worth_a_look(view, cluster, &target, &shown))?;
     let plan = if lag.is_none() { shown } else { next_plan(view, (cluster, &lag), &target)? };
-    let Some(next) = plan.steps.first() else { return finish(view) };
+    let Some(next) = plan.steps.first() else {
+        awaited(view, cluster, &plan)?;
+        return finish(view, &plan);
+    };
     if view.ledger.baseline.is_none() {
         return start(view, cluster, &target, &plan);
     }
@@ -54,13 +60,19 @@ fn next_plan(view: &View<'_>, known: (&Cluster, &Lag), target: &Target) -> Resul
     let mut plan = plan_what_runs(known, target, policy, offers, view.now)
         .map_err(|refusals| wait(WaitingOn::Refused(refusals)))?;
     plan.steps.retain(|planned| !is_rolled(view.ledger, &planned.step));
+    plan.steps.retain(|planned| !is_left_to_the_next(view.ledger, &planned.step));
     if plan.steps.is_empty() {
         return Ok(plan);
+    }
+    if view.ledger.soak_until.is_some_and(|until| view.now < until) {
+        // Whatever has come up, and whenever it may begin: workloads are watched for as long as was asked.
+        gate(view)?;
     }
     overrides::check(policy, known.0, &plan).map_err(|problem| wait(WaitingOn::InvalidSpec(problem)))?;
     if view.request.suspend && !planted(PlantedBug::IgnoreSuspend) {
         return Err(wait(WaitingOn::Suspended));
     }
+    timing::may_begin(view, known.0, &plan)?;
     gate(view)?;
     Ok(plan)
 }
@@ -72,9 +84,16 @@ fn is_rolled(ledger: &Ledger, step: &Step) -> bool {
     step.kind == StepKind::NodePoolImage && (is_rolled || planted(PlantedBug::LeaveImages))
 }
 
+/// An image step that comes up when all was done and workloads are watched: the cluster has given its place in the
+/// wave away, and an image that came out, or grew too old, since is for the next rollout. What somebody has broken,
+/// or a pool that was made meanwhile, is seen to nevertheless: the upgrade is not done without it.
+fn is_left_to_the_next(ledger: &Ledger, step: &Step) -> bool {
+    step.kind == StepKind::NodePoolImage && inquiry::leaves_images(ledger)
+}
+
 /// The target with its version resolved once, when the upgrade starts.
 fn resolved_target(view: &View<'_>, cluster: &Cluster) -> Result<Target, Stop> {
-    let Request { scope, kubernetes, node_image, max_image_age, .. } = view.request;
+    let Request { scope, kubernetes, node_image, images, max_image_age, .. } = view.request;
     let version = match (kubernetes, &view.ledger.target_version) {
         (None, _) => None,
         (Some(_), Some(version)) => Some(version.clone()),
@@ -87,7 +106,13 @@ fn resolved_target(view: &View<'_>, cluster: &Cluster) -> Result<Target, Stop> {
             return Err(Box::new(record(ledger)));
         }
     };
-    Ok(Target { scope: *scope, kubernetes: version, node_image: *node_image, max_image_age: *max_image_age })
+    Ok(Target {
+        scope: *scope,
+        kubernetes: version,
+        node_image: *node_image,
+        images: images.clone(),
+        max_image_age: *max_image_age,
+    })
 }
 
 /// Records what is true before the first step: unhealthy workloads, versions, the plan.
@@ -111,13 +136,41 @@ fn start(view: &View<'_>, cluster: &Cluster, target: &Target, plan: &Plan) -> Re
     }))
 }
 
+/// A pool whose image is pinned to one that its region does not have yet. `Err` is the decision to stop with.
+fn awaited(view: &View<'_>, cluster: &Cluster, plan: &Plan) -> Result<(), Stop> {
+    let (scope, target) = (view.request.scope, view.ledger.target_version.as_ref());
+    let gets_a_version = |name: &String| {
+        let pool = cluster.pool(name).filter(|_| scope.has_pool_versions());
+        pool.is_some_and(|pool| target.is_some_and(|to| pool.version < *to))
+    };
+    let awaits = |left: &LeftAlone| {
+        let Stays::ImageAwaited { pinned } = &left.why else { return None };
+        Some((left.pool.clone()?, pinned.clone()))
+    };
+    let mut all = plan.left_alone.iter().filter_map(awaits);
+    match all.find(|(pool, _)| !inquiry::leaves_images(view.ledger) || gets_a_version(pool)) {
+        Some((pool, pinned)) => Err(wait(WaitingOn::PinnedImage { pool, pinned })),
+        None => Ok(()),
+    }
+}
+
+/// Pools that have not got the image that is pinned, and never will.
+fn deviations(plan: &Plan) -> Vec<String> {
+    let deviates = |left: &LeftAlone| {
+        let pool = left.pool.as_ref().filter(|_| matches!(left.why, Stays::ImageSuperseded { .. }))?;
+        Some(format!("pool {pool}: {}", left.why))
+    };
+    plan.left_alone.iter().filter_map(deviates).take(DEVIATIONS).collect()
+}
+
 /// No step is left: soak, then done.
-fn finish(view: &View<'_>) -> Result<Decision, Stop> {
+fn finish(view: &View<'_>, plan: &Plan) -> Result<Decision, Stop> {
     let ledger = view.ledger;
     let done = Ledger {
         finished_at: Some(view.now),
         started_at: ledger.started_at.or(Some(view.now)),
         steps: done_steps(ledger).cloned().collect(),
+        deviations: deviations(plan),
         ..ledger.clone()
     };
     if !soaks(view) {

@@ -11,7 +11,7 @@ use crate::{
 /// What planning this cluster's way needs to know of Azure's offers.
 #[must_use]
 pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> OffersNeeded {
-    let Request { scope, kubernetes, node_image, policy, .. } = request;
+    let Request { scope, kubernetes, node_image, images, policy, .. } = request;
     let target = ledger.target_version.as_ref();
     if kubernetes.is_some() && target.is_none() {
         // First the version is resolved, from what the region has; what it means comes after that.
@@ -25,9 +25,10 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
             && !pool.is_managed_by_azure()
             && pool.snapshot.is_none()
             && !is_rolled(ledger, &pool.name)
-            && !moves(pool)
+            // The image that a version step brings has to be the one that is pinned.
+            && (!(moves(pool) || leaves_images(ledger)) || !images.is_empty())
     };
-    let has_images = scope.has_images() && *node_image == NodeImagePolicy::Latest;
+    let has_images = scope.has_images() && *node_image != NodeImagePolicy::Skip;
     let pools = cluster.pools.iter().filter(|_| has_images).filter(asks);
     OffersNeeded {
         control_plane: scope.has_control_plane() && target.is_some_and(|to| cluster.version < *to),
@@ -35,10 +36,16 @@ pub fn offers_needed(request: &Request, ledger: &Ledger, cluster: &Cluster) -> O
     }
 }
 
+/// Whether images stay as they are, since all was done and only workloads are watched.
+pub(super) const fn leaves_images(ledger: &Ledger) -> bool {
+    ledger.soak_until.is_some()
+}
+
 /// Whether this upgrade has renewed the nodes of a pool. A repair may have found nothing to renew.
 pub(super) fn is_rolled(ledger: &Ledger, pool: &str) -> bool {
     let rolled = |record: &StepRecord| {
-        record.state == StepState::Succeeded && record.step.pool.as_deref() == Some(pool) && !record.repair
+        let renews = !record.repair && !record.step.is_rollback();
+        record.state == StepState::Succeeded && record.step.pool.as_deref() == Some(pool) && renews
     };
     ledger.steps.iter().any(rolled)
 }

@@ -3,10 +3,12 @@
 use super::{
     Decision, EXTERNAL_ADVICE, View,
     answer::{deadline_of_accepted, end_hold, set_state},
+    control::{taking_back, without_going_back},
     overrides, record,
 };
 use crate::{
     ledger::{Ledger, Operation, Phase, StepRecord, StepState},
+    planted::{PlantedBug, planted},
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
@@ -17,7 +19,7 @@ mod resource;
 mod submitted;
 mod verifying;
 
-use resource::Resource;
+pub(super) use resource::Resource;
 
 /// Decides about the step in flight.
 pub(super) fn decide(view: &View<'_>, operation: &Operation, current: &StepRecord) -> Decision {
@@ -51,7 +53,7 @@ fn changed(view: &View<'_>, what: &str, is_accepted: bool) -> Decision {
         let change = format!("{what}, and not by this upgrade: {EXTERNAL_ADVICE}");
         return Decision::Wait(WaitingOn::ExternalChange(change));
     }
-    dropped(view)
+    without_going_back(view.ledger, what).map_or_else(|| dropped(view), record)
 }
 
 /// The step is not done after all: everything is planned anew.
@@ -62,7 +64,7 @@ fn dropped(view: &View<'_>) -> Decision {
     record(ledger)
 }
 
-fn move_on(view: &View<'_>, phase: Phase) -> Decision {
+pub(super) fn move_on(view: &View<'_>, phase: Phase) -> Decision {
     let mut ledger = view.ledger.clone();
     if let Some(operation) = &mut ledger.operation {
         end_hold(operation, view.now);
@@ -88,21 +90,28 @@ fn move_on(view: &View<'_>, phase: Phase) -> Decision {
             Phase::Submitted | Phase::Verifying | Phase::Soaking => {}
         }
     }
+    // Between two phases nobody judges, or the gate has passed.
+    ledger.gates_failing_since = None;
     set_state(&mut ledger, StepState::Running);
+    if phase != Phase::Intent {
+        taking_back(&mut ledger);
+    }
     record(ledger)
 }
 
 fn succeeded(view: &View<'_>, step: &Step) -> Ledger {
     let mut ledger = view.ledger.clone();
     set_state(&mut ledger, StepState::Succeeded);
+    ledger.control.refused = None;
     let id = ledger.operation.take().map(|operation| operation.step_id);
     if let Some(record) = ledger.steps.iter_mut().find(|record| Some(&record.id) == id.as_ref()) {
         record.finished_at = Some(view.now);
     }
-    if let (Some(expected), Ok(version)) = (&mut ledger.expected, step.to.parse()) {
+    let expected = ledger.expected.as_mut().filter(|_| !planted(PlantedBug::ForgetOwnMoves));
+    if let (Some(expected), Ok(version)) = (expected, step.version_after().parse()) {
         match (&step.pool, step.kind) {
             (None, _) => expected.control_plane = version,
-            (Some(pool), StepKind::NodePoolVersion) => {
+            (Some(pool), StepKind::NodePoolVersion | StepKind::NodePoolRollback) => {
                 expected.pools.insert(pool.clone(), version);
             }
             (Some(_), StepKind::ControlPlane | StepKind::NodePoolImage) => {}

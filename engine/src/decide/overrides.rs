@@ -17,6 +17,7 @@ use crate::{
     action::Action,
     cluster::{Cluster, ProvisioningState},
     failure::Failure,
+    instants::later,
     ledger::Ledger,
     observation::Unreadable,
     plan::Plan,
@@ -76,14 +77,16 @@ pub(super) fn submit(view: &View<'_>, cluster: &Cluster, step: &Step) -> Decisio
         return record(Ledger { restore, ..view.ledger.clone() });
     }
     let brings = |known: &Restore| match step.kind {
-        StepKind::ControlPlane | StepKind::NodePoolVersion => known.pool == step.pool,
+        StepKind::ControlPlane | StepKind::NodePoolVersion | StepKind::NodePoolRollback => {
+            known.pool == step.pool
+        }
         StepKind::NodePoolImage => false,
     };
     let missing = restore.iter().find(|known| {
         !brings(known) && shown(cluster, known).is_some_and(|shown| !known.is_in_effect(shown))
     });
     match missing {
-        Some(known) if known.sent_at.is_some_and(|at| view.now < at + SETTLES) => {
+        Some(known) if known.sent_at.is_some_and(|at| view.now < later(at, SETTLES)) => {
             Decision::Wait(WaitingOn::ChangingSettings(known.subject()))
         }
         Some(known) if known.sent_at.is_some() => record(not_taken(view, known)),
@@ -184,7 +187,7 @@ fn may_still_come(view: &View<'_>, known: &Restore) -> bool {
     let claimed = operation.map(|operation| operation.intent_at);
     let accepted = operation.and_then(|operation| operation.submitted_at);
     let last = claimed.max(accepted).max(known.sent_at);
-    !known.is_given_back() && last.is_some_and(|at| view.now < at + SETTLES)
+    !known.is_given_back() && last.is_some_and(|at| view.now < later(at, SETTLES))
 }
 
 /// Nothing is left to put back there.

@@ -8,6 +8,7 @@ use std::{
 use super::View;
 use crate::{
     failure::{Failure, FailureClass},
+    instants::asked,
     ledger::{Operation, Phase},
     planted::{PlantedBug, planted},
 };
@@ -17,8 +18,12 @@ use crate::{
 pub(super) const BLOCKED_PACE: Duration = Duration::from_secs(30 * 60);
 /// Busy clusters and preempted operations are looked at again after this.
 const BUSY_PACE: Duration = Duration::from_secs(30);
-/// A step that ends without effect so often is not preempted by chance: it counts as failed.
+/// A step that ends without effect so often is not preempted by chance: it counts as failed. One that is refused
+/// so often because the cluster is busy, which nothing shows, is sent less and less often.
 const PREEMPTIONS: i32 = 5;
+/// Two refusals are in a row when there is no more than this between them: the longest pause, and the looks around
+/// it.
+pub(super) const IN_A_ROW: Duration = Duration::from_secs(30 * 60);
 /// Code of an operation that somebody aborted.
 pub(super) const ABORTED: &str = "OperationCanceled";
 /// First and largest pause after a failure that passes by itself.
@@ -45,12 +50,12 @@ pub(super) fn after(
     retry_after: Option<Duration>,
     view: &View<'_>,
 ) -> Again {
-    let retry_after = retry_after.unwrap_or_default();
+    let retry_after = asked(retry_after);
     let pause = jittered(backoff(operation.resubmissions).max(retry_after), operation, view);
     let retries = i32::try_from(view.request.policy.retries).unwrap_or(i32::MAX);
     let may_try_again = operation.attempt <= retries || planted(PlantedBug::EndlessAttempts);
     let attempt = Again { pause: may_try_again.then_some(pause), counts: may_try_again };
-    let without_effect = operation.phase == Phase::Submitted;
+    let without_effect = matches!(operation.phase, Phase::Submitted | Phase::Verifying);
     let never = Again { pause: None, counts: false };
     let in_a_while = |pause| Again { pause: Some(pause), counts: false };
     match failure.class() {
@@ -62,6 +67,10 @@ pub(super) fn after(
         FailureClass::Transient if view.now >= operation.deadline => never,
         FailureClass::Transient => in_a_while(pause),
         FailureClass::Busy if without_effect && operation.resubmissions >= PREEMPTIONS => attempt,
+        FailureClass::Busy if operation.resubmissions >= PREEMPTIONS => {
+            let longer = backoff(operation.resubmissions - PREEMPTIONS + 1).max(retry_after);
+            in_a_while(jittered(longer, operation, view))
+        }
         FailureClass::Busy => in_a_while(BUSY_PACE.max(retry_after)),
         FailureClass::Blocked => in_a_while(BLOCKED_PACE),
         FailureClass::Failed => attempt,

@@ -1,7 +1,7 @@
 //! What `retry` makes of the record: forget what held it back, keep what is done, and accept the versions as
 //! they are then.
 
-use super::{View, answer::set_state, external::versions_of};
+use super::{View, answer::set_state, control::halt_after, external::versions_of};
 use crate::{
     ledger::{Ledger, Operation, Phase, StepState},
     planted::{PlantedBug, planted},
@@ -21,10 +21,16 @@ pub(super) fn reopened(view: &View<'_>) -> Ledger {
     if planted(PlantedBug::RetakeBaseline) {
         ledger.baseline = None;
     }
+    ledger.control.refused = None;
+    // A pool that is on its way back does not turn round.
+    let back = view.ledger.current().filter(|(_, record)| record.step.is_rollback());
+    let because = view.ledger.control.halt.as_ref().and_then(|halt| halt.because.as_deref());
+    ledger.control.halt = back.map(|(_, record)| halt_after(&record.step, because));
     for record in ledger.restore.iter_mut().filter(|record| record.failure.is_some()) {
         record.not_before = None;
     }
     let Some(operation) = &mut ledger.operation else { return ledger };
+    operation.policy_not_done = None;
     match operation.phase {
         Phase::Intent => {
             begin_anew(operation, view);

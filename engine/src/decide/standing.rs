@@ -5,9 +5,11 @@
 
 use jiff::Timestamp;
 
-use super::Request;
+use super::{Request, control::aborting};
 use crate::{
+    control::HaltedAfter,
     failure::FailureClass,
+    instants::later,
     ledger::{Ledger, Operation, Phase},
     observation::HeldBack,
     planted::{PlantedBug, planted},
@@ -20,9 +22,17 @@ pub(crate) fn underway(request: &Request, ledger: &Ledger, now: Timestamp) -> Op
     let settings = ledger.restore.iter().find(|record| record.sent_at.is_some());
     let restoring = ledger.restore.iter().find(|record| record.attempts > 0).map(WaitingOn::restoring);
     let open = || ledger.restore.first().map(WaitingOn::restoring);
-    let Some((operation, record)) = ledger.current() else { return restoring.or_else(open) };
+    let halted = || ledger.control.halt.clone().map(WaitingOn::Halted);
+    let Some((operation, record)) = ledger.current() else {
+        return restoring.or_else(halted).or_else(open);
+    };
     let step = &record.step;
+    if let Some(abort) = &ledger.control.abort {
+        return Some(aborting(abort, step));
+    }
+    let halt = ledger.control.halt.as_ref().filter(|halt| halt.after == HaltedAfter::Abort);
     match operation.phase {
+        Phase::Intent if halt.is_some() => restoring.or_else(|| halt.cloned().map(WaitingOn::Halted)),
         Phase::Intent => restoring
             .or_else(|| limit(operation, step, request, now))
             .or_else(|| trouble(operation, step))
@@ -44,7 +54,7 @@ pub(super) fn limit(
 ) -> Option<WaitingOn> {
     let (hold, until) = (operation.hold.as_ref()?, operation.not_before.filter(|at| now < *at)?);
     let held = HeldBack { why: hold.why.clone(), until };
-    let overdue = now >= hold.since + request.policy.step_timeout;
+    let overdue = now >= later(hold.since, request.policy.step_timeout);
     Some(WaitingOn::HeldBack { step: Some(step.clone()), held, overdue })
 }
 
@@ -58,7 +68,9 @@ pub(super) fn trouble(operation: &Operation, step: &Step) -> Option<WaitingOn> {
         let blockers = failure.blockers();
         return Some(WaitingOn::Blocked { step, failure, blockers });
     }
-    operation.not_before.map(|at| WaitingOn::Retry { step, failure, at })
+    // Told by the refusal, not by the clock: what is suspended, or waits for a window, is not refused meanwhile.
+    let overdue = failure.class() == FailureClass::Busy && operation.since >= operation.deadline;
+    operation.not_before.map(|at| WaitingOn::Retry { step, failure, at, overdue })
 }
 
 /// Azure works on the step: for as long as it may, or longer.

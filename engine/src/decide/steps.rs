@@ -27,8 +27,17 @@ pub(super) fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step:
         record.started_at = Some(view.now);
         record.attempts = 1;
     }
-    ledger.operation = Some(Operation {
-        step_id: id,
+    ledger.operation = Some(operation_of(view, id));
+    if !planted(PlantedBug::OverrideUnrecorded) {
+        ledger.restore = overrides::planned(view, cluster, step);
+    }
+    ledger
+}
+
+/// The operation of a step that is begun now.
+pub(super) fn operation_of(view: &View<'_>, step_id: String) -> Operation {
+    Operation {
+        step_id,
         phase: Phase::Intent,
         attempt: 1,
         intent_at: view.now,
@@ -42,12 +51,9 @@ pub(super) fn with_intent(view: &View<'_>, cluster: &Cluster, plan: &Plan, step:
         hold: None,
         held: false,
         repair: false,
+        policy_not_done: None,
         since: view.now,
-    });
-    if !planted(PlantedBug::OverrideUnrecorded) {
-        ledger.restore = overrides::planned(view, cluster, step);
     }
-    ledger
 }
 
 /// The steps that are done as they went, then those of the present plan.

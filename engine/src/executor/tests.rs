@@ -9,23 +9,31 @@ use crate::{
     testing::request,
 };
 
+mod bounds;
 mod busy;
 mod changes;
 mod clock;
+mod control;
 mod crashes;
 mod failures;
 mod gates;
+mod gone;
 mod half_done;
 mod inside;
 mod limits;
+mod pins;
 mod plans;
 mod reads;
 mod repairs;
+mod rollbacks;
 mod settings;
 mod size;
+mod soaks;
 mod standing;
 mod storms;
+mod unjudged;
 mod way;
+mod windows;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -68,7 +68,7 @@ pub(super) struct WrittenStep {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-pub(super) fn is_zero(number: &i32) -> bool {
+pub(crate) fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
@@ -115,6 +115,10 @@ fn read<E: de::Error>(written: WrittenStep, ends: &mut Ends) -> Result<StepRecor
         Some(text) => Some(text.parse().map_err(|error| E::custom(format!("took {text:?}: {error}")))?),
         None => None,
     };
+    let finished_at = match started_at.zip(took) {
+        Some((start, took)) => Some(start.checked_add(took).map_err(E::custom)?),
+        None => None,
+    };
     let before = ends.insert(pool.clone(), to.clone());
     let from = from.or(before).ok_or_else(|| {
         E::custom(format!("the first step of {} has no from", pool.as_deref().unwrap_or("the control plane")))
@@ -125,7 +129,7 @@ fn read<E: de::Error>(written: WrittenStep, ends: &mut Ends) -> Result<StepRecor
         id: step.id(),
         step,
         state: state.unwrap_or_else(|| usual_state(took.is_some())),
-        finished_at: started_at.zip(took).map(|(start, took)| start + took),
+        finished_at,
         attempts: attempts.unwrap_or_else(|| usual_attempts(started_at.is_some())),
         started_at,
         nodes,
@@ -187,6 +191,9 @@ mod tests {
             |step: Value| serde_json::from_value::<Ledger>(json!({"steps": [step]})).unwrap_err().to_string();
         assert_eq!(refused(json!({"to": "1.35.3"})), "the first step of the control plane has no from");
         assert!(refused(json!({"from": "1", "to": "2", "took": "banana"})).starts_with("took \"banana\""));
+        let start = "2026-12-05T22:00:00Z";
+        let endless = json!({"from": "1", "to": "2", "startedAt": start, "took": "99999999999h"});
+        assert!(!refused(endless).is_empty(), "beyond the last instant there is");
     }
 
     fn records() -> impl Strategy<Value = Vec<StepRecord>> {

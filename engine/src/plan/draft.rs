@@ -75,14 +75,14 @@ impl<'a> Draft<'a> {
         };
         for pool in &cluster.pools {
             match part_of(pool, target, policy) {
-                Part::Moves => {
-                    let trouble = Trouble::of(pool, target, lag);
-                    draft.moving.push(Moving { pool, at: pool.version.clone(), trouble });
-                }
-                Part::Stays(why) => {
-                    draft.plan.left_alone.push(LeftAlone { pool: Some(pool.name.clone()), why: why.clone() });
-                    draft.standing.push((pool, why));
-                }
+                Part::Moves => match draft.barred(pool) {
+                    Some(why) => draft.leave(pool, why),
+                    None => {
+                        let trouble = Trouble::of(pool, target, lag);
+                        draft.moving.push(Moving { pool, at: pool.version.clone(), trouble });
+                    }
+                },
+                Part::Stays(why) => draft.leave(pool, why),
                 Part::Refused(refusal) => draft.refusals.push(refusal),
             }
         }
@@ -91,6 +91,20 @@ impl<'a> Draft<'a> {
         }
         draft.moving.sort_by_key(|moving| policy.place(moving.pool));
         draft
+    }
+
+    fn leave(&mut self, pool: &'a NodePool, why: Stays) {
+        self.plan.left_alone.push(LeftAlone { pool: Some(pool.name.clone()), why: why.clone() });
+        self.standing.push((pool, why));
+    }
+
+    /// Why a pool that is to get another version cannot now: an image comes with it that is not the pinned one.
+    /// A broken pool is repaired nevertheless.
+    fn barred(&self, pool: &NodePool) -> Option<Stays> {
+        let wanted = self.target.kubernetes.as_ref().filter(|_| self.target.scope.has_pool_versions())?;
+        let moves = pool.version < *wanted && !pool.provisioning_state.is_broken();
+        let pins = (self.target.node_image, &self.target.images);
+        image::barred(pool, pins, self.offers).filter(|_| moves)
     }
 
     /// The whole of it, but for the remarks.

@@ -22,7 +22,13 @@ fn row(at: &str, scope: Scope, to: Option<&str>) -> Row {
     Row {
         cluster: cluster(at),
         offers: offers(at),
-        target: Target { scope, kubernetes, node_image: NodeImagePolicy::Latest, max_image_age: None },
+        target: Target {
+            scope,
+            kubernetes,
+            node_image: NodeImagePolicy::Latest,
+            images: std::collections::BTreeMap::new(),
+            max_image_age: None,
+        },
         policy: Policy::default(),
     }
 }

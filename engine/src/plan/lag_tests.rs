@@ -19,7 +19,13 @@ fn lag(server: Option<&str>, pools: &[(&str, &str)]) -> Lag {
 
 fn outlined(cluster: &Cluster, lag: &Lag, scope: Scope, to: &str) -> Outline {
     let kubernetes = Some(version(to));
-    let target = Target { scope, kubernetes, node_image: NodeImagePolicy::Latest, max_image_age: None };
+    let target = Target {
+        scope,
+        kubernetes,
+        node_image: NodeImagePolicy::Latest,
+        images: std::collections::BTreeMap::new(),
+        max_image_age: None,
+    };
     let (policy, offers) = (Policy::default(), offers(&cluster.version.to_string()));
     outline_of((cluster, lag), &target, &policy, &offers, "2026-11-20T12:00:00Z".parse().unwrap())
 }

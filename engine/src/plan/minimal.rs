@@ -121,6 +121,7 @@ fn cost(world: &World, layout: &Layout, goal: u64, excluded: Option<usize>) -> O
         scope: Scope::Full,
         kubernetes: Some(at(goal)),
         node_image: NodeImagePolicy::Latest,
+        images: std::collections::BTreeMap::new(),
         max_image_age: None,
     };
     let plan = match plan(&cluster, &target, &policy, &offers, "2026-11-20T12:00:00Z".parse().unwrap()) {

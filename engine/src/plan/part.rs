@@ -40,6 +40,19 @@ pub enum Stays {
         /// `maxImageAge`, in days.
         allowed: u64,
     },
+    /// The rollout has one image for all its pools, which this pool's region does not have yet.
+    ImageAwaited {
+        /// That image.
+        pinned: String,
+    },
+    /// The rollout has one image for all its pools, and this pool's region has a newer one by now: AKS brings
+    /// no pool to any other than that.
+    ImageSuperseded {
+        /// The rollout's image.
+        pinned: String,
+        /// What there is instead.
+        offered: String,
+    },
 }
 
 impl Stays {
@@ -56,6 +69,8 @@ impl Stays {
             Self::ImageSkipped => "ImageSkipped",
             Self::ImageUnknown => "ImageUnknown",
             Self::ImageYoung { .. } => "ImageYoung",
+            Self::ImageAwaited { .. } => "ImageAwaited",
+            Self::ImageSuperseded { .. } => "ImageSuperseded",
         }
     }
 }
@@ -78,6 +93,13 @@ impl fmt::Display for Stays {
             Self::ImageYoung { published, allowed } => {
                 write!(f, "its image is of {published}, younger than maxImageAge ({allowed} days)")
             }
+            Self::ImageAwaited { pinned } => {
+                write!(f, "the rollout takes image {pinned}, which its region does not have yet")
+            }
+            Self::ImageSuperseded { pinned, offered } => write!(
+                f,
+                "the rollout takes image {pinned}, and AKS brings it to {offered} only, which is another: a later rollout does"
+            ),
         }
     }
 }

@@ -138,6 +138,7 @@ fn target(versions: Vec<KubernetesVersion>) -> impl Strategy<Value = Target> {
         scope,
         kubernetes: (scope != Scope::NodeImage).then_some(wanted),
         node_image: if scope == Scope::NodeImage { NodeImagePolicy::Latest } else { node_image },
+        images: std::collections::BTreeMap::new(),
         max_image_age: None,
     })
 }
@@ -335,18 +336,11 @@ proptest! {
     #[test]
     fn a_plan_needs_no_offers_but_those_that_are_asked_for(case in case()) {
         let wanted = case.target.kubernetes.clone();
+        let kubernetes = wanted.clone().map(|version| KubernetesRequest::Version(VersionRequest::Exact(version)));
         let request = Request {
-            scope: case.target.scope,
-            kubernetes: wanted.clone().map(|version| KubernetesRequest::Version(VersionRequest::Exact(version))),
             node_image: case.target.node_image,
-            max_image_age: None,
             policy: case.policy.clone(),
-            suspend: false,
-            waits_for_wave: None,
-            other_upgrade: None,
-            retry: None,
-            baseline: None,
-            abandoned: false,
+            ..Request::new(case.target.scope, kubernetes)
         };
         let ledger = Ledger { target_version: wanted, ..Ledger::default() };
         let needed = offers_needed(&request, &ledger, &case.cluster);

@@ -15,7 +15,13 @@ const NOW: &str = "2026-11-20T12:00:00Z";
 
 fn target(scope: Scope, to: Option<&str>) -> Target {
     let kubernetes = to.map(version);
-    Target { scope, kubernetes, node_image: NodeImagePolicy::Latest, max_image_age: None }
+    Target {
+        scope,
+        kubernetes,
+        node_image: NodeImagePolicy::Latest,
+        images: std::collections::BTreeMap::new(),
+        max_image_age: None,
+    }
 }
 
 fn planned(cluster: &Cluster, target: &Target, policy: &Policy) -> Result<Plan, Vec<Refusal>> {
@@ -192,6 +198,7 @@ fn a_version_step_brings_the_image_and_the_other_pools_get_their_own_step() {
 #[test]
 fn young_images_are_left_alone() {
     let days = |days: u64| Target {
+        images: std::collections::BTreeMap::new(),
         max_image_age: Some(Duration::from_secs(days * 86_400)),
         ..target(Scope::NodeImage, None)
     };

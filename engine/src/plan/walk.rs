@@ -227,8 +227,13 @@ fn finds_what_is_wrong_with_a_plan() {
     cluster.pools[0].version = version("1.32.9");
     let (offers, policy) = (testing::offers("1.33.8"), Policy::default());
     let kubernetes = Some(version("1.36.2"));
-    let target =
-        Target { scope: Scope::Full, kubernetes, node_image: NodeImagePolicy::Latest, max_image_age: None };
+    let target = Target {
+        scope: Scope::Full,
+        kubernetes,
+        node_image: NodeImagePolicy::Latest,
+        images: std::collections::BTreeMap::new(),
+        max_image_age: None,
+    };
     let rules = Rules { cluster: &cluster, target: &target, policy: &policy, offers: &offers };
     let step = |pool: Option<&str>, from: &str, to: &str| PlannedStep {
         step: Step {

@@ -1,7 +1,12 @@
 //! How far one cluster of a rollout is, as its ClusterUpgrade tells. Pure.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use crate::{
-    ledger::{Baseline, Ledger, Phase},
+    ledger::{Baseline, Ledger, Phase, StepState},
+    planted::{PlantedBug, planted},
     wave::{Member, MemberState},
 };
 
@@ -22,6 +27,12 @@ pub struct RolloutMember {
     pub place: Place,
     /// Whether a person holds it.
     pub suspended_by_hand: bool,
+    /// The token of the last retry that was asked of it.
+    pub retry: Option<String>,
+    /// The ClusterUpgrade of an older rollout of another plan that has its cluster.
+    pub claimed_by: Option<String>,
+    /// Whether its cluster is registered.
+    pub registered: bool,
     /// The baseline that it was made with.
     pub inherited_baseline: Option<Baseline>,
     /// What is recorded of its cluster's upgrade.
@@ -35,6 +46,8 @@ pub struct RolloutMember {
 pub struct Place {
     /// Whether its wave has let it start.
     pub admitted: bool,
+    /// When it did, if that was recorded.
+    pub admitted_at: Option<Timestamp>,
     /// Whether the plan holds it: suspended, or the rollout over.
     pub suspended: bool,
     /// [`crate::Rollout::admissions`] when this was written. Whoever holds clusters for a plan that has
@@ -50,30 +63,87 @@ pub struct MemberStanding {
     pub is_current: bool,
     /// A person has to do something.
     pub stopped: bool,
+    /// Nothing is to do now.
+    pub parked: bool,
     /// What it waits on, in one word: [`crate::WaitingOn::reason`].
     pub reason: String,
     /// What it waits on, in one sentence.
     pub message: String,
+    /// Since when it has had this reason.
+    pub since: Timestamp,
+    /// When what it waits on passes by itself, where that is known.
+    pub next_attempt: Option<Timestamp>,
+    /// When it will probably have ended, where that is known.
+    pub eta: Option<Timestamp>,
 }
 
 /// Reasons of a step that Azure, read just before, was not working on.
-const IDLE_REASONS: [&str; 6] =
-    ["Suspended", "Retrying", "DrainBlocked", "OperationBlocked", "OperationFailed", "ExternalChange"];
+const IDLE_REASONS: [&str; 9] = [
+    "Suspended",
+    "Retrying",
+    "StepTimeout",
+    "DrainBlocked",
+    "OperationBlocked",
+    "OperationFailed",
+    "ExternalChange",
+    "Aborted",
+    "GateFailed",
+];
+/// With its cluster went whatever ran in it.
+const GONE: &str = "ClusterGone";
 const SOAKING: &str = "Soaking";
 
 impl RolloutMember {
-    pub(super) fn of_wave(&self) -> Member {
-        Member { name: self.name.clone(), state: self.state() }
+    pub(super) fn of_wave(&self, places: &BTreeMap<String, String>) -> Member {
+        Member {
+            name: self.name.clone(),
+            state: self.state(),
+            works: self.works(),
+            place: places.get(&self.cluster).cloned(),
+            started_at: self.place.admitted_at,
+        }
     }
 
-    /// How far its cluster is.
+    /// Whether something may be going on in its cluster: one that has failed takes up no place of
+    /// `maxConcurrent`, or it would stop the others within the failure budget, unless Azure works on it.
+    fn works(&self) -> bool {
+        let in_azure = |phase| matches!(phase, Phase::Submitted);
+        let operation = self.ledger.operation.as_ref().map(|operation| operation.phase);
+        match self.state() {
+            MemberState::Running => true,
+            MemberState::Stopped => operation.is_some_and(in_azure),
+            MemberState::Waiting
+            | MemberState::Claimed
+            | MemberState::Soaking
+            | MemberState::Left
+            | MemberState::Skipped
+            | MemberState::Succeeded => false,
+        }
+    }
+
+    /// Whether anything was done to its cluster, or may have been.
+    fn has_begun(&self) -> bool {
+        let Ledger { steps, operation, restore, .. } = &self.ledger;
+        let begun = steps.iter().any(|step| step.state != StepState::Planned);
+        begun || operation.is_some() || !restore.is_empty()
+    }
+
+    /// How far its cluster is. This is where it is decided what a failure is, which counts against the
+    /// failure budget: a ClusterUpgrade that waits for a person, whatever for
+    /// ([`crate::WaitingOn::stance`]). It is not upgraded, and will not be by itself.
     #[must_use]
     pub fn state(&self) -> MemberState {
         let stands = |reason| self.standing.as_ref().is_some_and(|standing| standing.reason == reason);
-        if self.is_finished() {
+        if self.is_skipped() {
+            MemberState::Skipped
+        } else if self.is_finished() {
             MemberState::Succeeded
-        } else if self.is_stopped() {
+        } else if !self.registered && !self.has_begun() {
+            MemberState::Left
+        } else if self.is_stopped() && !planted(PlantedBug::IgnoreStopped) {
             MemberState::Stopped
+        } else if !self.place.admitted && self.claimed_by.is_some() {
+            MemberState::Claimed
         } else if !self.place.admitted {
             MemberState::Waiting
         } else if !self.ledger.in_flight() && stands(SOAKING) {
@@ -93,6 +163,34 @@ impl RolloutMember {
         self.ledger.finished_at.is_some()
     }
 
+    /// When it came to its end, or to what it waits on now.
+    pub(super) fn last_change(&self) -> Option<Timestamp> {
+        self.ledger.finished_at.or_else(|| self.standing.as_ref().map(|standing| standing.since))
+    }
+
+    /// Whether it goes on, or will by itself. The plan holds what is to make way for another rollout.
+    pub(super) fn goes_on(&self) -> bool {
+        let goes_on = matches!(self.state(), MemberState::Running | MemberState::Soaking);
+        goes_on && !self.place.suspended
+    }
+
+    /// Whether it is done, or not waited for any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_finished() || self.state() == MemberState::Left
+    }
+
+    /// Whether it has come to its end without a step: its cluster was at the target, or could not be brought
+    /// nearer to it.
+    pub(super) fn found_nothing(&self) -> bool {
+        let has_done = self.ledger.steps.iter().any(|step| step.state != StepState::Planned);
+        self.is_finished() && !self.is_skipped() && !has_done
+    }
+
+    /// Whether a person has left its cluster out, and all that was begun has ended.
+    pub(super) fn is_skipped(&self) -> bool {
+        self.ledger.is_skipped()
+    }
+
     /// Whether a step has to end before the record may go.
     ///
     /// One that was not sent, or was refused, would never end: with `suspend` set it is not sent again.
@@ -100,17 +198,16 @@ impl RolloutMember {
     pub(super) fn is_busy(&self) -> bool {
         let Some(operation) = &self.ledger.operation else { return false };
         let suspended = self.place.suspended || self.suspended_by_hand;
-        let idle = self
-            .standing
-            .as_ref()
-            .is_some_and(|standing| standing.is_current && IDLE_REASONS.contains(&standing.reason.as_str()));
-        !(operation.phase == Phase::Intent && suspended && idle)
+        let reason = self.standing.as_ref().filter(|standing| standing.is_current);
+        let reason = reason.map(|standing| standing.reason.as_str());
+        let idle = reason.is_some_and(|reason| IDLE_REASONS.contains(&reason));
+        !(reason == Some(GONE) || (operation.phase == Phase::Intent && suspended && idle))
     }
 
     /// What was unhealthy before the first step, unless the upgrade came to its end: what it broke must
     /// not pass for having been broken before.
     pub(super) fn unfinished_baseline(&self) -> Option<&Baseline> {
         let baseline = self.ledger.baseline.as_ref().or(self.inherited_baseline.as_ref());
-        baseline.filter(|_| !self.is_finished())
+        baseline.filter(|_| !self.is_finished() || self.is_skipped())
     }
 }

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{Failure, MemberState, Phase, Step, StepKind, WaitingOn};
 
+mod approvals;
+mod budgets;
+mod continuous;
 mod crashes;
 mod replicas;
 mod world;
@@ -23,6 +26,9 @@ fn member(admitted: bool) -> RolloutMember {
         wave: "w".to_owned(),
         place: Place { admitted, ..Place::default() },
         suspended_by_hand: false,
+        retry: None,
+        claimed_by: None,
+        registered: true,
         inherited_baseline: None,
         ledger: crate::Ledger::default(),
         standing: None,
@@ -31,7 +37,16 @@ fn member(admitted: bool) -> RolloutMember {
 
 fn standing(stopped: bool, reason: &str) -> Option<MemberStanding> {
     let words = |text: &str| text.to_owned();
-    Some(MemberStanding { is_current: true, stopped, reason: words(reason), message: words("because") })
+    Some(MemberStanding {
+        is_current: true,
+        stopped,
+        parked: false,
+        reason: words(reason),
+        message: words("because"),
+        since: INSTANT.parse().unwrap(),
+        next_attempt: None,
+        eta: None,
+    })
 }
 
 fn operation(phase: Phase) -> Option<crate::Operation> {
@@ -87,7 +102,8 @@ fn a_step_that_was_not_sent_does_not_hold_up_an_edited_plan() {
     let (at, blockers) = (INSTANT.parse().unwrap(), Vec::new());
     let idle = [
         WaitingOn::Suspended,
-        WaitingOn::Retry { step: step.clone(), failure: failure.clone(), at },
+        WaitingOn::Retry { step: step.clone(), failure: failure.clone(), at, overdue: false },
+        WaitingOn::Retry { step: step.clone(), failure: failure.clone(), at, overdue: true },
         WaitingOn::Blocked { step: step.clone(), failure: failure.clone(), blockers },
         WaitingOn::OperationFailed { step: step.clone(), failure },
         WaitingOn::ExternalChange(String::new()),
@@ -103,7 +119,11 @@ fn a_step_that_was_not_sent_does_not_hold_up_an_edited_plan() {
         assert!(busy, "{reason}: Azure may be working on it");
     }
     for phase in [Phase::Submitted, Phase::Verifying, Phase::Gating, Phase::Soaking] {
-        assert!(in_flight(true, true, phase, "GateFailed").is_busy(), "{phase:?}");
+        for reason in ["GateFailed", "StepTimeout"] {
+            assert!(in_flight(true, true, phase, reason).is_busy(), "{phase:?}");
+        }
+        let gone = in_flight(true, false, phase, WaitingOn::ClusterGone.reason());
+        assert!(!gone.is_busy(), "{phase:?}: with its cluster went what ran there");
     }
     assert!(!member(true).is_busy(), "nothing was begun");
     assert_eq!(WaitingOn::Soaking(at).reason(), "Soaking");
@@ -114,9 +134,13 @@ fn clusters_start_as_they_are_named_and_the_missing_are_counted() {
     let world = World::new();
     world.settle();
     let (request, rollout) = world.read();
+    let running = rollout.clone().map(|rollout| Rollout { ended_at: None, ..rollout });
     let mut upgrades = world.upgrades();
     upgrades.retain(|member| member.cluster != "b");
-    let waves = waves_of(&request, rollout.as_ref(), &upgrades);
+    let now = INSTANT.parse().unwrap();
+    let seen = Seen { rollout: rollout.as_ref(), upgrades: &upgrades, approvals: &[] };
+    assert_eq!(seen.waves(&request, now)[0].missing, 0, "when all is done, upgrades may go");
+    let waves = Seen { rollout: running.as_ref(), ..seen }.waves(&request, now);
     let names = |wave: &Wave| wave.members.iter().map(|member| member.name.clone()).collect::<Vec<_>>();
     assert_eq!((names(&waves[0]), waves[0].missing), (vec!["p-1-a".to_owned()], 1));
     assert_eq!(names(&waves[1]), ["p-1-e", "p-1-c", "p-1-d"], "e is named first, the rest by name");

@@ -21,8 +21,8 @@ use ports::Store;
 
 use super::{NEW_LINUX, NEW_WINDOWS, cluster};
 use crate::{
-    Action, Cluster, Failure, KubernetesVersion, Ledger, Node, OffersNeeded, Progress, Reading, Request,
-    Settings, Step, Unreadable, WaitingOn, Workload, advance,
+    Action, Cluster, Failure, KubernetesVersion, Ledger, Node, OffersNeeded, Progress, Reading, RecentlyUsed,
+    Request, Settings, Step, Unreadable, WaitingOn, Workload, advance,
 };
 
 /// How long an operation takes unless a test says otherwise.
@@ -101,6 +101,10 @@ pub(crate) struct State {
     /// Which offers were asked for.
     pub(crate) asked: Vec<OffersNeeded>,
     pub(crate) budgets_allow: Option<bool>,
+    /// The cluster's own maintenance windows.
+    pub(crate) maintenance: Reading<crate::Maintenance>,
+    /// What is frozen, when it is looked at right before something is sent.
+    pub(crate) freezes: Vec<crate::Freeze>,
     /// Answers to the next submissions; then all are accepted.
     pub(crate) answers: VecDeque<Answer>,
     /// Writes of the record that will find that somebody else wrote first.
@@ -129,6 +133,12 @@ pub(crate) struct State {
     pub(crate) after_write: Option<fn(&mut State)>,
     running: Option<Running>,
     lagging: Vec<(Timestamp, Step)>,
+    /// What each pool ran before.
+    pub(crate) recent: BTreeMap<String, Vec<RecentlyUsed>>,
+    /// Aborts that were sent, by what they were to stop.
+    pub(crate) aborts: Vec<String>,
+    /// Answers to the next aborts; then all are accepted.
+    pub(crate) abort_answers: VecDeque<Answer>,
     failures: BTreeMap<String, Option<Failure>>,
     /// Steps that failed or were aborted: any write of their pool goes on with them.
     half_done: BTreeMap<String, Step>,
@@ -191,6 +201,8 @@ impl World {
             reads: 0,
             asked: Vec::new(),
             budgets_allow: None,
+            maintenance: Ok(crate::Maintenance::default()),
+            freezes: Vec::new(),
             answers: VecDeque::new(),
             conflicts: 0,
             stored: Ledger::default(),
@@ -208,6 +220,9 @@ impl World {
             after_write: None,
             running: None,
             lagging: Vec::new(),
+            recent: BTreeMap::new(),
+            aborts: Vec::new(),
+            abort_answers: VecDeque::new(),
             failures: BTreeMap::new(),
             half_done: BTreeMap::new(),
             cluster,
@@ -243,7 +258,11 @@ impl World {
         for _ in 0..5000 {
             let Some(progress) = self.advance(request) else { continue };
             assert_eq!(progress.ledger, self.state().stored, "what is reported is what is saved");
-            let waiting = progress.waiting?;
+            let Some(waiting) = progress.waiting else {
+                let is_over = progress.ledger.finished_at.is_some() || request.abandoned;
+                assert!(is_over, "it waits for nothing, and is not done: {:?}", progress.ledger);
+                return None;
+            };
             check_words(&waiting);
             if stop(&waiting) {
                 return Some(waiting);
@@ -313,5 +332,11 @@ impl World {
 fn check_words(waiting: &WaitingOn) {
     let words = waiting.to_string();
     assert!(!words.is_empty() && !waiting.reason().is_empty());
-    assert!(!words.contains("2026-11-2"), "a clock in: {words}");
+    assert!(words.len() <= 200 || !waits_for_an_instant(waiting), "{} bytes: {words}", words.len());
+    // When a window opens, or a freeze ends, is what is waited for, and stays the same.
+    assert!(waits_for_an_instant(waiting) || !words.contains("2026-11-2"), "a clock in: {words}");
+}
+
+fn waits_for_an_instant(waiting: &WaitingOn) -> bool {
+    matches!(waiting, WaitingOn::Window { .. } | WaitingOn::Frozen(_) | WaitingOn::NotBefore(_))
 }

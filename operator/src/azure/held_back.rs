@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use azure_fleet::{failure, held_back, steady};
 use azure_mgmt_containerservice::{Error, HeldBack};
-use engine::{
-    Ledger, NodeImagePolicy, Observation, Policy, Request, Scope, View, WaitingOn, not_sent, refused,
-};
+use engine::{Ledger, Observation, Request, Scope, View, WaitingOn, not_sent, refused};
 use jiff::Timestamp;
 
 use super::limits::{Limit, Wait};
@@ -23,22 +21,6 @@ fn ledger(now: Timestamp) -> Ledger {
     serde_json::from_value(serde_json::json!({ "steps": [step], "operation": operation })).unwrap()
 }
 
-fn request() -> Request {
-    Request {
-        scope: Scope::Full,
-        kubernetes: None,
-        node_image: NodeImagePolicy::Latest,
-        max_image_age: None,
-        policy: Policy::default(),
-        suspend: false,
-        waits_for_wave: None,
-        other_upgrade: None,
-        retry: None,
-        baseline: None,
-        abandoned: false,
-    }
-}
-
 #[test]
 fn a_step_that_was_held_back_is_no_attempt_and_says_which_limit_it_waits_for() {
     let now: Timestamp = "2026-12-05T22:00:00Z".parse().unwrap();
@@ -46,7 +28,7 @@ fn a_step_that_was_held_back_is_no_attempt_and_says_which_limit_it_waits_for() {
     let held = held_back(&HeldBack { limit, retry_after }, now);
     assert_eq!(held.until, now + Duration::from_secs(86), "in whole seconds, and not too early");
 
-    let (request, before, seen) = (request(), ledger(now), Observation::default());
+    let (request, before, seen) = (Request::new(Scope::Full, None), ledger(now), Observation::default());
     let view = View { request: &request, ledger: &before, seen: &seen, now };
     let after = not_sent(&before, &held, &view);
     let (operation, record) = after.current().unwrap();
@@ -80,7 +62,7 @@ fn a_refusal_by_azure_carries_its_retry_after_and_is_no_attempt() {
         request_id: None,
     };
     let now: Timestamp = "2026-12-05T22:00:00Z".parse().unwrap();
-    let (request, before, seen) = (request(), ledger(now), Observation::default());
+    let (request, before, seen) = (Request::new(Scope::Full, None), ledger(now), Observation::default());
     let view = View { request: &request, ledger: &before, seen: &seen, now };
     let after = refused(&before, &failure(&error), error.retry_after(), &view);
     let operation = after.operation.unwrap();

@@ -5,14 +5,6 @@ use std::{collections::BTreeSet, fs, path::Path};
 use azure_mgmt_containerservice::CallKind;
 use serde_json::Value;
 
-/// Granted before they are asked for, so that the role is right for the releases that will: to stop what runs,
-/// and to keep to the clusters' own maintenance windows. `docs/azure.md` says so.
-const SOON: [&str; 3] = [
-    "Microsoft.ContainerService/managedClusters/abort/action",
-    "Microsoft.ContainerService/managedClusters/agentPools/abort/action",
-    "Microsoft.ContainerService/managedClusters/maintenanceConfigurations/read",
-];
-
 /// How a call looks in the operator's source.
 const fn forms(kind: CallKind) -> &'static [&'static str] {
     match kind {
@@ -45,10 +37,7 @@ const fn forms(kind: CallKind) -> &'static [&'static str] {
 #[test]
 fn the_role_grants_what_the_operator_asks_for_and_nothing_else() {
     let needed: BTreeSet<_> = made().into_iter().map(CallKind::action).collect();
-    let early: Vec<_> = SOON.into_iter().filter(|action| needed.contains(action)).collect();
-    assert!(early.is_empty(), "asked for by now, so no longer in SOON, nor said to be unused: {early:?}");
-
-    let wanted: BTreeSet<String> = needed.into_iter().chain(SOON).map(str::to_owned).collect();
+    let wanted: BTreeSet<String> = needed.into_iter().map(str::to_owned).collect();
     assert_eq!(
         granted(),
         wanted,

@@ -1,8 +1,11 @@
-//! What holds an upgrade up besides its own matters: that it is suspended, or that another cluster of the
-//! rollout has stopped. Looks at what was read, touches nothing.
+//! What holds an upgrade up besides its own matters: that it is suspended, that another cluster of the rollout has
+//! stopped, that its wave waits for approvals, or that another upgrade has its cluster. Looks at what was read,
+//! touches nothing.
 
 use crds::{ClusterUpgrade, PlanSummary, UpgradePlan};
 use kube::ResourceExt;
+
+use super::subject;
 
 /// What else there is to know, and what a person can do about it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub(super) fn of_plan(plan: &UpgradePlan) -> Hold {
             hold.besides
                 .push("suspended besides: spec.suspend is true, so that nothing new starts".to_owned());
         }
-        hold.advice.push(go_on("upgradeplan", plan));
+        hold.advice.push(go_on(plan));
     }
     hold
 }
@@ -49,19 +52,18 @@ pub(super) fn of_upgrade(upgrade: &ClusterUpgrade, plans: &[UpgradePlan], all: &
         standing.map_or(("", ""), |standing| (standing.phase.as_str(), standing.reason.as_str()));
     let place = upgrade.spec.plan.as_ref();
     let plan = place.and_then(|place| plans.iter().find(|plan| plan.name_any() == place.name));
-    let mut hold = match plan {
-        Some(plan) if reason == "WaitingForWave" => before(upgrade, plan, all),
-        Some(_) | None => Hold::default(),
+    let mut hold = match (reason, plan) {
+        ("WaitingForWave", Some(plan)) => before(upgrade, plan, all),
+        ("WaitingForWave" | "WaitingForOtherUpgrade", _) => of_other(upgrade, all),
+        _ => Hold::default(),
     };
     let besides =
         |what: &str| format!("suspended besides: spec.suspend of {what} is true, so that nothing new starts");
     let suspended = match (upgrade.spec.suspend, plan) {
-        _ if phase == "Succeeded" => None,
-        (true, _) => {
-            Some((format!("ClusterUpgrade {}", upgrade.name_any()), go_on("clusterupgrade", upgrade)))
-        }
+        _ if phase == "Succeeded" || phase == "Skipped" => None,
+        (true, _) => Some((format!("ClusterUpgrade {}", upgrade.name_any()), go_on(upgrade))),
         (false, Some(plan)) if plan.spec.suspend => {
-            Some((format!("UpgradePlan {}", plan.name_any()), go_on("upgradeplan", plan)))
+            Some((format!("UpgradePlan {}", plan.name_any()), go_on(plan)))
         }
         (false, _) => None,
     };
@@ -74,7 +76,58 @@ pub(super) fn of_upgrade(upgrade: &ClusterUpgrade, plans: &[UpgradePlan], all: &
     hold
 }
 
-/// Why the turn of an upgrade does not come: what has stopped of its rollout.
+/// That another upgrade has the cluster.
+fn of_other(upgrade: &ClusterUpgrade, all: &[ClusterUpgrade]) -> Hold {
+    let Some(other) = subject::holder(upgrade, all) else { return Hold::default() };
+    let name = other.name_any();
+    let standing = other.status.as_ref().and_then(|status| status.summary.as_ref());
+    let standing = standing.map_or_else(
+        || "not looked at yet".to_owned(),
+        |standing| format!("{}: {}", standing.reason, standing.message),
+    );
+    let explain = explain(&name, &upgrade.namespace().unwrap_or_default());
+    Hold {
+        besides: vec![format!(
+            "ClusterUpgrade {name} has cluster {}: {standing}",
+            upgrade.spec.cluster_ref.name
+        )],
+        advice: vec![format!(
+            "{explain}   tells what to do there; this one's turn comes when that has ended"
+        )],
+    }
+}
+
+/// What tells of the upgrades that have clusters of a plan.
+pub(super) fn holders(members: &[ClusterUpgrade], all: &[ClusterUpgrade]) -> Vec<String> {
+    members.iter().flat_map(|member| of_other(member, all).advice).collect()
+}
+
+/// The command that approves the wave of a plan that waits for it.
+pub(super) fn approve(plan: &UpgradePlan) -> String {
+    format!(
+        "tidegate approve {} -n {} --reason WHY   approves the wave, after showing what that starts",
+        plan.name_any(),
+        plan.namespace().unwrap_or_default()
+    )
+}
+
+/// That people have to approve a wave of the plan.
+fn unapproved(plan: &UpgradePlan) -> Hold {
+    let waves = plan.status.iter().flat_map(|status| &status.waves);
+    let besides: Vec<String> = waves
+        .filter(|wave| wave.state == "WaitingForApproval")
+        .map(|wave| {
+            let given =
+                wave.approvals.as_ref().map_or((0, 0), |approvals| (approvals.given, approvals.required));
+            let (name, wave, (given, required)) = (plan.name_any(), &wave.name, given);
+            format!("wave {wave} of UpgradePlan {name} waits for approvals: {given} of {required} are given")
+        })
+        .collect();
+    let advice = if besides.is_empty() { Vec::new() } else { vec![approve(plan)] };
+    Hold { besides, advice }
+}
+
+/// Why the turn of an upgrade does not come: what has stopped of its rollout, who has to approve, who has the cluster.
 fn before(upgrade: &ClusterUpgrade, plan: &UpgradePlan, all: &[ClusterUpgrade]) -> Hold {
     let namespace = upgrade.namespace().unwrap_or_default();
     let rollout = |upgrade: &ClusterUpgrade| upgrade.spec.plan.as_ref().map(|place| place.rollout.clone());
@@ -88,8 +141,12 @@ fn before(upgrade: &ClusterUpgrade, plan: &UpgradePlan, all: &[ClusterUpgrade]) 
             .push(format!("{cluster}, in wave {wave}, has stopped: {}: {}", stopped.reason, stopped.message));
         hold.advice.push(format!(
             "{}   tells what to do there; this one's turn comes after it",
-            explain(cluster, &namespace)
+            explain(&subject::called(other, all), &namespace)
         ));
+    }
+    for more in [unapproved(plan), of_other(upgrade, all)] {
+        hold.besides.extend(more.besides);
+        hold.advice.extend(more.advice);
     }
     let name = plan.name_any();
     let stopped = summary(plan).filter(|summary| summary.phase == "Stopped" && hold.besides.is_empty());
@@ -107,9 +164,9 @@ fn explain(name: &str, namespace: &str) -> String {
     format!("tidegate explain {name} -n {namespace}")
 }
 
-fn go_on(kind: &str, object: &impl ResourceExt) -> String {
+fn go_on(object: &impl ResourceExt) -> String {
     format!(
-        "kubectl patch {kind} {} -n {} --type merge -p '{{\"spec\":{{\"suspend\":false}}}}'   lets new steps start",
+        "tidegate resume {} -n {}   lets new steps start",
         object.name_any(),
         object.namespace().unwrap_or_default()
     )
@@ -171,18 +228,64 @@ mod tests {
     }
 
     #[test]
+    fn an_upgrade_whose_wave_is_not_approved_names_the_command() {
+        let mut plan = plan(false, "Parked", "WaitingForApproval");
+        let waves = json!([
+            {"name": "canary", "state": "Succeeded", "clusters": {"total": 1}},
+            {"name": "production", "state": "WaitingForApproval", "clusters": {"total": 1},
+                "approvals": {"required": 2, "given": 1, "by": ["bea"], "starts": "1 cluster"}}]);
+        plan.status.as_mut().unwrap().waves = serde_json::from_value(waves).unwrap();
+        let waiting = upgrade("weu-prod", "production", false, "Parked", "WaitingForWave");
+        let hold = of_upgrade(&waiting, &[plan], std::slice::from_ref(&waiting));
+        assert_eq!(
+            hold.besides,
+            ["wave production of UpgradePlan autumn waits for approvals: 1 of 2 are given"]
+        );
+        assert!(hold.advice[0].starts_with("tidegate approve autumn -n platform --reason WHY "), "{hold:?}");
+        assert_eq!(hold.advice.len(), 1, "and not that there is nothing to do: {hold:?}");
+    }
+
+    #[test]
+    fn an_upgrade_whose_cluster_another_has_names_that_one() {
+        let made = |rollout: &str, minute: u8, reason: &str| {
+            let mut made = upgrade("weu-prod", "production", false, "Parked", reason);
+            made.metadata.name = Some(format!("{rollout}-weu-prod"));
+            let at = json!(format!("2026-12-05T22:{minute:02}:00Z"));
+            made.metadata.creation_timestamp = serde_json::from_value(at).unwrap();
+            let place = made.spec.plan.as_mut().unwrap();
+            (place.name, place.rollout) = (rollout.to_owned(), rollout.to_owned());
+            made
+        };
+        let older = made("winter", 0, "WaitingForWindow");
+        for reason in ["WaitingForOtherUpgrade", "WaitingForWave"] {
+            let waiting = made("autumn", 9, reason);
+            let all = [waiting.clone(), older.clone()];
+            for plans in [vec![], vec![plan(false, "Parked", "WaitingForOtherUpgrade")]] {
+                let hold = of_upgrade(&waiting, &plans, &all);
+                let told =
+                    ["ClusterUpgrade winter-weu-prod has cluster weu-prod: WaitingForWindow: a budget"];
+                assert_eq!(hold.besides, told);
+                assert_eq!(hold.advice.len(), 1, "{hold:?}");
+                assert!(
+                    hold.advice[0].starts_with("tidegate explain winter-weu-prod -n platform "),
+                    "{hold:?}"
+                );
+            }
+            assert_eq!(holders(&[waiting], &all).len(), 1);
+        }
+    }
+
+    #[test]
     fn what_is_suspended_besides_says_what_to_set() {
         let stopped = |suspend| upgrade("a", "w", suspend, "Stopped", "GateFailed");
         let of = |suspend, plan| of_upgrade(&stopped(suspend), &[plan], &[]);
         let own = of(true, plan(false, "Stopped", "GateFailed"));
         assert!(own.besides[0].contains("spec.suspend of ClusterUpgrade autumn-1-a is true"), "{own:?}");
-        assert!(own.advice[0].starts_with(
-            r#"kubectl patch clusterupgrade autumn-1-a -n platform --type merge -p '{"spec":{"suspend":false}}'"#
-        ));
+        assert!(own.advice[0].starts_with("tidegate resume autumn-1-a -n platform   "));
         let plans = of(false, plan(true, "Stopped", "GateFailed"));
         assert!(
             plans.besides[0].contains("UpgradePlan autumn")
-                && plans.advice[0].contains("patch upgradeplan autumn")
+                && plans.advice[0].contains("tidegate resume autumn -n ")
         );
         assert_eq!(of(false, plan(false, "Stopped", "GateFailed")), Hold::default());
         let parked = of_upgrade(&upgrade("a", "w", true, "Parked", "Suspended"), &[], &[]);
@@ -199,7 +302,7 @@ mod tests {
         }
         let parked = plan(true, "Parked", "Suspended");
         assert!(
-            !suspended_besides(&parked) && of_plan(&parked).advice[0].contains("patch upgradeplan autumn")
+            !suspended_besides(&parked) && of_plan(&parked).advice[0].contains("tidegate resume autumn -n ")
         );
         let note = stopped_note(&stopped).unwrap();
         assert!(

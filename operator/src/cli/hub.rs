@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use anyhow::Context as _;
 use clap::Args;
-use crds::{AKSCluster, ClusterUpgrade, UpgradePlan};
+use crds::{AKSCluster, ClusterUpgrade, UpgradeApproval, UpgradePlan};
 use kube::{
     Api, Client, Config, Resource, ResourceExt,
     api::ListParams,
@@ -45,6 +45,11 @@ impl Found {
 }
 
 impl HubArgs {
+    /// The namespace that is asked for.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     pub(super) async fn connect(&self) -> anyhow::Result<Hub> {
         self.connect_for(None).await
     }
@@ -92,6 +97,10 @@ impl Hub {
 
     pub(super) async fn upgrades(&self) -> anyhow::Result<Vec<ClusterUpgrade>> {
         self.list("ClusterUpgrades").await
+    }
+
+    pub(super) async fn approvals(&self) -> anyhow::Result<Vec<UpgradeApproval>> {
+        self.list("UpgradeApprovals").await
     }
 
     /// The AKSClusters of the namespace, or of all, that have the labels, by namespace and name.

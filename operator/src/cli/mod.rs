@@ -10,10 +10,13 @@ use crate::{
     supervisor::{self, ControllerArgs},
 };
 
+mod approve;
+mod control;
 mod crds;
 mod explain;
 #[cfg(test)]
 mod fixtures;
+mod history;
 mod hold;
 mod hub;
 mod image;
@@ -23,6 +26,7 @@ mod plan;
 mod selection;
 mod standing;
 mod status;
+mod subject;
 mod upgrades;
 
 /// Keeps fleets of AKS clusters upgraded.
@@ -47,8 +51,24 @@ enum Command {
     Plan(plan::Args),
     /// Shows how plans stand, or one plan with all its clusters.
     Status(status::Args),
+    /// Shows what rollouts and upgrades did: from what to what, how long it took, what failed.
+    History(history::Args),
     /// Tells why a cluster or a plan waits, and what can be done.
     Explain(explain::Args),
+    /// Lets steps in flight end, and nothing new start: of a plan, or of one cluster.
+    Suspend(control::Args),
+    /// Lets what was suspended go on.
+    Resume(control::Args),
+    /// Lets what has stopped go on: one cluster, or all of a plan that have stopped.
+    Retry(control::Args),
+    /// Leaves a cluster out of the rollout.
+    Skip(control::Args),
+    /// Aborts what Azure does for an upgrade, or for all of a plan; nothing is undone.
+    Abort(control::Args),
+    /// Takes a node pool back to the version and image that it had before its last upgrade.
+    Rollback(control::PoolArgs),
+    /// Approves a wave of a plan, after showing what that starts.
+    Approve(approve::Args),
 }
 
 /// Runs a command.
@@ -77,7 +97,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inventory(args) => inventory::run(args).await,
         Command::Plan(args) => plan::run(args).await,
         Command::Status(args) => Box::pin(status::run(args)).await,
+        Command::History(args) => history::run(args).await,
         Command::Explain(args) => explain::run(args).await,
+        Command::Suspend(args) => Box::pin(control::run(control::Verb::Suspend, args)).await,
+        Command::Resume(args) => Box::pin(control::run(control::Verb::Resume, args)).await,
+        Command::Retry(args) => Box::pin(control::run(control::Verb::Retry, args)).await,
+        Command::Skip(args) => Box::pin(control::run(control::Verb::Skip, args)).await,
+        Command::Abort(args) => Box::pin(control::run(control::Verb::Abort, args)).await,
+        Command::Rollback(args) => Box::pin(control::rollback(args)).await,
+        Command::Approve(args) => approve::run(args).await,
     }
 }
 
@@ -98,13 +126,18 @@ mod tests {
         }
         assert!(parse("tidegate inventory weu-1 weu-2 -o wide -n platform --sort image").is_ok());
         assert!(parse("tidegate get-upgrades -A -l ring=canary -o wide").is_ok());
-        for words in ["status -o wide", "plan FILE -o wide", "explain weu-1 -o wide"] {
+        for words in ["status -o wide", "history -o wide", "plan FILE -o wide", "explain weu-1 -o wide"] {
             let error = parse(&format!("tidegate {words}")).err().unwrap();
             assert_eq!((error.kind(), error.exit_code()), (ErrorKind::InvalidValue, 2), "{words}");
             assert!(error.to_string().contains("table, json, yaml"), "{error}");
         }
         let error = parse("tidegate inventory -A -n platform").err().unwrap();
         assert_eq!((error.kind(), error.exit_code()), (ErrorKind::ArgumentConflict, 2));
+        assert!(parse("tidegate abort weu-1 --dry-run -n platform").is_ok());
+        assert!(parse("tidegate rollback weu-1 apps --yes").is_ok());
+        assert_eq!(parse("tidegate rollback weu-1").err().unwrap().exit_code(), 2, "which pool?");
         assert_eq!(parse("tidegate plan").err().unwrap().exit_code(), 2);
+        assert!(parse("tidegate approve autumn --wave prod --reason CHG-1 --dry-run -n platform").is_ok());
+        assert_eq!(parse("tidegate approve autumn").err().unwrap().exit_code(), 2, "a reason is needed");
     }
 }

@@ -1,6 +1,9 @@
 //! How the command line writes: tables, JSON, YAML, symbols with their words.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    collections::BTreeSet,
+    io::{IsTerminal, Write},
+};
 
 use clap::{
     ValueEnum,
@@ -65,6 +68,18 @@ pub(super) fn brief(text: &str) -> String {
     }
 }
 
+/// Names in order, each once; not more than a person reads.
+pub(super) fn listed(names: impl Iterator<Item = String>) -> String {
+    const MOST: usize = 20;
+    let names: BTreeSet<String> = names.collect();
+    let shown: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
+    match (shown.is_empty(), names.len().saturating_sub(MOST)) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 fn table_within(width: Option<u16>, header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     if let Some(width) = width {
@@ -91,8 +106,8 @@ impl Mark {
     pub(super) fn of_phase(phase: &str) -> Self {
         match phase {
             "Succeeded" => Self::Done,
-            "Stopped" => Self::Stopped,
-            "Parked" | "Pending" => Self::Waiting,
+            "Stopped" | "CompletedWithFailures" => Self::Stopped,
+            "Parked" | "Pending" | "WaitingForApproval" | "Skipped" => Self::Waiting,
             _ => Self::Working,
         }
     }
@@ -127,14 +142,13 @@ fn plain(text: &str) -> String {
     ASCII.iter().fold(text.to_owned(), |text, (symbol, ascii)| text.replace(*symbol, ascii))
 }
 
-/// An instant in the reader's own time zone.
+/// An instant in the reader's own time zone, with the name of that zone.
 pub(super) fn local(instant: Timestamp) -> String {
-    instant.to_zoned(TimeZone::system()).strftime("%a %-d %b %H:%M").to_string()
+    in_zone(instant, TimeZone::system())
 }
 
-/// The same, with the name of that zone.
-pub(super) fn local_in_zone(instant: Timestamp) -> String {
-    instant.to_zoned(TimeZone::system()).strftime("%a %-d %b %H:%M %Z").to_string()
+fn in_zone(instant: Timestamp, zone: TimeZone) -> String {
+    instant.to_zoned(zone).strftime("%a %-d %b %H:%M %Z").to_string()
 }
 
 /// Writes to standard output. A reader that went away (`| head`) is no error.
@@ -189,6 +203,23 @@ mod tests {
         let column = lines[0].find("OFFERED").unwrap();
         assert!(lines[2..].iter().all(|line| line.trim_start().len() == line.len() - column), "{narrow}");
         assert_eq!(table_within(Some(80), &["CLUSTER", "OFFERED"], rows()).lines().count(), 2);
+    }
+
+    #[test]
+    fn an_instant_tells_its_zone() {
+        let berlin =
+            |instant: &str| in_zone(instant.parse().unwrap(), TimeZone::get("Europe/Berlin").unwrap());
+        assert_eq!(berlin("2026-12-05T22:00:00Z"), "Sat 5 Dec 23:00 CET");
+        assert_eq!(berlin("2026-10-24T22:00:00Z"), "Sun 25 Oct 00:00 CEST", "each time its own");
+        assert!(local("2026-12-05T22:00:00Z".parse().unwrap()).len() > "Sat 5 Dec 22:00 ".len());
+    }
+
+    #[test]
+    fn names_are_told_in_order_and_not_by_the_hundred() {
+        let listed = |names: &[&str]| listed(names.iter().map(|name| (*name).to_owned()));
+        assert_eq!((listed(&[]), listed(&["b", "a", "b"])), ("none".to_owned(), "a, b".to_owned()));
+        let many = super::listed((0..500).map(|number| format!("c-{number:03}")));
+        assert!(many.starts_with("c-000, ") && many.ends_with("c-019 and 480 more"), "{many}");
     }
 
     #[test]

@@ -1,13 +1,11 @@
-//! How an AKSCluster itself stands: whether what is shown of it is known, and since when.
+//! How an AKSCluster itself stands: whether what is shown of it is known, and since when. And whether an upgrade
+//! waits for a person.
 
-use crds::AKSCluster;
+use crds::{AKSCluster, ClusterUpgrade, Summary};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{
-    hub::Found,
-    output::{local, local_in_zone},
-};
+use super::{hub::Found, output::local};
 
 /// Which AKSCluster, and whether it could be read.
 #[derive(Clone, Debug, Serialize)]
@@ -89,7 +87,7 @@ impl Standing {
     pub(super) fn sentence(&self) -> String {
         match &self.ready {
             Some(ready) => {
-                let (reason, since) = (&ready.reason, local_in_zone(ready.since));
+                let (reason, since) = (&ready.reason, local(ready.since));
                 let word = if ready.status == "True" { "Ready" } else { reason };
                 format!("{word} since {since}: {}", ready.message)
             }
@@ -104,13 +102,35 @@ impl Standing {
 
     /// The same in a sentence.
     pub(super) fn cluster_read(&self) -> Option<String> {
-        self.cluster_read_at.map(|at| format!("seen in Azure {}", local_in_zone(at)))
+        self.cluster_read_at.map(|at| format!("seen in Azure {}", local(at)))
     }
 
     /// When what Azure offers was read.
     pub(super) fn offers_read(&self) -> Option<String> {
-        self.offers_read_at.map(|at| format!("what Azure offers was read {}", local_in_zone(at)))
+        self.offers_read_at.map(|at| format!("what Azure offers was read {}", local(at)))
     }
+}
+
+/// What an upgrade says of itself; `None` before the operator has looked at it.
+pub(super) fn summary(upgrade: &ClusterUpgrade) -> Option<&Summary> {
+    upgrade.status.as_ref()?.summary.as_ref()
+}
+
+/// Whether an upgrade has stopped, and somebody has to do something about it.
+pub(super) fn is_stopped(upgrade: &ClusterUpgrade) -> bool {
+    let is_over = upgrade.status.as_ref().is_some_and(|status| status.ledger.finished_at.is_some());
+    !is_over && summary(upgrade).is_some_and(|summary| summary.phase == "Stopped")
+}
+
+/// Whether an upgrade is suspended by itself, and says something else about itself.
+pub(super) fn is_suspended_besides(upgrade: &ClusterUpgrade) -> bool {
+    let says_so = |reason: &str| matches!(reason, "Suspended" | "Succeeded" | "Skipped");
+    upgrade.spec.suspend && summary(upgrade).is_some_and(|summary| !says_so(&summary.reason))
+}
+
+/// Whether a step of it was aborted or rolled back, so that nothing goes on until somebody asks for it.
+pub(super) fn is_halted(upgrade: &ClusterUpgrade) -> bool {
+    is_stopped(upgrade) && upgrade.status.as_ref().is_some_and(|status| status.ledger.control.halt.is_some())
 }
 
 fn ready(cluster: &AKSCluster) -> Option<Ready> {

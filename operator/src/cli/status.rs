@@ -1,27 +1,32 @@
-//! `tidegate status`: how plans stand, at a glance or with every cluster.
+//! `tidegate status`: how plans stand, at a glance or with every cluster; and the upgrades that have no plan.
+
+mod alone;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use crds::{ClusterUpgrade, UpgradePlan};
+use crds::{ClusterUpgrade, TargetSpec, UpgradePlan};
 use futures::{StreamExt, stream};
 use kube::{
     ResourceExt,
     core::DeserializeGuard,
     runtime::{WatchStreamExt, watcher},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
     hold::suspended_besides,
     hub::{Hub, HubArgs},
-    output::{Format, Mark, complain, is_terminal, local, print, table, without_wide},
+    output::{Format, Mark, complain, is_terminal, listed, local, print, table, without_wide},
+    standing,
+    subject::{Known, Subject},
 };
 
 /// Arguments of `status`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// One UpgradePlan with all its clusters; all plans of the namespace without it.
+    /// One UpgradePlan with all its clusters; without it all plans of the namespace, and the ClusterUpgrades that
+    /// have no plan.
     plan: Option<String>,
     #[command(flatten)]
     hub: HubArgs,
@@ -43,6 +48,40 @@ struct Answer {
     upgrades: Vec<ClusterUpgrade>,
 }
 
+/// Everything that was asked for. For programs a list: each plan, and then, with `plan: null`, what has none.
+struct Answers {
+    plans: Vec<Answer>,
+    /// The ClusterUpgrades that have no plan.
+    alone: Vec<ClusterUpgrade>,
+}
+
+impl Serialize for Answers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Item<'a> {
+            OfPlan(&'a Answer),
+            Alone { plan: (), upgrades: &'a [ClusterUpgrade] },
+        }
+        let alone = Item::Alone { plan: (), upgrades: &self.alone };
+        let alone = (!self.alone.is_empty()).then_some(alone);
+        serializer.collect_seq(self.plans.iter().map(Item::OfPlan).chain(alone))
+    }
+}
+
+impl Answers {
+    fn is_empty(&self) -> bool {
+        self.plans.is_empty() && self.alone.is_empty()
+    }
+
+    /// The phase of each plan and of each upgrade that has none; empty where it has not been looked at.
+    fn phases(&self) -> impl Iterator<Item = &str> {
+        let plans = self.plans.iter().map(|answer| summary(&answer.plan).map(|summary| &summary.phase));
+        let alone = self.alone.iter().map(|upgrade| standing::summary(upgrade).map(|summary| &summary.phase));
+        plans.chain(alone).map(|phase| phase.map_or("", String::as_str))
+    }
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let hub = args.hub.connect().await?;
     if args.watch {
@@ -59,23 +98,51 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn nothing(hub: &Hub) -> String {
     format!(
-        "namespace {} has no UpgradePlan; -n names another namespace, kubectl get upgradeplans -A shows all",
+        "namespace {} has no UpgradePlan, and no ClusterUpgrade made by hand; -n names another namespace, kubectl get upgradeplans,clusterupgrades -A shows all",
         hub.namespace
     )
 }
 
-async fn read(hub: &Hub, name: Option<&str>) -> anyhow::Result<Vec<Answer>> {
-    let plans = hub.plans().await?;
-    let upgrades = hub.upgrades().await?;
-    let answers: Vec<Answer> = plans
+/// That there is no plan of that name, with those that there are.
+pub(super) async fn missing(hub: &Hub, name: &str) -> anyhow::Result<String> {
+    let known = Known { plans: hub.plans().await?, upgrades: hub.upgrades().await? };
+    Ok(no_plan(&known, name, &hub.namespace))
+}
+
+async fn read(hub: &Hub, name: Option<&str>) -> anyhow::Result<Answers> {
+    let known = Known { plans: hub.plans().await?, upgrades: hub.upgrades().await? };
+    choose(known, name, &hub.namespace).map_err(anyhow::Error::msg)
+}
+
+/// The plan of that name, or all there is.
+fn choose(known: Known, name: Option<&str>, namespace: &str) -> Result<Answers, String> {
+    if let Some(name) = name.filter(|name| known.plans.iter().all(|plan| plan.name_any() != *name)) {
+        return Err(no_plan(&known, name, namespace));
+    }
+    let Known { plans, upgrades } = known;
+    let alone = match name {
+        Some(_) => Vec::new(),
+        None => alone::of(&plans, &upgrades).map(readable).collect(),
+    };
+    let plans = plans
         .into_iter()
         .filter(|plan| name.is_none_or(|name| name == plan.name_any()))
         .map(|plan| Answer { upgrades: members(&plan, &upgrades).into_iter().map(readable).collect(), plan })
         .collect();
-    if let (Some(name), true) = (name, answers.is_empty()) {
-        anyhow::bail!("there is no UpgradePlan {name} in namespace {}: see tidegate status", hub.namespace);
-    }
-    Ok(answers)
+    Ok(Answers { plans, alone })
+}
+
+fn no_plan(known: &Known, name: &str, namespace: &str) -> String {
+    let plans = listed(known.plans.iter().map(ResourceExt::name_any));
+    let help = match known.find(name, namespace) {
+        Ok(Subject::Upgrade(upgrade)) => {
+            format!("; tidegate explain {name} -n {namespace} tells of ClusterUpgrade {}", upgrade.name_any())
+        }
+        Ok(Subject::Plan(_)) | Err(_) => String::new(),
+    };
+    format!(
+        "namespace {namespace} has no UpgradePlan {name}; there are: {plans} (tidegate status -n {namespace}){help}"
+    )
 }
 
 /// The ClusterUpgrades of the plan's present rollout.
@@ -125,19 +192,15 @@ async fn watch(hub: &Hub, args: &Args) -> anyhow::Result<ExitCode> {
     Err(anyhow::anyhow!("the watch ended")).context("the hub went away")
 }
 
-fn exit_code(answers: &[Answer]) -> ExitCode {
-    let phase = |phase: &str| {
-        answers
-            .iter()
-            .any(|answer| phase == summary(&answer.plan).map_or("", |summary| summary.phase.as_str()))
-    };
-    let all_done = answers
-        .iter()
-        .all(|answer| summary(&answer.plan).is_some_and(|summary| summary.phase == "Succeeded"));
-    match (phase("Stopped"), all_done) {
-        (true, _) => ExitCode::from(1),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::from(3),
+fn exit_code(answers: &Answers) -> ExitCode {
+    // What was left out is over.
+    let all_done = || answers.phases().all(|phase| matches!(phase, "Succeeded" | "Skipped"));
+    if answers.phases().any(|phase| phase == "Stopped") {
+        ExitCode::from(1)
+    } else if all_done() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(3)
     }
 }
 
@@ -145,10 +208,21 @@ fn summary(plan: &UpgradePlan) -> Option<&crds::PlanSummary> {
     plan.status.as_ref()?.summary.as_ref()
 }
 
-fn render(answers: &[Answer], detailed: bool) -> String {
+fn render(answers: &Answers, detailed: bool) -> String {
     if detailed {
-        return answers.iter().map(render_plan).collect();
+        return answers.plans.iter().map(render_plan).collect();
     }
+    let mut parts = Vec::new();
+    if !answers.plans.is_empty() {
+        parts.push(plans_table(&answers.plans));
+    }
+    if !answers.alone.is_empty() {
+        parts.push(alone::table(&answers.alone));
+    }
+    parts.join("\n")
+}
+
+fn plans_table(answers: &[Answer]) -> String {
     let rows = answers
         .iter()
         .map(|answer| {
@@ -167,10 +241,11 @@ fn render(answers: &[Answer], detailed: bool) -> String {
                 words(|summary| &summary.wave),
                 words(|summary| &summary.progress),
                 words(|summary| &summary.reason) + if suspended_besides(plan) { ", suspended" } else { "" },
+                summary(plan).and_then(|summary| summary.eta).map_or_else(|| "–".to_owned(), local),
             ]
         })
         .collect();
-    table(&["PLAN", "TARGET", "PHASE", "WAVE", "CLUSTERS", "WAITING ON"], rows)
+    table(&["PLAN", "TARGET", "PHASE", "WAVE", "CLUSTERS", "WAITING ON", "ETA"], rows)
 }
 
 fn target(plan: &UpgradePlan) -> String {
@@ -179,10 +254,15 @@ fn target(plan: &UpgradePlan) -> String {
         .as_ref()
         .and_then(|status| status.rollout.as_ref())
         .and_then(|rollout| rollout.target.kubernetes.clone());
-    let asked = plan.spec.target.kubernetes.as_ref().and_then(|kubernetes| {
+    resolved.unwrap_or_else(|| asked(&plan.spec.target))
+}
+
+/// The target as it is written.
+fn asked(target: &TargetSpec) -> String {
+    let kubernetes = target.kubernetes.as_ref().and_then(|kubernetes| {
         kubernetes.version.clone().or_else(|| kubernetes.channel.map(|channel| format!("{channel:?}")))
     });
-    resolved.or(asked).unwrap_or_else(|| "newest images".to_owned())
+    kubernetes.unwrap_or_else(|| "newest images".to_owned())
 }
 
 fn render_plan(answer: &Answer) -> String {
@@ -199,6 +279,9 @@ fn render_plan(answer: &Answer) -> String {
                 "\n{}   {} clusters   {}: {}\n",
                 summary.phase, summary.progress, summary.reason, summary.message
             ));
+            if let Some(eta) = summary.eta {
+                text.push_str(&format!("expected to end {}\n", local(eta)));
+            }
         }
         None => text.push_str("\nthe operator has not looked at it yet\n"),
     }
@@ -215,6 +298,7 @@ fn render_plan(answer: &Answer) -> String {
             counts.total,
             wave.state
         ));
+        text.push_str(&about_wave(wave, status.rollout.as_ref()));
         let of_wave =
             |upgrade: &&ClusterUpgrade| upgrade.spec.plan.as_ref().is_some_and(|plan| plan.wave == wave.name);
         for upgrade in answer.upgrades.iter().filter(of_wave) {
@@ -224,17 +308,44 @@ fn render_plan(answer: &Answer) -> String {
     text
 }
 
+/// What there is to say of a wave besides its clusters: failures, soak and approvals.
+fn about_wave(wave: &crds::WaveStatus, rollout: Option<&engine::Rollout>) -> String {
+    let mut lines = Vec::new();
+    if let Some(budget) = &wave.failure_budget {
+        lines.push(format!("failure budget: {} of {} used", budget.failed, budget.allowed));
+    }
+    if let Some(until) = wave.soak_until {
+        lines.push(format!("watched until {}", local(until)));
+    }
+    if let Some(approvals) = &wave.approvals {
+        let by =
+            if approvals.by.is_empty() { String::new() } else { format!(", by {}", approvals.by.join(", ")) };
+        let (given, required) = (approvals.given, approvals.required);
+        lines.push(format!("approvals: {given} of {required}{by}; they start {}", approvals.starts));
+    }
+    let approved = rollout.and_then(|rollout| rollout.approved.iter().find(|known| known.wave == wave.name));
+    if let Some(approved) = approved.filter(|_| wave.approvals.is_none()) {
+        let by = |approver: &engine::Approver| {
+            format!("{} on {} ({})", approver.name, local(approver.at), approver.reason)
+        };
+        let by: Vec<String> = approved.by.iter().map(by).collect();
+        lines.push(format!("approved by {}", by.join(", ")));
+    }
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
 fn render_upgrade(upgrade: &ClusterUpgrade) -> String {
     let cluster = &upgrade.spec.cluster_ref.name;
-    match upgrade.status.as_ref().and_then(|status| status.summary.as_ref()) {
+    match standing::summary(upgrade) {
         None => format!("  {} {cluster:<16} not looked at yet\n", Mark::Waiting.symbol()),
         Some(summary) => {
             let mark = Mark::of_phase(&summary.phase).symbol();
-            let suspended =
-                upgrade.spec.suspend && !matches!(summary.reason.as_str(), "Suspended" | "Succeeded");
-            let besides = if suspended { " (suspended besides: its spec.suspend is true)" } else { "" };
+            let besides = match standing::is_suspended_besides(upgrade) {
+                true => " (suspended besides: its spec.suspend is true)",
+                false => "",
+            };
             let help = if summary.phase == "Stopped" {
-                format!("   → tidegate explain {cluster}")
+                format!("   → tidegate explain {cluster} -n {}", upgrade.namespace().unwrap_or_default())
             } else {
                 String::new()
             };
@@ -247,89 +358,4 @@ fn render_upgrade(upgrade: &ClusterUpgrade) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn plan(name: &str, summary: &Value) -> UpgradePlan {
-        serde_json::from_value(json!({
-            "apiVersion": "tidegate.dev/v1alpha1", "kind": "UpgradePlan",
-            "metadata": {"name": name, "namespace": "fleet"},
-            "spec": {"target": {"scope": "NodeImage"}, "waves": [{"name": "w", "clusters": {"names": ["a"]}}]},
-            "status": {"summary": summary,
-                "rollout": {"id": "p-1", "number": 1, "planHash": "0", "target": {},
-                    "startedAt": "2026-12-05T22:00:00Z"},
-                "waves": [{"name": "w", "state": "RollingOut", "clusters": {"total": 1}}]}
-        }))
-        .unwrap()
-    }
-
-    fn stands(phase: &str) -> Value {
-        json!({"phase": phase, "reason": "Why", "message": "because", "progress": "0/1", "wave": "w"})
-    }
-
-    fn upgrade(rollout: &str) -> ClusterUpgrade {
-        let instant = "2026-12-05T22:00:00Z";
-        serde_json::from_value(json!({
-            "apiVersion": "tidegate.dev/v1alpha1", "kind": "ClusterUpgrade",
-            "metadata": {"name": "p-1-a", "managedFields": [{"manager": "tidegate"}]},
-            "spec": {"clusterRef": {"name": "a"}, "target": {"scope": "NodeImage"},
-                "plan": {"name": "p", "rollout": rollout, "wave": "w"}},
-            "status": {
-                "summary": {"phase": "Stopped", "reason": "DrainBlocked", "message": "a budget", "progress": "0/1",
-                    "since": instant},
-                "operation": {"stepId": "image-a", "phase": "Submitted", "attempt": 1, "intentAt": instant,
-                    "deadline": instant, "since": instant}
-            }
-        }))
-        .unwrap()
-    }
-
-    fn answer(phase: &str) -> Answer {
-        let plan = plan("p", &stands(phase));
-        let upgrades = members(&plan, &[upgrade("p-1"), upgrade("p-0")]).into_iter().map(readable).collect();
-        Answer { plan, upgrades }
-    }
-
-    #[test]
-    fn answers_are_those_of_the_present_rollout() {
-        let answers = [answer("RollingOut")];
-        assert_eq!(answers[0].upgrades.len(), 1, "those of the present rollout");
-        for format in [Format::Json, Format::Yaml] {
-            let text = format.render(&answers).unwrap().unwrap();
-            assert!(text.contains("image-a") && !text.contains("managedFields"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_line_per_plan_and_a_tree_of_one() {
-        let table = render(&[answer("RollingOut")], false);
-        let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[0], ["PLAN", "TARGET", "PHASE", "WAVE", "CLUSTERS", "WAITING", "ON"]);
-        assert_eq!(lines[1], ["fleet/p", "newest", "images", "RollingOut", "w", "0/1", "Why"]);
-        let tree = render(&[answer("Stopped")], true);
-        assert!(tree.contains("DrainBlocked: a budget   → tidegate explain a"), "{tree}");
-        assert!(!tree.contains("suspended"), "{tree}");
-        let mut suspended = answer("Stopped");
-        suspended.plan.spec.suspend = true;
-        suspended.upgrades[0].spec.suspend = true;
-        let both = render(std::slice::from_ref(&suspended), true);
-        assert!(both.contains("until spec.suspend of the plan is false\n"), "{both}");
-        assert!(both.contains("a budget (suspended besides: its spec.suspend is true)   →"), "{both}");
-        assert!(render(&[suspended], false).contains("Why, suspended"));
-        let new = Answer { plan: plan("p", &Value::Null), upgrades: Vec::new() };
-        assert!(render(&[new], true).contains("the operator has not looked at it yet"));
-    }
-
-    #[test]
-    fn exit_codes_tell_done_stopped_and_in_progress() {
-        let code = |phases: &[&str]| {
-            let answers: Vec<Answer> = phases.iter().map(|phase| answer(phase)).collect();
-            format!("{:?}", exit_code(&answers))
-        };
-        let is = |code: u8| format!("{:?}", ExitCode::from(code));
-        assert_eq!(code(&["Succeeded", "Succeeded"]), is(0));
-        assert_eq!(code(&["Succeeded", "Stopped", "RollingOut"]), is(1));
-        assert_eq!(code(&["Succeeded", "Parked"]), is(3));
-    }
-}
+mod tests;

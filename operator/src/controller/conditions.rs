@@ -12,6 +12,9 @@ use crate::context::bounded;
 /// How long a condition's message may be, in bytes.
 const MESSAGE_LIMIT: usize = 200;
 
+/// The reason, and the phase, of an upgrade whose cluster was left out of its rollout.
+pub(crate) const SKIPPED: &str = "Skipped";
+
 /// How an object stands, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -31,6 +34,7 @@ impl Standing {
             Some(Stance::Parked) => "Parked",
             Some(Stance::Working) => "Working",
             Some(Stance::Stopped) => "Stopped",
+            None if self.reason == SKIPPED => SKIPPED,
             None => "Succeeded",
         }
     }
@@ -60,6 +64,8 @@ pub(crate) fn conditions_of(
         Some(Stance::Parked) => ("True", "False", "False", "False"),
         Some(Stance::Working) => ("False", "True", "False", "False"),
         Some(Stance::Stopped) => ("False", "False", "True", "False"),
+        // Over, and nobody waits for it; but not at its target.
+        None if standing.reason == SKIPPED => ("True", "False", "False", "False"),
         None => ("True", "False", "False", "True"),
     };
     [("Ready", ready), ("Reconciling", reconciling), ("Stalled", stalled), ("UpToDate", up_to_date)]

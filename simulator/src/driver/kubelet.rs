@@ -121,7 +121,8 @@ fn outcome_of(driver: &Driver, pod: &Pod, node: &NodeFacts) -> PodOutcome {
         pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers));
     let images = containers.filter_map(|container| container.image.clone()).collect::<Vec<_>>();
     let namespace = pod.namespace().unwrap_or_default();
-    let version = node.kubelet_version.trim_start_matches('v');
+    // Rules are about versions, whatever builds are called.
+    let version = node.kubelet_version.trim_start_matches('v').split('-').next().unwrap_or_default();
     outcome_for(&driver.rules, &namespace, pod.labels(), &images, version, &node.image)
 }
 

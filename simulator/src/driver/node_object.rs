@@ -15,7 +15,7 @@ use k8s_openapi::{
 };
 
 use super::wall::stored;
-use crate::effects::Node;
+use crate::{effects::Node, world::build_name};
 
 /// Label that every node of the cluster carries; the driver looks only at those.
 pub(super) const CLUSTER_LABEL: &str = "kubernetes.azure.com/cluster";
@@ -116,7 +116,7 @@ pub(crate) fn build_status(node: &Node, boot_id: &str, now: Timestamp) -> NodeSt
         container_runtime_version: "containerd://2.1.6".to_owned(),
         kernel_version: if windows { "10.0.20348" } else { "5.15.0-1102-azure" }.to_owned(),
         kube_proxy_version: String::new(),
-        kubelet_version: format!("v{}", node.kubernetes_version.trim_start_matches('v')),
+        kubelet_version: format!("v{}", build_name(node.kubernetes_version.trim_start_matches('v'))),
         machine_id: fingerprint(&[&node.provider_id]).replace('-', ""),
         operating_system: node.os_type.to_ascii_lowercase(),
         os_image: os_image(&node.os_sku, &node.node_image).to_owned(),
@@ -322,6 +322,9 @@ mod tests {
         assert_eq!((facts.kubelet_version.as_str(), facts.boot_id.as_str()), ("v1.34.4", boot.as_str()));
         assert_ne!(next_boot_id(&example.name, &boot), boot);
         assert_eq!(boot.len(), 36);
+        let long_term = Node { kubernetes_version: "1.31.100".into(), ..example };
+        let shown = build_status(&long_term, &boot, Timestamp::UNIX_EPOCH).node_info.unwrap().kubelet_version;
+        assert_eq!(shown, "v1.31.100-akslts");
         let status = node.status.unwrap();
         assert_eq!(status.node_info.unwrap().os_image, "Ubuntu 22.04.5 LTS");
         assert_eq!(status.capacity.unwrap()["pods"], Quantity("110".into()));

@@ -26,7 +26,7 @@ use super::{
         build_status, merge_taints, next_boot_id,
     },
 };
-use crate::{clock, effects::Node};
+use crate::{clock, effects::Node, world::build_name};
 
 /// How long a node that is reimaged stays NotReady, in real time: long enough to be
 /// seen, short against a pool's upgrade on a fast clock.
@@ -238,7 +238,7 @@ fn joins_an_upgrade(driver: &Driver, node: &Node) -> bool {
         same_pool
             && NodeFacts::read(other).is_some_and(|facts| {
                 facts.image != node.node_image
-                    || facts.kubelet_version.trim_start_matches('v') != node.kubernetes_version
+                    || facts.kubelet_version.trim_start_matches('v') != build_name(&node.kubernetes_version)
             })
     })
 }

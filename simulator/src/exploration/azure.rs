@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    checks::Checks,
+    checks::{Checks, is_abort},
     sim::{Here, State},
 };
 use crate::{
@@ -37,11 +37,15 @@ const LONGEST_HOLD: Duration = Duration::from_secs(900);
 
 /// Reads and writes on their way to Azure and back.
 #[derive(Clone)]
-struct Wire(Here);
+struct Wire {
+    here: Here,
+    /// Whether what it reads is what upgrades know.
+    watched: bool,
+}
 
 impl std::fmt::Debug for Wire {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Wire({})", self.0.replica)
+        write!(f, "Wire({})", self.here.replica)
     }
 }
 
@@ -49,22 +53,23 @@ impl std::fmt::Debug for Wire {
 impl HttpClient for Wire {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let sent = Sent::new(request);
-        let sent_at = self.0.state().now;
+        let sent_at = self.here.state().now;
         if sent.method != Method::GET {
-            let mut state = self.0.state();
-            Checks::is_sent(&mut state, self.0.replica);
+            let mut state = self.here.state();
+            Checks::is_sent(&mut state, self.here.replica);
             if let Some(call) = sent.call() {
+                Checks::note_clock(&mut state, self.here.replica, &call);
                 super::happening::before_arrival(&mut state, &call);
             }
         }
-        self.0.latency(30, 1500).await;
-        let answer = sent.arrive(&mut self.0.state(), (self.0.replica, sent_at));
+        self.here.latency(30, 1500).await;
+        let answer = sent.arrive(&mut self.here.state(), (self.here.replica, sent_at, self.watched));
         if sent.method != Method::GET && answer.is_success() {
-            super::happening::after_change(&mut self.0.state(), self.0.replica);
+            super::happening::after_change(&mut self.here.state(), self.here.replica);
         }
-        self.0.latency(30, 1500).await;
+        self.here.latency(30, 1500).await;
         let late = Duration::try_from(answer.delivery.delay).unwrap_or_default();
-        self.0.pause(late).await;
+        self.here.pause(late).await;
         if answer.delivery.lost {
             return Err(azure_core::Error::with_message(ErrorKind::Io, "the connection was cut"));
         }
@@ -103,7 +108,7 @@ impl Sent {
     }
 
     /// Azure takes the request and answers.
-    fn arrive(&self, state: &mut State, (replica, sent_at): (usize, Timestamp)) -> Answer {
+    fn arrive(&self, state: &mut State, (replica, sent_at, watched): (usize, Timestamp, bool)) -> Answer {
         let Some(call) = self.call() else {
             return Answer::new(
                 404,
@@ -114,10 +119,20 @@ impl Sent {
             let cluster = call.cluster().cloned();
             let read = Checks::subject_of_read(&call);
             let answer = state.world.call(state.now, OPERATOR, call);
+            if !watched {
+                return answer;
+            }
             Checks::after_read(state, replica, read.as_ref(), &answer);
             if let Some(cluster) = cluster {
                 super::happening::after_read(state, &cluster);
             }
+            return answer;
+        }
+        if is_abort(&call) {
+            let before = Checks::before_abort(state, &call, replica);
+            let answer = state.world.call(state.now, OPERATOR, call.clone());
+            tell(state, &call, &answer);
+            Checks::after_abort(state, &call, &answer, before);
             return answer;
         }
         let before = Checks::before_mutation(state, &call, (replica, sent_at));
@@ -212,10 +227,10 @@ impl Governor for Limiter {
 }
 
 /// A client of a replica.
-pub(super) fn client(here: &Here) -> Client {
-    let client =
-        Client::over(Arc::new(Wire(here.clone())), ClientOptions::default(), Arc::new(AlwaysSignedIn))
-            .expect("the defaults are good");
+pub(super) fn client(here: &Here, watched: bool) -> Client {
+    let wire = Wire { here: here.clone(), watched };
+    let client = Client::over(Arc::new(wire), ClientOptions::default(), Arc::new(AlwaysSignedIn))
+        .expect("the defaults are good");
     client.with_governor(Arc::new(Limiter(here.clone())))
 }
 
@@ -246,11 +261,13 @@ impl SharedListing {
 
 impl Listing for SharedListing {
     async fn glance(&self, cluster: &ClusterId, since: Option<Timestamp>) -> Glance {
-        let (now, late) = {
+        let (now, late, age) = {
             let mut state = self.here.state();
-            (super::replica::clock(&state, self.here.replica), state.mishap(0.3))
+            let now = super::replica::clock(&state, self.here.replica);
+            // To list a large fleet is most of what a long run has to do.
+            (now, state.mishap(0.3), if state.is_long { 600 } else { 60 })
         };
-        let recent = now - Duration::from_secs(60);
+        let recent = now - Duration::from_secs(age);
         if let Some(glance) = self.shown(cluster, |began| {
             began >= recent && began <= now && since.is_none_or(|since| began > since)
         }) {
@@ -282,7 +299,15 @@ pub(super) struct Azure {
 
 impl Azure {
     pub(super) fn new(here: &Here) -> Self {
-        let client = client(here);
+        Self::over(client(here, true), here)
+    }
+
+    /// For looks that are no part of any upgrade; what Azure offers is remembered for both, as in the operator.
+    pub(super) fn unwatched(&self, here: &Here) -> Self {
+        Self { offers: self.offers.clone(), ..Self::over(client(here, false), here) }
+    }
+
+    fn over(client: Client, here: &Here) -> Self {
         let listing = SharedListing::new(here.clone(), client.clone());
         Self { client, listing, offers: Arc::default() }
     }

@@ -3,21 +3,27 @@
 mod arrival;
 mod azure;
 mod clusters;
+mod continuous;
 mod inside;
 mod others;
 mod request;
 mod rollout;
+mod timing;
 mod way;
+mod year;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use azure_mgmt_containerservice::ClusterId;
-use engine::Request;
+use engine::{Mode, Request};
 use fastrand::Rng;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{happening::Happening, plan::Waves, script::Trigger, workloads::Surroundings};
+use super::{
+    happening::Happening, inventory::Known, plan::Waves, script::Trigger, timing::Timing,
+    workloads::Surroundings,
+};
 use crate::{effects::ClusterKey, scenario::Scenario};
 
 pub(super) use arrival::Arrival;
@@ -55,6 +61,12 @@ pub(super) struct Case {
     pub(super) triggers: Vec<Trigger>,
     /// The waves of the plan that makes the upgrades; without one they are there from the start.
     pub(super) waves: Option<Waves>,
+    /// Whether one rollout of the plan follows another.
+    pub(super) mode: Mode,
+    /// What is known of the clusters, when it is a continuous plan.
+    pub(super) inventory: Vec<Known>,
+    /// A long run, in which nobody but the operator changes clusters.
+    pub(super) is_long: bool,
     /// What was drawn that not every seed has, for the count.
     pub(super) drawn: BTreeSet<&'static str>,
 }
@@ -69,6 +81,8 @@ pub(super) struct UpgradeCase {
     /// What is to be so in the end.
     pub(super) arrival: Arrival,
     pub(super) surroundings: Surroundings,
+    /// When its steps may start.
+    pub(super) timing: Timing,
 }
 
 impl Case {
@@ -80,29 +94,46 @@ impl Case {
             chaos: Duration::ZERO,
             happenings: Vec::new(),
             drawn: BTreeSet::new(),
+            continuous: false,
         };
         draw.chaos = draw.seconds(2 * HOUR, 12 * HOUR);
         let calm_from = draw.calm_from();
-        let replicas = draw.dice.usize(1..=2);
+        let replicas = if draw.chance(0.3) { 1 } else { 2 };
         let planned = draw.is_drawn("a plan with waves", 0.5);
         let number = if planned { draw.dice.usize(2..=3) } else { draw.dice.usize(1..=2) };
-        let (clusters, upgrades): (Vec<Value>, Vec<UpgradeCase>) =
+        draw.continuous = planned && draw.is_drawn("a continuous plan", 0.35);
+        let (mut clusters, mut upgrades): (Vec<Value>, Vec<UpgradeCase>) =
             (0..number).map(|index| draw.cluster(index)).unzip();
-        let scenario = draw.scenario(seed, clusters);
+        let mut regions = way::regions();
+        let mut inventory = Vec::new();
+        if draw.continuous {
+            regions = draw.continuous(&mut clusters, &mut upgrades);
+            inventory = draw.inventory(number);
+        }
+        let scenario = draw.scenario(seed, clusters, regions);
         let held_back =
             if draw.is_drawn("our own limiter", 0.25) { 0.01 + draw.dice.f64() * 0.05 } else { 0.0 };
         draw.processes(replicas);
         for (index, upgrade) in upgrades.iter().enumerate() {
-            draw.people(index, upgrade, planned);
-            draw.somebody(upgrade, &scenario);
+            if !draw.continuous {
+                draw.people(index, upgrade, planned);
+                draw.somebody(upgrade, &scenario);
+            }
         }
+        draw.freezes(upgrades.len(), replicas);
         let waves = planned.then(|| draw.waves(&upgrades));
+        if !draw.continuous {
+            draw.deletion(&upgrades);
+        }
+        // A step for each time that the rarest window opens, and some to spare.
+        let days = if upgrades.iter().all(|upgrade| upgrade.timing.is_always()) { 14 } else { 90 };
         draw.happenings.sort_by_key(|(at, _)| *at);
         Self {
             seed,
             start: draw.start,
             calm_from,
-            end: calm_from + Duration::from_secs(14 * 24 * HOUR),
+            // A continuous plan never comes to its end, and is looked at for as long.
+            end: calm_from + Duration::from_secs(if draw.continuous { 5 } else { days } * 24 * HOUR),
             replicas,
             held_back,
             scenario,
@@ -111,6 +142,9 @@ impl Case {
             quiet: false,
             triggers: Vec::new(),
             waves,
+            mode: if draw.continuous { Mode::Continuous } else { Mode::Once },
+            inventory,
+            is_long: false,
             drawn: draw.drawn,
         }
     }
@@ -129,6 +163,8 @@ struct Draw {
     chaos: Duration,
     happenings: Vec<(Timestamp, Happening)>,
     drawn: BTreeSet<&'static str>,
+    /// Whether it is a continuous plan, which does without some oddities.
+    continuous: bool,
 }
 
 impl Draw {
@@ -138,7 +174,7 @@ impl Draw {
 
     /// Like [`Self::chance`], and counted by its name.
     fn is_drawn(&mut self, name: &'static str, probability: f64) -> bool {
-        let is_drawn = self.chance(probability);
+        let is_drawn = self.chance(probability) && !(self.continuous && continuous::is_without(name));
         if is_drawn {
             self.drawn.insert(name);
         }
@@ -173,12 +209,12 @@ impl Draw {
     }
 
     /// Everything that Azure starts from.
-    fn scenario(&mut self, seed: u64, clusters: Vec<Value>) -> Scenario {
+    fn scenario(&mut self, seed: u64, clusters: Vec<Value>, regions: Value) -> Scenario {
         let scenario = json!({
             "seed": seed,
             "pageSize": self.dice.usize(1..=4),
             "throttling": self.is_drawn("Azure's own throttling", 0.2),
-            "regions": way::regions(),
+            "regions": regions,
             "quotas": self.quotas(&clusters),
             "clusters": clusters,
             "quirks": self.quirks(),

@@ -6,19 +6,24 @@
 
 mod asked;
 mod conduct;
+mod continuous;
+mod control;
 mod deeds;
 mod effort;
 mod ending;
 mod fields;
 mod gates;
+mod gone;
 mod known;
 mod nodes;
 mod patience;
 mod plans;
 mod records;
-mod rules;
+pub(super) mod rules;
 mod settings;
 mod skew;
+mod timing;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,12 +35,17 @@ use engine::Step;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{case::Case, hub::Upgrade, lease::Health, sim::State};
+use super::{
+    case::{Arrival, Case},
+    lease::Health,
+    sim::State,
+};
 use crate::effects::ClusterKey;
 
 pub(super) use asked::describe;
+pub(super) use control::is_abort;
 pub(super) use deeds::Before;
-pub(super) use patience::needs_a_person;
+pub(super) use patience::{GONE, needs_a_person};
 
 use deeds::Credit;
 use effort::Effort;
@@ -44,7 +54,8 @@ use nodes::Stretch;
 
 /// For how long nothing may be written when all is done.
 const QUIET: Duration = Duration::from_secs(24 * 3600);
-/// How long it may take until what was done to finished upgrades right before the calm is written down.
+/// How long it may take until what was done to finished upgrades right before the calm is written down, and what
+/// somebody asks for in vain later on: also of those that wait behind a cluster that is gone.
 const SETTLES: Duration = Duration::from_secs(600);
 
 /// Something that must never happen has happened.
@@ -69,20 +80,35 @@ pub(super) struct Checks {
     /// The cluster of each upgrade.
     keys: Arc<[ClusterKey]>,
     watched: Vec<Watched>,
+    /// What is to be so in the end.
+    arrivals: Vec<Arrival>,
+    /// The version that a long run is to come to at this time.
+    pub(super) long_target: Option<String>,
     /// What each process has read of each cluster.
     known: BTreeMap<(usize, ClusterKey), Known>,
+    /// What each process's clock said when it last sent a change of a cluster.
+    sent_by_clock: BTreeMap<(usize, ClusterKey), Timestamp>,
     /// Reads of clusters that were not answered well.
     failed_reads: u32,
     /// When a process was last stopped for a while, and until when: what it knew is so much older.
     stopped: Option<(Timestamp, Timestamp)>,
     /// Changes that were asked of Azure by the operator.
     pub(super) mutations: u64,
+    /// Clusters that somebody else has done something to.
+    pub(super) touched: BTreeSet<ClusterKey>,
     /// What somebody else has moved: pools, and control planes under no name.
     pub(super) moved: BTreeSet<(ClusterKey, Option<String>)>,
     /// Pools that somebody has taken back to an older version, or switched off: it may have been after the end.
     pub(super) excused: BTreeSet<(ClusterKey, String)>,
+    /// Clusters that somebody has begun to delete.
+    pub(super) deleted: BTreeSet<ClusterKey>,
+    /// How often a pool, and how often a control plane, was upgraded by the operator.
+    pub(super) rolled: u64,
+    pub(super) hops: u64,
     /// When all was done, and how much had been written by then.
     done: Option<(Timestamp, u64)>,
+    /// When somebody asked an upgrade for something last.
+    asked_at: Timestamp,
 }
 
 /// What was seen of one upgrade.
@@ -124,11 +150,27 @@ struct Watched {
     overridden: Vec<String>,
     /// Since when something has, and nothing needs it.
     idle_overridden: Option<Timestamp>,
+    /// Whether it had good reason to wait for its time, and when that was looked at.
+    waits_rightly: Option<(Timestamp, bool)>,
     /// Why it waits, and since when.
     stands: Option<(String, Timestamp)>,
     /// Since when Azure does nothing in its cluster.
     idle_since: Option<Timestamp>,
+    /// What it said last for each reason.
+    said: BTreeMap<String, String>,
+    /// When its cluster was last seen to need something.
+    needed_at: Option<Timestamp>,
+    /// Since when it has needed something without a break, and a rollout should have started.
+    due_since: Option<Timestamp>,
+    /// When the last of its upgrades has found nothing to do, in a continuous plan.
+    found_nothing_at: Option<Timestamp>,
     effort: Effort,
+    /// Nothing may go on until `retry`.
+    halted: bool,
+    /// Since when something that was asked for is not answered.
+    unanswered: Option<Timestamp>,
+    /// What each pool had before this upgrade has upgraded it last.
+    left: BTreeMap<String, (String, String)>,
 }
 
 impl Checks {
@@ -137,19 +179,28 @@ impl Checks {
             violation: None,
             keys: case.upgrades.iter().map(|upgrade| upgrade.key.clone()).collect(),
             watched: case.upgrades.iter().map(|_| Watched::default()).collect(),
+            arrivals: case.upgrades.iter().map(|upgrade| upgrade.arrival.clone()).collect(),
+            long_target: None,
             known: BTreeMap::new(),
+            sent_by_clock: BTreeMap::new(),
             failed_reads: 0,
             stopped: None,
             mutations: 0,
+            touched: BTreeSet::new(),
             moved: BTreeSet::new(),
             excused: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            rolled: 0,
+            hops: 0,
             done: None,
+            asked_at: Timestamp::MIN,
         }
     }
 
     /// Whether every upgrade has come to its end.
     pub(super) fn all_done(state: &State) -> bool {
-        state.hub.upgrades.iter().all(Upgrade::is_over)
+        (0..state.hub.upgrades.len())
+            .all(|index| state.hub.upgrades[index].is_over() || Self::has_lost(state, index))
     }
 
     /// The cluster of an upgrade.
@@ -173,14 +224,40 @@ impl Checks {
         }
     }
 
+    /// Another upgrade of the same cluster is there now.
+    pub(super) fn begins_anew(state: &mut State, index: usize) {
+        let old = std::mem::take(&mut state.checks.watched[index]);
+        let Watched {
+            operation, is_running, settings, shown, needed_at, due_since, found_nothing_at, ..
+        } = old;
+        state.checks.watched[index] = Watched {
+            operation,
+            is_running,
+            settings,
+            shown,
+            needed_at,
+            due_since,
+            found_nothing_at,
+            ..Watched::default()
+        };
+    }
+
     /// From when on nothing is left to be seen: all has been done for a day.
     pub(super) fn is_over(state: &mut State) -> bool {
-        if !Self::all_done(state) || state.now < state.calm_from + SETTLES {
+        let owes = (0..state.checks.keys.len()).any(|index| Self::owes_an_answer(state, index));
+        let is_early = owes || state.now < state.calm_from.max(state.checks.asked_at) + SETTLES;
+        if !Self::all_done(state) || is_early || Self::is_continuous(state) {
+            state.checks.done = None;
             return false;
         }
         let written = state.written();
         let (since, _) = *state.checks.done.get_or_insert((state.now, written));
         state.now > since + QUIET
+    }
+
+    /// Whoever asks for something is answered, also after everything was done.
+    pub(in crate::exploration) const fn somebody_asks(&mut self, now: Timestamp) {
+        self.asked_at = now;
     }
 
     /// Notes the first violation.
@@ -208,6 +285,7 @@ impl Checks {
             Self::look_at_nodes(state, index, key);
             Self::settings_come_back(state, index, key);
             Self::keeps_its_promise(state, index, key);
+            Self::answers(state, index);
         }
     }
 

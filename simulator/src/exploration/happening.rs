@@ -1,13 +1,14 @@
 //! What happens without anybody here deciding it: processes that die, clocks that jump, and others who
 //! change clusters in Azure.
 
+mod ask;
 mod azure_change;
 mod deed;
 mod edit;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     lease::Health,
@@ -17,6 +18,7 @@ use super::{
 };
 use crate::{effects::ClusterKey, world::Call};
 
+pub(super) use ask::Ask;
 pub(super) use azure_change::AzureChange;
 pub(super) use deed::Deed;
 pub(super) use edit::Edit;
@@ -47,6 +49,8 @@ pub(super) enum Happening {
     LeaseFree,
     /// Something happens right after a replica has next written a record.
     AfterNextWrite { replica: usize, then: Box<Happening> },
+    /// Something happens a moment after a replica has next claimed a change: before it is sent, or meanwhile.
+    AfterNextClaim { replica: usize, pause: Duration, then: Box<Happening> },
     /// Something happens right after Azure has next taken a change of a replica's.
     AfterNextChange { replica: usize, then: Box<Happening> },
     /// No process runs for a while.
@@ -57,20 +61,34 @@ pub(super) enum Happening {
     Ambush { cluster: ClusterKey, deed: Deed },
     /// Somebody does something while the operator's next change of the cluster is on its way.
     Overtake { cluster: ClusterKey, deed: Deed },
+    /// Somebody begins something that another operation pushes aside: Azure calls it done.
+    PushedAside { cluster: ClusterKey, deed: Deed },
     /// Somebody does something, again and again until Azure takes it.
     Insistent { cluster: ClusterKey, deed: Deed },
     /// Somebody suspends an upgrade.
     Suspend { upgrade: usize },
+    /// Somebody suspends an upgrade, and nobody lets it go on before this instant.
+    Hold { upgrade: usize, until: Timestamp },
     /// Somebody lets a suspended upgrade go on.
     Resume { upgrade: usize },
     /// Somebody suspends the plan, or lets it go on.
     SuspendPlan { suspend: bool },
+    /// Somebody asks all of the plan that has stopped to try again.
+    RetryPlan,
+    /// Somebody approves a wave of the plan.
+    Approve { wave: usize, approver: &'static str },
     /// Somebody asks an upgrade to try again.
     Retry { upgrade: usize },
+    /// Somebody asks for something besides to go on.
+    Ask { upgrade: usize, ask: Ask, after: Duration },
     /// Somebody changes what is wanted.
     Edit { upgrade: usize, edit: Edit },
     /// Somebody deletes an upgrade.
     Delete { upgrade: usize },
+    /// Somebody freezes the clusters of all upgrades, or of one.
+    FreezeClusters { freeze: engine::Freeze, only: Option<usize> },
+    /// Somebody takes a freeze away.
+    LiftFreeze { name: String },
     /// Azure itself changes.
     Azure(AzureChange),
 }
@@ -92,21 +110,29 @@ impl Happening {
             | Self::ClockJump { .. } => self.befall(state, &mut effects),
             Self::LeaseFree => {}
             Self::AfterNextWrite { replica, then } => state.after_write.push((replica, *then)),
+            Self::AfterNextClaim { replica, pause, then } => state.after_claim.push((replica, pause, *then)),
             Self::AfterNextChange { replica, then } => state.after_change.push((replica, *then)),
             Self::Somebody { cluster, deed } => drop(deed.carry_out(state, &cluster)),
             Self::Ambush { cluster, deed } => state.ambushes.push((cluster, deed)),
             Self::Overtake { cluster, deed } => state.overtakes.push((cluster, deed)),
+            Self::PushedAside { cluster, deed } => azure_change::push_aside(state, &cluster, deed),
             Self::Insistent { cluster, deed } => {
                 if deed.clone().carry_out(state, &cluster) == Some(false) {
                     state.schedule_in(INSISTENCE, Event::Happens(Self::Insistent { cluster, deed }));
                 }
             }
             Self::Suspend { upgrade } => People::suspend(state, upgrade),
+            Self::Hold { upgrade, until } => People::hold(state, upgrade, until),
             Self::Resume { upgrade } => People::resume(state, upgrade),
             Self::SuspendPlan { suspend } => People::suspend_plan(state, suspend),
+            Self::RetryPlan => People::retry_plan(state),
+            Self::Approve { wave, approver } => People::approve(state, wave, approver),
             Self::Retry { upgrade } => People::retry(state, upgrade),
+            Self::Ask { upgrade, ask, after } => ask.make(state, upgrade, after),
             Self::Edit { upgrade, edit } => edit.make(state, upgrade),
             Self::Delete { upgrade } => edit::delete(state, upgrade),
+            Self::FreezeClusters { freeze, only } => People::freeze(state, freeze, only),
+            Self::LiftFreeze { name } => People::lift(state, &name),
             Self::Azure(change) => change.carry_out(state),
         }
         effects.leads = state.lease.settle(state.now);
@@ -173,17 +199,25 @@ impl Happening {
             }
             Self::LeaseFree
             | Self::AfterNextWrite { .. }
+            | Self::AfterNextClaim { .. }
             | Self::AfterNextChange { .. }
             | Self::Somebody { .. }
             | Self::Ambush { .. }
             | Self::Overtake { .. }
+            | Self::PushedAside { .. }
             | Self::Insistent { .. }
             | Self::Suspend { .. }
+            | Self::Hold { .. }
             | Self::Resume { .. }
             | Self::SuspendPlan { .. }
+            | Self::RetryPlan
+            | Self::Approve { .. }
             | Self::Retry { .. }
+            | Self::Ask { .. }
             | Self::Edit { .. }
             | Self::Delete { .. }
+            | Self::FreezeClusters { .. }
+            | Self::LiftFreeze { .. }
             | Self::Azure(_) => {}
         }
     }
@@ -201,18 +235,26 @@ impl Happening {
             Self::ClockJump { .. } => "clock jump",
             Self::LeaseFree => "lease",
             Self::AfterNextWrite { .. } => "right after a write",
+            Self::AfterNextClaim { .. } => "right after a claim",
             Self::AfterNextChange { .. } => "right after a change",
             Self::Outage { .. } => "no process runs",
             Self::Somebody { .. } => "somebody",
             Self::Ambush { .. } => "right after a read",
             Self::Overtake { .. } => "while a change is on its way",
+            Self::PushedAside { .. } => "somebody is pushed aside",
             Self::Insistent { .. } => "somebody mends",
             Self::Suspend { .. } => "suspend",
+            Self::Hold { .. } => "suspended for a week",
             Self::Resume { .. } => "resume",
             Self::SuspendPlan { .. } => "suspended plan",
+            Self::RetryPlan => "retried plan",
+            Self::Approve { .. } => "approval",
             Self::Retry { .. } => "retry",
+            Self::Ask { ask, .. } => ask.name(),
             Self::Edit { edit, .. } => edit.name(),
             Self::Delete { .. } => "deletion",
+            Self::FreezeClusters { .. } => "freeze",
+            Self::LiftFreeze { .. } => "freeze lifted",
             Self::Azure(change) => change.name(),
         }
     }
@@ -268,10 +310,20 @@ pub(super) fn after_change(state: &mut State, replica: usize) {
     }
 }
 
-/// A replica has written a record: whatever waits for that happens before it does anything else.
-pub(super) fn after_write(state: &mut State, replica: usize) {
+/// A replica has written a record: whatever waits for that happens before it does anything else. What waits
+/// for a claim happens while it is about to act upon it.
+pub(super) fn after_write(state: &mut State, replica: usize, is_claim: bool) {
     if !state.goes_wrong() {
         return;
+    }
+    if is_claim {
+        let (due, left) =
+            std::mem::take(&mut state.after_claim).into_iter().partition(|(of, _, _)| *of == replica);
+        state.after_claim = left;
+        let due: Vec<(usize, Duration, Happening)> = due;
+        for (_, pause, happening) in due {
+            state.schedule_in(pause, Event::Happens(happening));
+        }
     }
     if let Some(place) = state.after_write.iter().position(|(of, _)| *of == replica) {
         let (_, happening) = state.after_write.remove(place);

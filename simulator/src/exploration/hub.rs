@@ -5,19 +5,23 @@ use std::{
     time::Duration,
 };
 
-use engine::{Journal, Ledger, Place, Request, WaitingOn};
+use azure_mgmt_containerservice::{ManagedCluster, View as _};
+use engine::{Estimates, Freeze, Journal, Ledger, Place, Request, WaitingOn, learned};
 use jiff::Timestamp;
 
 use super::{
     case::Case,
     checks::Checks,
     plan::Plan,
-    sim::{Here, TaskId},
+    sim::{Here, State, TaskId},
     tally::Kind,
+    timing::{HubFreeze, Timing},
 };
 
 /// Older versions that a stale read may show.
 const REMEMBERED: usize = 4;
+/// How late a watch may show what was made.
+const LAG: Duration = Duration::from_secs(30);
 
 /// All ClusterUpgrades.
 #[derive(Debug)]
@@ -25,7 +29,12 @@ pub(super) struct Hub {
     pub(super) upgrades: Vec<Upgrade>,
     /// The plan that makes them; without one they are there from the start.
     pub(super) plan: Option<Plan>,
+    /// The freezes that were made.
+    pub(super) freezes: Vec<HubFreeze>,
+    /// Upgrades of earlier rollouts that are still there.
+    pub(super) past: Vec<Upgrade>,
     plan_watchers: BTreeSet<TaskId>,
+    inventory_watchers: BTreeMap<TaskId, usize>,
     watchers: BTreeMap<usize, BTreeSet<TaskId>>,
 }
 
@@ -43,8 +52,12 @@ pub(super) struct Upgrade {
     pub(super) generation: u64,
     /// Since when a person has to do something.
     pub(super) stopped_since: Option<Timestamp>,
+    /// Until when that last was so.
+    pub(super) stopped_until: Option<Timestamp>,
     /// What its specification and annotations say.
     pub(super) request: Request,
+    /// What the plan says of its cluster, before anything is resolved.
+    pub(super) template: Request,
     /// Its resourceVersion.
     pub(super) version: u64,
     pub(super) record: Record,
@@ -52,6 +65,10 @@ pub(super) struct Upgrade {
     past: Vec<(u64, Record)>,
     /// How often its status was written.
     pub(super) writes: u64,
+    /// When its steps may start.
+    pub(super) timing: Timing,
+    /// How long steps of its cluster took.
+    pub(super) estimates: Estimates,
     /// It was deleted, and the operator has let it go.
     pub(super) gone: bool,
 }
@@ -87,16 +104,23 @@ impl Hub {
             wave: String::new(),
             generation: 1,
             stopped_since: None,
+            stopped_until: None,
             request: upgrade.request.clone(),
+            template: upgrade.request.clone(),
             version: 1,
             record: Record::default(),
             past: Vec::new(),
             writes: 0,
+            timing: upgrade.timing.clone(),
+            estimates: Estimates::default(),
             gone: false,
         });
         Self {
             upgrades: upgrades.collect(),
             plan: Plan::of(case),
+            freezes: Vec::new(),
+            past: Vec::new(),
+            inventory_watchers: BTreeMap::new(),
             plan_watchers: BTreeSet::new(),
             watchers: BTreeMap::new(),
         }
@@ -110,6 +134,37 @@ impl Hub {
     /// A task wants to know of changes of the plan and its upgrades.
     pub(super) fn watch_plan(&mut self, task: TaskId) {
         self.plan_watchers.insert(task);
+    }
+
+    /// A task wants to know when an upgrade has done something.
+    pub(super) fn watch_inventory(&mut self, upgrade: usize, task: TaskId) {
+        self.inventory_watchers.insert(task, upgrade);
+    }
+
+    /// Makes room for another upgrade of the same cluster; the one that was there is one of the past.
+    pub(super) fn renew(&mut self, index: usize) {
+        let old = self.upgrades[index].clone();
+        let Upgrade { cluster, template, version, generation, writes, timing, estimates, .. } = old.clone();
+        self.past.push(old);
+        self.upgrades[index] = Upgrade {
+            name: cluster.clone(),
+            cluster,
+            place: None,
+            rollout: String::new(),
+            wave: String::new(),
+            generation: generation + 1,
+            stopped_since: None,
+            stopped_until: None,
+            request: template.clone(),
+            template,
+            version: version + 1,
+            record: Record::default(),
+            past: Vec::new(),
+            writes,
+            timing,
+            estimates,
+            gone: false,
+        };
     }
 
     /// The tasks that watch an upgrade's specification.
@@ -128,6 +183,13 @@ impl Hub {
             tasks.remove(&task);
         }
         self.plan_watchers.remove(&task);
+        self.inventory_watchers.remove(&task);
+    }
+
+    /// The freezes of an upgrade's cluster that were made before an instant.
+    fn freezes_of(&self, upgrade: usize, before: Timestamp) -> Vec<Freeze> {
+        let known = self.freezes.iter().filter(|known| known.selects(upgrade) && known.made_at <= before);
+        known.map(|known| known.freeze.clone()).collect()
     }
 
     /// Changes a specification; gives the tasks to wake.
@@ -188,7 +250,7 @@ pub(super) async fn read(here: &Here, index: usize) -> Option<Read> {
         if state.lease.health(here.replica) == super::lease::Health::CutOff || state.mishap(0.01) {
             return None;
         }
-        let stale = state.mishap(0.05);
+        let (stale, late, now) = (state.mishap(0.05), state.mishap(0.1), state.now);
         let back = state.dice.usize(0..REMEMBERED);
         let planned = state.hub.plan.is_some();
         let upgrade = state.hub.upgrades.get(index).filter(|upgrade| !planned || upgrade.place.is_some())?;
@@ -196,7 +258,12 @@ pub(super) async fn read(here: &Here, index: usize) -> Option<Read> {
         // edited it since, which is what a reader cannot tell anyway.
         let past = upgrade.past.iter().rev().nth(back).filter(|_| stale);
         let (version, record) = past.cloned().unwrap_or_else(|| (upgrade.version, upgrade.record.clone()));
-        (upgrade.wanted(), upgrade.generation, version, record)
+        let mut request = upgrade.wanted();
+        // A watch may lag.
+        let seen = if late { now - LAG } else { now };
+        let freezes = state.hub.freezes_of(index, seen);
+        request.schedule = upgrade.timing.schedule(freezes, upgrade.estimates.clone());
+        (request, upgrade.generation, version, record)
     };
     here.latency(2, 40).await;
     // As from the API server: what is stored is all that is known.
@@ -258,18 +325,59 @@ impl Journal for StatusJournal {
             };
             let before = upgrade.record.clone();
             upgrade.put(record.clone());
+            if upgrade.stopped_since.is_some() {
+                upgrade.stopped_until = Some(now);
+            }
             upgrade.stopped_since = record.stopped.then(|| upgrade.stopped_since.unwrap_or(now));
             self.version = upgrade.version;
             state.hub.plan_watchers().into_iter().for_each(|task| state.wake(task));
+            // As the operator's controller of AKSClusters: it is told of upgrades that did something.
+            let did_something = engine::UpgradeRecord::of("u", "", None, &record.ledger).is_some();
+            if record.ledger.finished_at.is_some() && did_something {
+                let of: Vec<TaskId> = state
+                    .hub
+                    .inventory_watchers
+                    .iter()
+                    .filter(|(_, index)| **index == self.index)
+                    .map(|(task, _)| *task)
+                    .collect();
+                of.into_iter().for_each(|task| state.wake(task));
+            }
             let who = (self.here.replica, self.index);
+            learn(&mut state, self.index, (&before.ledger, &record.ledger));
             Checks::after_save(&mut state, who, &before, &record);
-            super::happening::after_write(&mut state, self.here.replica);
+            super::happening::after_write(&mut state, self.here.replica, Checks::is_claim(&before, &record));
             !state.mishap(0.005)
         };
         self.stored = record;
         self.here.latency(2, 40).await;
         if answered { Ok(()) } else { Err(NotSaved::NoAnswer) }
     }
+
+    async fn freezes(&mut self) -> Result<Vec<Freeze>, NotSaved> {
+        self.here.latency(2, 40).await;
+        let freezes = {
+            let mut state = self.here.state();
+            let cut_off = state.lease.health(self.here.replica) == super::lease::Health::CutOff;
+            if cut_off || state.mishap(0.005) {
+                return Err(NotSaved::NoAnswer);
+            }
+            state.hub.freezes_of(self.index, state.now)
+        };
+        self.here.latency(2, 40).await;
+        Ok(freezes)
+    }
+}
+
+/// Keeps with a cluster how long its steps take.
+fn learn(state: &mut State, index: usize, (before, after): (&Ledger, &Ledger)) {
+    let Some((step, took)) = learned(before, after) else { return };
+    let Some(document) = state.checks.key_of(index).and_then(|key| state.world.document(&key)) else {
+        return;
+    };
+    let Ok(cluster) = azure_fleet::cluster(&ManagedCluster::read(&document)) else { return };
+    let upgrade = &mut state.hub.upgrades[index];
+    upgrade.estimates.learn(step, took, &cluster, &upgrade.request.policy);
 }
 
 /// How long a reconciliation waits after the hub has failed it, for the `failures`-th time in a row.

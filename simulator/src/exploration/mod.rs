@@ -7,8 +7,10 @@
 mod azure;
 mod case;
 mod checks;
+mod fleet;
 mod happening;
 mod hub;
+mod inventory;
 mod lease;
 mod people;
 mod plan;
@@ -17,7 +19,9 @@ mod script;
 mod sim;
 mod tally;
 mod timeline;
+mod timing;
 mod workloads;
+mod year;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +35,7 @@ use azure_mgmt_containerservice::ClusterId;
 pub use checks::Violation;
 pub use script::{Script, ScriptError, with_timeline};
 pub use tally::{Kind, Tally};
+pub use year::{Year, year};
 
 use case::Case;
 use checks::Checks;
@@ -76,13 +81,34 @@ enum Mode {
     Story,
 }
 
-/// Runs a seed to its end or its first violation.
+/// Runs a seed to its end or its first violation: first a fleet whose upgrades are only played, then a few
+/// clusters with all that Azure does.
 ///
 /// # Panics
 /// When no timer can be made: the machine is out of everything.
 #[must_use]
 pub fn run(seed: u64, keep_timeline: bool) -> Run {
-    run_case(&Case::draw(seed), if keep_timeline { Mode::Exact } else { Mode::Silent })
+    let fleet::Outcome { violation, mut timeline, met } = fleet::run(seed, keep_timeline);
+    if violation.is_some() {
+        let hash = String::new();
+        let (simulated, asked, never) = (Duration::ZERO, Vec::new(), Vec::new());
+        return Run {
+            seed,
+            violation,
+            timeline,
+            hash,
+            simulated,
+            events: 0,
+            mutations: 0,
+            met,
+            asked,
+            never,
+        };
+    }
+    let mut run = run_case(&Case::draw(seed), if keep_timeline { Mode::Exact } else { Mode::Silent });
+    run.met.add_seed(&met);
+    timeline.append(&mut run.timeline);
+    Run { timeline, ..run }
 }
 
 fn run_case(case: &Case, mode: Mode) -> Run {

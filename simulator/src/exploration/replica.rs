@@ -3,13 +3,14 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use azure_mgmt_containerservice::ClusterId;
-use engine::{Clock, advance};
+use engine::{Clock, Mode, WaitingOn, advance};
 use jiff::{Timestamp, TimestampRound, Unit};
 
 use super::{
     azure::Azure,
     checks::Checks,
     hub,
+    inventory::Watch,
     plan::{self, Waves},
     sim::{Here, State, TaskId},
     workloads::TargetApi,
@@ -41,6 +42,20 @@ pub(super) fn tasks(
         (task, Box::pin(upgrade.run()) as Task)
     };
     let mut tasks: Vec<(TaskId, Task)> = clusters.iter().enumerate().map(start).collect();
+    if here.state().hub.plan.as_ref().is_some_and(|plan| plan.request.mode == Mode::Continuous) {
+        let azure = Arc::new(azure.unwatched(here));
+        for (index, (key, id)) in clusters.iter().enumerate() {
+            let task = {
+                let mut state = here.state();
+                let task = state.new_task();
+                state.hub.watch_inventory(index, task);
+                task
+            };
+            let (here, azure) = (here.clone(), azure.clone());
+            let watch = Watch { here, azure, index, key: key.clone(), id: id.clone() };
+            tasks.push((task, Box::pin(watch.run())));
+        }
+    }
     if let Some(waves) = waves {
         let mut state = here.state();
         let task = state.new_task();
@@ -80,7 +95,12 @@ impl OneUpgrade {
 
     async fn reconcile(&self) -> Result<std::time::Duration, NotReconciled> {
         let here = &self.here;
-        if here.state().hub.upgrades[self.index].gone {
+        let is_there = {
+            let state = here.state();
+            let upgrade = &state.hub.upgrades[self.index];
+            !upgrade.gone && (upgrade.place.is_some() || !Checks::is_continuous(&state))
+        };
+        if !is_there {
             return Ok(REST);
         }
         let Some(hub::Read { request, ledger, mut journal }) = hub::read(here, self.index).await else {
@@ -99,7 +119,27 @@ impl OneUpgrade {
         Checks::after_advance(&mut state, self.index, &progress);
         let now = clock(&state, here.replica);
         Checks::tells_of_delay(&mut state, self.index, &progress, began.min(now));
-        Ok(progress.waiting.map_or(REST, |waiting| waiting.look_again(now)))
+        let pause = progress.waiting.as_ref().map_or(REST, |waiting| waiting.look_again(now));
+        Ok(if state.is_long {
+            until_something_happens(progress.waiting.as_ref(), (now, pause))
+        } else {
+            pause
+        })
+    }
+}
+
+/// Where nobody else changes anything, looks that are made just to be safe find nothing, and are most of what there
+/// would be to do in a year.
+fn until_something_happens(
+    waiting: Option<&WaitingOn>,
+    (now, pause): (Timestamp, std::time::Duration),
+) -> std::time::Duration {
+    match waiting.map(|waiting| (waiting, waiting.reason())) {
+        Some((WaitingOn::Window { opens, .. }, _)) => {
+            std::time::Duration::try_from(opens.duration_since(now)).unwrap_or_default().max(pause)
+        }
+        Some((_, "WaitingForWave")) => REST,
+        Some(_) | None => pause,
     }
 }
 

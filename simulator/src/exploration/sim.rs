@@ -21,6 +21,7 @@ use super::{
     checks::Checks,
     happening::{Deed, Happening},
     hub::Hub,
+    inventory::Known,
     lease::Lease,
     people::People,
     script::Trigger,
@@ -52,6 +53,10 @@ pub(super) struct State {
     pub(super) hub: Hub,
     pub(super) lease: Lease,
     pub(super) workloads: Workloads,
+    /// What is known of the clusters of a continuous plan.
+    pub(super) inventory: Vec<Known>,
+    /// A long run, in which nobody but the operator changes clusters, and of which not everything is checked.
+    pub(super) is_long: bool,
     pub(super) people: People,
     pub(super) checks: Checks,
     pub(super) timeline: Timeline,
@@ -67,6 +72,8 @@ pub(super) struct State {
     pub(super) tally: Tally,
     /// What happens right after a replica has written a record.
     pub(super) after_write: Vec<(usize, Happening)>,
+    /// What happens so long after a replica has claimed a change.
+    pub(super) after_claim: Vec<(usize, Duration, Happening)>,
     /// How far each replica's clock is off.
     pub(super) clock_errors: Vec<SignedDuration>,
     /// Whether one of them has ever jumped.
@@ -95,6 +102,8 @@ impl State {
             hub: Hub::new(case),
             lease: Lease::new(case.replicas),
             workloads: Workloads::new(case),
+            inventory: case.inventory.clone(),
+            is_long: case.is_long,
             people: People::new(case),
             checks: Checks::new(case),
             timeline: Timeline::new(case.start, mode),
@@ -106,6 +115,7 @@ impl State {
             held_back: case.held_back,
             tally: Tally::default(),
             after_write: Vec::new(),
+            after_claim: Vec::new(),
             calm_from: case.calm_from,
             quiet: case.quiet,
             triggers: case.triggers.clone(),
@@ -281,13 +291,17 @@ impl Future for Pause<'_> {
         let here = self.here;
         let mut state = here.state();
         let task = state.running;
+        // There may have been news before it rested.
+        let news = self.wakes && state.woken.remove(&task);
+        if news {
+            return Poll::Ready(());
+        }
         if let Some(length) = self.length.take() {
             let due = state.now + length;
             state.schedule(due, Event::Wake(task));
             self.due = Some(due);
             return Poll::Pending;
         }
-        let news = self.wakes && state.woken.remove(&task);
-        if news || self.due.is_some_and(|due| state.now >= due) { Poll::Ready(()) } else { Poll::Pending }
+        if self.due.is_some_and(|due| state.now >= due) { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -6,7 +6,10 @@ use engine::{Blocker, Node, Reading, ServerVersion, Step, StepKind, Unreadable, 
 use jiff::Timestamp;
 
 use super::{case::Case, sim::Here};
-use crate::{effects::ClusterKey, world::ApiNode};
+use crate::{
+    effects::ClusterKey,
+    world::{ApiNode, build_name},
+};
 
 /// How long it may take from reading the workloads to recording them as the baseline.
 const BASELINE: Duration = Duration::from_secs(120);
@@ -48,15 +51,19 @@ pub(super) enum BlemishKind {
     OldImage,
     /// It runs a kubelet of long ago.
     OldKubelet,
+    /// It has not registered, or its virtual machine was taken away.
+    Missing,
 }
 
 impl BlemishKind {
-    fn spoil(self, node: &mut Node) {
+    fn spoil(self, nodes: &mut Vec<Node>) {
+        let Some(node) = nodes.first_mut() else { return };
         match self {
             Self::Cordoned => node.schedulable = false,
             Self::NotReady => node.ready = false,
             Self::OldImage => "AKSUbuntu-1804gen2containerd-202401.01.0".clone_into(&mut node.image),
             Self::OldKubelet => node.kubelet = "1.27.1".parse().ok(),
+            Self::Missing => drop(nodes.remove(0)),
         }
     }
 
@@ -169,7 +176,7 @@ impl TargetApi {
 
 impl engine::Workloads for TargetApi {
     async fn server(&self) -> Reading<ServerVersion> {
-        let shown = self.read(|_, shown| shown.version.to_string()).await?;
+        let shown = self.read(|_, shown| build_name(&shown.version.to_string())).await?;
         let version = shown.parse::<engine::KubernetesVersion>();
         let version = version.map_err(|error| Unreadable::failed(error.to_string()))?;
         Ok(ServerVersion { minor: version.minor(), build: Some(version) })
@@ -182,10 +189,8 @@ impl engine::Workloads for TargetApi {
             let mut nodes: Vec<Node> = shown.nodes.iter().filter(of_pool).map(node).collect();
             let there =
                 |blemish: &&Blemish| blemish.pool == pool && blemish.from <= now && now < blemish.until;
-            if let (Some(first), Some(blemish)) =
-                (nodes.first_mut(), surroundings.blemishes.iter().find(there))
-            {
-                blemish.kind.spoil(first);
+            for blemish in surroundings.blemishes.iter().filter(there) {
+                blemish.kind.spoil(&mut nodes);
             }
             nodes
         })
@@ -212,7 +217,7 @@ impl engine::Workloads for TargetApi {
 fn node(shown: &ApiNode) -> Node {
     Node {
         name: shown.node.name.clone(),
-        kubelet: shown.node.kubernetes_version.parse().ok(),
+        kubelet: build_name(&shown.node.kubernetes_version).parse().ok(),
         image: shown.node.node_image.clone(),
         ready: true,
         schedulable: !shown.cordoned,

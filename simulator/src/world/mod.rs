@@ -44,6 +44,7 @@ pub use view::{ApiNode, ApiServerView, ClusterView, PoolView, WorkView};
 
 pub(crate) use call::Refusal;
 pub(crate) use manager::{Known, Namespace, ResourceType, is_azure_region};
+pub(crate) use region::catalog::build_name;
 
 use actors::{
     auto_upgrade::AutoUpgrade, autoscaler::Autoscaler, provisioner::Provisioner, side_jobs::SideJobs,
@@ -73,6 +74,8 @@ pub struct World {
     catalogs: BTreeMap<String, Catalog>,
     /// What regions are still to release, by name.
     releases: BTreeMap<String, Upcoming>,
+    /// When each region has released something last, and how often.
+    released: BTreeMap<String, (Timestamp, u64)>,
     auto_upgrade: AutoUpgrade,
     autoscalers: BTreeMap<ClusterKey, Autoscaler>,
     provisioners: BTreeMap<ClusterKey, Provisioner>,
@@ -114,6 +117,7 @@ impl World {
             busy: BTreeSet::new(),
             catalogs,
             releases: region::releases::upcoming(scenario),
+            released: BTreeMap::new(),
             auto_upgrade: AutoUpgrade::new(scenario.seed),
             autoscalers: actors::autoscaler::autoscalers(scenario),
             provisioners: actors::provisioner::provisioners(scenario),

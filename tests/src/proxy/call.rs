@@ -62,10 +62,13 @@ fn in_azure(path: &str) -> Option<String> {
     })
 }
 
+/// What belongs to no namespace, by its plural.
+const OF_NO_NAMESPACE: [&str; 1] = ["upgradefreezes"];
+
 /// The same place in one namespace, for lists and watches of Tidegate's objects in all of them.
 pub(super) fn narrowed(path: &str, namespace: &str) -> Option<String> {
     let plural = path.strip_prefix("/apis/tidegate.dev/v1alpha1/")?;
-    (!plural.is_empty() && !plural.contains('/'))
+    (!plural.is_empty() && !plural.contains('/') && !OF_NO_NAMESPACE.contains(&plural))
         .then(|| format!("/apis/tidegate.dev/v1alpha1/namespaces/{namespace}/{plural}"))
 }
 
@@ -124,5 +127,6 @@ mod tests {
             Some("/apis/tidegate.dev/v1alpha1/namespaces/n/upgradeplans")
         );
         assert_eq!((narrow(""), narrow("/"), narrow("/namespaces/m/upgradeplans")), (None, None, None));
+        assert_eq!(narrow("/upgradefreezes"), None, "a freeze belongs to no namespace");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
 use simulator::{LogEntry, Simulator, world::OperationView};
 
 use super::Stage;
@@ -13,6 +14,14 @@ impl Stage {
     /// its status.
     pub fn mutations(&self, cluster: &str) -> Vec<String> {
         mutations(&self.simulator, self.resource_id(cluster))
+    }
+
+    /// The same, with the simulated instant of each.
+    pub fn dated_mutations(&self, cluster: &str) -> Vec<(Timestamp, String)> {
+        let prefix = self.resource_id(cluster).to_lowercase();
+        let log = self.simulator.log();
+        let mutations = log.iter().filter(|entry| entry.mutation);
+        mutations.filter_map(|entry| Some((entry.simulated, words(entry, &prefix)?))).collect()
     }
 }
 

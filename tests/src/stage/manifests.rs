@@ -18,13 +18,22 @@ const FIELD_MANAGER: &str = "tidegate-tests";
 /// # Errors
 /// When one is not a manifest, or is refused.
 pub async fn apply(client: &Client, yaml: &str) -> Result<()> {
+    apply_with(client, yaml, &PatchParams::apply(FIELD_MANAGER).force()).await
+}
+
+/// The same, with unknown fields refused instead of dropped.
+///
+/// # Errors
+/// When one is not a manifest, or is refused.
+pub async fn apply_strictly(client: &Client, yaml: &str) -> Result<()> {
+    apply_with(client, yaml, &PatchParams::apply(FIELD_MANAGER).force().validation_strict()).await
+}
+
+async fn apply_with(client: &Client, yaml: &str, params: &PatchParams) -> Result<()> {
     for object in read(yaml)? {
         let name = object.name_any();
         let api = api_of(client, &object).await?;
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch(&name, &params, &Patch::Apply(&object))
-            .await
-            .with_context(|| format!("applying {name}"))?;
+        api.patch(&name, params, &Patch::Apply(&object)).await.with_context(|| format!("applying {name}"))?;
     }
     Ok(())
 }
@@ -41,6 +50,17 @@ pub async fn refusal(client: &Client, yaml: &str) -> Result<String> {
         Err(other) => Err(other).context("a refusal"),
         Ok(_) => bail!("was admitted, and should have been refused:\n{yaml}"),
     }
+}
+
+/// Whether the API server would take a manifest: nothing is stored.
+///
+/// # Errors
+/// What it says if it refuses.
+pub async fn would_take(client: &Client, yaml: &str) -> Result<()> {
+    let [object] = <[_; 1]>::try_from(read(yaml)?).ok().context("one document")?;
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let answer = api_of(client, &object).await?.create(&dry, &object).await;
+    answer.map(drop).with_context(|| format!("refused, and should have been taken:\n{yaml}"))
 }
 
 fn read(yaml: &str) -> Result<Vec<DynamicObject>> {

@@ -26,6 +26,7 @@ mod command_line;
 mod ground;
 mod hub;
 mod lane;
+mod leap;
 mod log;
 mod manifests;
 mod objects;
@@ -43,13 +44,13 @@ use control_plane::Environment;
 use engine::TimeScale;
 use futures::future::try_join_all;
 use kube::Client;
-use simulator::{Simulator, StartOptions, clock, world::ClusterView};
+use simulator::{Simulator, StartOptions, world::ClusterView};
 
 pub use control_plane::ControlPlane;
 pub use ground::Ground;
 pub use hub::{NAMESPACE, SERVICE_ACCOUNT};
 pub use lane::{Lane, Replica};
-pub use manifests::{apply, refusal};
+pub use manifests::{apply, apply_strictly, refusal, would_take};
 pub use objects::{check_done, is, reason_of};
 pub use operator::{Operator, Usage};
 pub use run::Shared;
@@ -90,14 +91,18 @@ impl Stage {
         let hub = Hub::start(&environment, minor).await?;
         scenario.identities.extend([hub.identity(), azure::identity()]);
         // Simulated time starts now: workloads are as old as their API server says.
-        let real_start = clock::now();
-        let clock = TimeScale::new(real_start, real_start, setup.rate)?;
+        let real_start = leap::real_now();
+        let clock = TimeScale::new(setup.start.unwrap_or(real_start), real_start, setup.rate)?;
         let keys: BTreeMap<String, _> =
             scenario.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.key())).collect();
         let ids = scenario.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.id())).collect();
         let mut clusters = if setup.api_servers { scenario.clusters.clone() } else { Vec::new() };
         clusters.retain(|cluster| Some(cluster.key()) != own);
-        let simulator = Simulator::start(scenario, StartOptions { clock, ..StartOptions::default() }).await?;
+        let simulator = Simulator::start(
+            scenario,
+            StartOptions { clock, real_now: leap::real_now, ..StartOptions::default() },
+        )
+        .await?;
         simulator.trust_issuer(&hub.plane.url(), hub.key_set().await?)?;
 
         let start_target = |cluster| Target::start(&environment, &simulator, cluster, &setup);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use crds::{AKSCluster, ClusterUpgrade, UpgradePlan};
+use crds::{AKSCluster, ClusterUpgrade, MaintenanceWindow, UpgradePlan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Api, ResourceExt,
@@ -26,6 +26,11 @@ impl Stage {
 
     /// The UpgradePlans of a namespace.
     pub fn plans(&self, namespace: &str) -> Api<UpgradePlan> {
+        Api::namespaced(self.hub(), namespace)
+    }
+
+    /// The MaintenanceWindows of a namespace.
+    pub fn windows(&self, namespace: &str) -> Api<MaintenanceWindow> {
         Api::namespaced(self.hub(), namespace)
     }
 

@@ -20,8 +20,11 @@ impl Stage {
         stage.finish().await
     }
 
-    /// Runs a test, and shows what everything looked like if it fails.
-    async fn observed(&self, test: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<()> {
+    /// Runs a test or a part of one, and shows what everything looked like if it fails.
+    ///
+    /// # Errors
+    /// When it fails, with a picture of the stage on standard error.
+    pub async fn observed(&self, test: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<()> {
         let outcome = AssertUnwindSafe(test(self)).catch_unwind().await;
         if !matches!(outcome, Ok(Ok(()))) {
             self.keep();

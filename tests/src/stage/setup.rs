@@ -1,6 +1,7 @@
 //! What a stage is set up with.
 
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
 use simulator::Scenario;
 
 /// The operator's application in the simulated tenant.
@@ -17,6 +18,7 @@ pub struct Setup {
     pub(super) name: String,
     pub(super) scenario: String,
     pub(super) rate: f64,
+    pub(super) start: Option<Timestamp>,
     pub(super) workloads: Vec<String>,
     pub(super) kubeconfig_secrets: Vec<(String, Vec<String>)>,
     pub(super) helm: Vec<String>,
@@ -33,6 +35,7 @@ impl Setup {
             name: name.to_owned(),
             scenario: scenario.to_owned(),
             rate: RATE,
+            start: None,
             workloads: Vec::new(),
             kubeconfig_secrets: Vec::new(),
             helm: Vec::new(),
@@ -68,6 +71,13 @@ impl Setup {
     #[must_use]
     pub fn rate(mut self, rate: f64) -> Self {
         self.rate = rate;
+        self
+    }
+
+    /// When simulated time begins; by default now. Only without API servers: workloads are as old as those say.
+    #[must_use]
+    pub fn starting_at(mut self, start: Timestamp) -> Self {
+        self.start = Some(start);
         self
     }
 

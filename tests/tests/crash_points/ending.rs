@@ -113,6 +113,8 @@ fn of_upgrade(upgrade: &ClusterUpgrade, story: &Story) -> Value {
     if let Some(plan) = spec["plan"].as_object_mut() {
         // Counts the tries to start it.
         plan.remove("claim");
+        // It was let start, at whatever time.
+        plan.entry("admittedAt").and_modify(|at| *at = json!(at.is_string()));
     }
     let steps: Vec<Value> = status
         .ledger

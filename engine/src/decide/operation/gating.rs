@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use super::{Decision, Operation, Phase, Step, View, WaitingOn, move_on, record, succeeded};
 use crate::{
-    decide::gate,
+    decide::{control::after_failed_gate, gate},
+    instants::later,
     observation::Reading,
     planted::{PlantedBug, planted},
 };
 
 pub(super) fn decide(view: &View<'_>, operation: &Operation, step: &Step) -> Decision {
     if let Err(stop) = gate(view) {
-        return *stop;
+        return after_failed_gate(view, step, *stop);
+    }
+    if step.is_rollback() {
+        // Nothing follows that a soak could keep from harm.
+        return record(succeeded(view, step));
     }
     let soak = match pool_soak(view, step) {
         Ok(soak) => soak,
@@ -21,8 +26,9 @@ pub(super) fn decide(view: &View<'_>, operation: &Operation, step: &Step) -> Dec
     if !is_soaking && !soak.is_zero() && !planted(PlantedBug::SkipSoak) {
         return move_on(view, Phase::Soaking);
     }
-    if is_soaking && view.now < operation.since + soak {
-        return Decision::Wait(WaitingOn::Soaking(operation.since + soak));
+    let until = later(operation.since, soak);
+    if is_soaking && view.now < until {
+        return Decision::Wait(WaitingOn::Soaking(until));
     }
     record(succeeded(view, step))
 }

@@ -14,17 +14,17 @@ const NO_IMAGE_UPGRADE: [&str; 7] =
     ["Creating", "Deleting", "Scaling", "Starting", "Stopping", "Updating", "Upgrading"];
 
 /// The resource that a step changes, as Azure shows it.
-pub(super) struct Resource<'a> {
-    pub(super) cluster: &'a Cluster,
-    pub(super) pool: Option<&'a NodePool>,
-    pub(super) state: &'a ProvisioningState,
+pub(in crate::decide) struct Resource<'a> {
+    pub(in crate::decide) cluster: &'a Cluster,
+    pub(in crate::decide) pool: Option<&'a NodePool>,
+    pub(in crate::decide) state: &'a ProvisioningState,
     /// Shows the target. For versions that is so from the accepting answer on.
     at_target: bool,
 }
 
 impl<'a> Resource<'a> {
     /// What was seen of it. `Err` is the decision where it cannot be read, or is not there any more.
-    pub(super) fn seen(view: &View<'a>, step: &Step) -> Result<Self, Stop> {
+    pub(in crate::decide) fn seen(view: &View<'a>, step: &Step) -> Result<Self, Stop> {
         let cluster = match &view.seen.cluster {
             Ok(cluster) => cluster,
             Err(why) => return Err(wait(WaitingOn::unreadable(why))),
@@ -52,17 +52,22 @@ impl<'a> Resource<'a> {
             }
             // An image newer than the one planned may have come out meanwhile: any other than before is it.
             (StepKind::NodePoolImage, pool) => (&pool?.provisioning_state, pool?.node_image != step.from),
+            (StepKind::NodePoolRollback, pool) => (&pool?.provisioning_state, has_gone_back(pool?, step)),
         };
         Some(Self { cluster, pool, state, at_target })
     }
 
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::decide) fn is_done(&self) -> bool {
         self.at_target && *self.state == ProvisioningState::Succeeded
     }
 
     /// Whether what runs is what we wanted: then it is ours, or as good as ours.
-    pub(super) fn is_moving_to_target(&self, step: &Step) -> bool {
+    pub(in crate::decide) fn is_moving_to_target(&self, step: &Step) -> bool {
         match (step.kind, self.state) {
+            // The version is the old one again from the accepting answer on, unless only the image goes back.
+            (StepKind::NodePoolRollback, ProvisioningState::Busy(word)) => {
+                self.at_target || (self.is_at_version_of(step) && word.starts_with("Upgrading"))
+            }
             // The image stays old until it is done; the word is all there is: `UpgradingNodeImageVersion`.
             (StepKind::NodePoolImage, ProvisioningState::Busy(word)) => {
                 self.at_target || word.starts_with("Upgrading")
@@ -77,11 +82,12 @@ impl<'a> Resource<'a> {
     }
 
     /// Whether it shows that what the cluster is busy with is not the step, which Azure has taken.
-    pub(super) fn is_left_to_others(&self, step: &Step) -> bool {
+    pub(in crate::decide) fn is_left_to_others(&self, step: &Step) -> bool {
         match (step.kind, self.state) {
             (StepKind::NodePoolImage, ProvisioningState::Busy(word)) => {
                 !self.at_target && NO_IMAGE_UPGRADE.contains(&word.as_str())
             }
+            (StepKind::NodePoolRollback, ProvisioningState::Busy(_)) => !self.is_at_version_of(step),
             (StepKind::ControlPlane | StepKind::NodePoolVersion, ProvisioningState::Busy(_)) => {
                 !self.at_target
             }
@@ -92,7 +98,7 @@ impl<'a> Resource<'a> {
     }
 
     /// What runs there although Azure is done with the step, if it leaves the target alone.
-    pub(super) fn busy_at_target(&self) -> Option<&'a str> {
+    pub(in crate::decide) fn busy_at_target(&self) -> Option<&'a str> {
         match self.state {
             ProvisioningState::Busy(word) if self.at_target => Some(word),
             ProvisioningState::Busy(_)
@@ -107,19 +113,26 @@ impl<'a> Resource<'a> {
     ///
     /// A version that is the target's already tells that it was begun. The image stays old until the end, so
     /// that a pool which is to get one and is broken counts: it was whole when the step was planned.
-    pub(super) fn is_half_done(&self, step: &Step, operation: &Operation) -> bool {
-        let was_begun = self.at_target || step.kind == StepKind::NodePoolImage;
+    pub(in crate::decide) fn is_half_done(&self, step: &Step, operation: &Operation) -> bool {
+        let was_begun = match step.kind {
+            StepKind::ControlPlane | StepKind::NodePoolVersion => self.at_target,
+            StepKind::NodePoolImage | StepKind::NodePoolRollback => true,
+        };
         operation.claims > 0 && self.state.is_broken() && was_begun
     }
 
     /// The version, when it is neither the one before the step nor the one after it.
-    pub(super) fn elsewhere(&self, step: &Step) -> Option<String> {
+    pub(in crate::decide) fn elsewhere(&self, step: &Step) -> Option<String> {
         let shown = self.version(step.kind)?;
-        (shown != step.from && shown != step.to).then_some(shown)
+        (shown != step.version_before() && shown != step.version_after()).then_some(shown)
+    }
+
+    fn is_at_version_of(&self, step: &Step) -> bool {
+        self.pool.is_some_and(|pool| pool.version.to_string() == step.version_after())
     }
 
     /// Whether this upgrade accounts for the version that is shown.
-    pub(super) fn is_accounted_for(&self, view: &View<'_>) -> bool {
+    pub(in crate::decide) fn is_accounted_for(&self, view: &View<'_>) -> bool {
         let Some(expected) = &view.ledger.expected else { return false };
         match self.pool {
             None => expected.control_plane == self.cluster.version,
@@ -130,8 +143,15 @@ impl<'a> Resource<'a> {
     fn version(&self, kind: StepKind) -> Option<String> {
         match kind {
             StepKind::ControlPlane => Some(self.cluster.version.to_string()),
-            StepKind::NodePoolVersion => self.pool.map(|pool| pool.version.to_string()),
+            StepKind::NodePoolVersion | StepKind::NodePoolRollback => {
+                self.pool.map(|pool| pool.version.to_string())
+            }
             StepKind::NodePoolImage => None,
         }
     }
+}
+
+/// Whether a pool shows the version and the image that its rollback leads to.
+fn has_gone_back(pool: &NodePool, step: &Step) -> bool {
+    pool.version.to_string() == step.version_after() && step.image_after() == Some(&pool.node_image)
 }

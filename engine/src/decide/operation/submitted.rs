@@ -3,7 +3,7 @@
 use super::{Decision, Operation, Phase, Resource, Step, View, WaitingOn, move_on, record, succeeded};
 use crate::{
     cluster::ProvisioningState,
-    decide::{answer::refused, pause::ABORTED, standing},
+    decide::{answer::refused, control::begin_abort, failing_gate, pause::ABORTED, standing},
     failure::{Failure, FailureClass},
     planted::{PlantedBug, planted},
 };
@@ -18,6 +18,9 @@ pub(super) fn decide(
     step: &Step,
     resource: &Resource<'_>,
 ) -> Decision {
+    if let Some(decision) = aborted_by_policy(view, operation, resource, step) {
+        return decision;
+    }
     if let Some(busy) = resource.cluster.busy_with() {
         // The time that others take is not the step's own.
         return Decision::Wait(if resource.is_left_to_others(step) {
@@ -41,6 +44,29 @@ pub(super) fn decide(
         (None, None) => ended(resource.state, None),
     };
     record(refused(view.ledger, &failure, None, view))
+}
+
+/// What the failure policy asks for when gates fail while Azure works on the step: they are judged then under
+/// `AbortOperation` only, since each look at them costs reads of the cluster.
+fn aborted_by_policy(
+    view: &View<'_>,
+    operation: &Operation,
+    resource: &Resource<'_>,
+    step: &Step,
+) -> Option<Decision> {
+    let is_ours = resource.state.is_busy() && !resource.is_left_to_others(step);
+    if !view.request.judges_meanwhile()
+        || operation.policy_not_done.is_some()
+        || !is_ours
+        || step.is_rollback()
+    {
+        return None;
+    }
+    match failing_gate(view) {
+        Err(decision) => Some(*decision),
+        Ok(Some(broken)) => begin_abort(view, &broken),
+        Ok(None) => None,
+    }
 }
 
 /// What has gone wrong, from the state of the resource and what the operation says itself.

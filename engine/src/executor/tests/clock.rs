@@ -1,10 +1,13 @@
 //! The clock jumps, or the process sleeps for days between two of its decisions: deadlines are judged
 //! anew, and nothing is started on what was known before.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::testing::world::{Answer, World};
+use crate::{
+    Ledger, Setting,
+    testing::world::{Answer, World, workload},
+};
 
 /// Longer than any deadline, soak or pause; and a mistake that somebody corrects.
 const JUMPS: [SignedDuration; 2] = [SignedDuration::from_hours(24 * 30), SignedDuration::from_mins(-20)];
@@ -90,4 +93,57 @@ fn r19_a_process_that_was_stopped_right_after_its_claim_asks_again_what_is_wante
     assert!(world.state().sent.is_empty());
     world.finish(&request);
     assert_eq!(world.state().sent, ["cp-1.34.4"]);
+}
+
+/// Every instant that decides something, as somebody may have written it.
+fn set_instants(ledger: &mut Ledger, at: Timestamp) {
+    ledger.soak_until = ledger.soak_until.map(|_| at);
+    ledger.gates_failing_since = ledger.gates_failing_since.map(|_| at);
+    for record in &mut ledger.restore {
+        (record.sent_at, record.not_before) = (record.sent_at.map(|_| at), record.not_before.map(|_| at));
+    }
+    if let Some(operation) = &mut ledger.operation {
+        (operation.intent_at, operation.deadline, operation.since) = (at, at, at);
+        operation.submitted_at = operation.submitted_at.map(|_| at);
+        operation.not_before = operation.not_before.map(|_| at);
+        if let Some(hold) = &mut operation.hold {
+            hold.since = at;
+        }
+    }
+}
+
+#[test]
+fn an_instant_on_record_may_be_any() {
+    let mut story = full("1.34.4");
+    story.policy.soak = 20 * MINUTE;
+    story.policy.order = pool_soak("linux1", 5 * MINUTE);
+    story.policy.upgrade_settings = [(Setting::MaxSurge, "33%")].into();
+    let held = Answer::HoldBack(MINUTE);
+    let world = || {
+        let world =
+            World::at("1.34.2").answers([held.clone(), Answer::Accept, Answer::FailLater(drain_blocked())]);
+        world.state().takes = MINUTE;
+        world.state().lag = Duration::from_secs(20);
+        world.state().budgets_allow = Some(true);
+        world
+    };
+    let decisions = jump_at(&world(), &story, usize::MAX, SignedDuration::ZERO);
+    for number in 1..decisions {
+        for (at, is_broken) in [(Timestamp::MAX, false), (Timestamp::MIN, true)] {
+            let world = world();
+            for _ in 0..number {
+                let waiting = world.advance(&story).and_then(|progress| progress.waiting);
+                let pause = waiting.map(|waiting| waiting.look_again(world.state().now));
+                world.pass(pause.unwrap_or_default());
+            }
+            set_instants(&mut world.state().stored, at);
+            if is_broken {
+                world.state().workloads = Ok(vec![workload("checkout", Some("0 of 3 available"))]);
+                world.advance(&story);
+                set_instants(&mut world.state().stored, Timestamp::MAX);
+            }
+            let progress = world.advance(&story).expect("nothing fails");
+            assert!(progress.waiting.is_some() || progress.ledger.finished_at.is_some(), "{number}");
+        }
+    }
 }

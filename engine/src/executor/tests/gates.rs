@@ -157,22 +157,6 @@ fn all_is_done_when_the_last_soak_is_over() {
 }
 
 #[test]
-fn a_step_that_comes_up_during_the_last_soak_is_soaked_too() {
-    let world = World::at("1.34.4");
-    world.state().pool("linux2").node_image = crate::testing::NEW_LINUX.to_owned();
-    let mut request = request(Scope::NodeImage, None);
-    request.policy.soak = 60 * MINUTE;
-    world.until_reason(&request, "Soaking");
-    world.state().images.get_mut("linux2").unwrap().push_str(".next");
-    world.until(&request, is_operation).unwrap();
-    world.until_reason(&request, "Soaking");
-    let began = world.state().now;
-    let ledger = world.finish(&request);
-    assert_eq!(ledger.steps.len(), 4);
-    assert_eq!(ledger.finished_at.unwrap().duration_since(began).as_mins(), 60);
-}
-
-#[test]
 fn an_intent_that_waited_is_gated_again_before_it_is_sent() {
     let world = World::at("1.34.2");
     let request = full("1.34.4");

@@ -65,6 +65,18 @@ fn r5_a_control_plane_that_was_upgraded_in_name_only_is_repaired_before_its_pool
 }
 
 #[test]
+fn a_control_plane_in_name_only_is_repaired_however_far_behind_it_a_pool_is() {
+    let mut shown = cluster("1.35.2");
+    shown.version = version("1.36.2");
+    shown.pools[1].version = version("1.32.9");
+    let world = World::of(shown);
+    world.state().server = version("1.35.2");
+    world.finish(&to(Scope::Full, "1.36.2"));
+    assert_eq!(world.state().sent[..2], ["cp-1.36.2", "pool-linux1-1.36.2"]);
+    assert_eq!(world.state().sent.len(), 5);
+}
+
+#[test]
 fn r5_before_the_control_plane_moves_its_pools_are_what_they_seem() {
     let world = in_name_only("1.34.4", &[("linux2", "1.33.8")]);
     world.state().server = version("1.34.2");

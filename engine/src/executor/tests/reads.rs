@@ -104,3 +104,21 @@ fn only_offers_that_can_change_the_plan_are_asked_for() {
     assert_eq!(asked[0].images.len(), 4);
     assert_eq!(asked.last().unwrap().images.len(), 0, "a pool that was rolled is not asked about again");
 }
+
+#[test]
+fn somebody_elses_long_operation_after_ours_is_watched_in_listings() {
+    let world = World::at("1.34.2");
+    world.state().lag = 60 * MINUTE;
+    let request = control_plane("1.34.4");
+    world.until_reason(&request, "Verifying");
+    world.pass(4 * MINUTE);
+    world.state().cluster.provisioning_state = crate::ProvisioningState::Busy("Upgrading".to_owned());
+    world.until_reason(&request, "UpgradingControlPlane");
+    world.pass(4 * MINUTE);
+    let before = world.state().reads;
+    for _ in 0..20 {
+        world.pass(MINUTE);
+        assert_eq!(world.advance(&request).unwrap().waiting.unwrap().reason(), "UpgradingControlPlane");
+    }
+    assert_eq!(world.state().reads, before, "no live read while nothing changes");
+}

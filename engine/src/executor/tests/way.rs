@@ -50,8 +50,8 @@ fn intent_is_recorded_before_the_call() {
     world.advance(&control_plane("1.34.4"));
     let log = world.state().log.clone();
     let submit = log.iter().position(|call| *call == "submit").unwrap();
-    // Claimed by a guarded write, then read live, then acted.
-    assert_eq!(log[submit - 2..=submit], ["save", "recheck", "submit"]);
+    // Claimed by a guarded write, then read live, then acted; the last look is for freezes.
+    assert_eq!(log[submit - 3..=submit], ["save", "recheck", "freezes", "submit"]);
     let state = world.state();
     let (intent, _) = &state.writes[0];
     let operation = intent.operation.as_ref().unwrap();

@@ -51,7 +51,11 @@ fn outcome(world: &World) -> (Vec<(String, MemberState, bool)>, Option<Rollout>)
     let members = world.upgrades().into_iter();
     let members =
         members.map(|member| (member.name.clone(), member.state(), member.inherited_baseline.is_some()));
-    let record = world.state().record.clone().map(|rollout| Rollout { admissions: 0, ..rollout });
+    let record = world.state().record.clone().map(|rollout| Rollout {
+        admissions: 0,
+        ended_at: rollout.ended_at.map(|_| rollout.started_at),
+        ..rollout
+    });
     (members.collect(), record)
 }
 

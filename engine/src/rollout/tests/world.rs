@@ -10,6 +10,7 @@ use std::{
     pin::pin,
     sync::{Mutex, MutexGuard},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,8 +19,8 @@ use replica::Replica;
 
 use super::{INSTANT, operation, standing};
 use crate::{
-    Baseline, MemberState, Obstacle, Phase, Proposal, ProposedWave, RequestedWave, ResolvedTarget, Rollout,
-    RolloutMember, RolloutProgress, RolloutRequest, Share, advance_rollout,
+    Approval, ApprovalPolicy, Baseline, MemberState, Obstacle, Phase, Proposal, ProposedWave, RequestedWave,
+    ResolvedTarget, Rollout, RolloutMember, RolloutProgress, RolloutRequest, Share, advance_rollout,
 };
 
 pub(super) type Progress = RolloutProgress<&'static str>;
@@ -37,7 +38,7 @@ pub(super) struct Conflict;
 
 /// The state of the world; tests look at it and change it.
 pub(super) struct State {
-    now: Timestamp,
+    pub(super) now: Timestamp,
     /// Counts everything that happens, so that it can be told what was before what.
     events: u64,
     /// As the API server counts it: of the specification and the record.
@@ -46,10 +47,28 @@ pub(super) struct State {
     edition: u32,
     suspend: bool,
     suspended_at: u64,
+    /// At which call a member was last made, or let go on.
+    let_go_on_at: usize,
     max_concurrent: u32,
     pub(super) refuses: bool,
     pub(super) taken: Option<String>,
+    /// The token of `retry` on the plan.
+    pub(super) retry: Option<String>,
+    /// How many clusters of each wave may fail.
+    pub(super) budget: u32,
+    /// How many approvals `prod` needs, and those that there are.
+    pub(super) required: u32,
+    pub(super) approvals: Vec<Approval>,
+    /// One that goes as soon as somebody has claimed the record by it.
+    pub(super) withdrawn: Option<String>,
     pub(super) record: Option<Rollout>,
+    pub(super) history: Vec<crate::RolloutRecord>,
+    /// Whether one rollout follows another.
+    pub(super) continuous: bool,
+    /// What the rollout before had left when another was last thought about.
+    pub(super) left: Option<crate::Left>,
+    /// Clusters that need something, in a continuous plan.
+    pub(super) needy: BTreeSet<String>,
     pub(super) members: BTreeMap<String, RolloutMember>,
     /// Steps that each member has yet to do.
     steps: BTreeMap<String, u32>,
@@ -59,6 +78,8 @@ pub(super) struct State {
     made: BTreeSet<(String, String)>,
     /// Somebody has held every member for the plan as it is.
     all_held: bool,
+    /// Who was asked for another try, in order.
+    pub(super) retried: Vec<String>,
     pub(super) writes: usize,
     pub(super) calls: usize,
     pub(super) crash: Option<Crash>,
@@ -78,16 +99,27 @@ impl World {
             edition: 1,
             suspend: false,
             suspended_at: 0,
+            let_go_on_at: 0,
             max_concurrent: 1,
             refuses: false,
             taken: None,
+            retry: None,
+            budget: 0,
+            required: 0,
+            approvals: Vec::new(),
+            withdrawn: None,
             record: None,
+            history: Vec::new(),
+            continuous: false,
+            left: None,
+            needy: BTreeSet::new(),
             members: BTreeMap::new(),
             steps: BTreeMap::new(),
             stuck: BTreeSet::new(),
             stopped_at: BTreeMap::new(),
             made: BTreeSet::new(),
             all_held: false,
+            retried: Vec::new(),
             writes: 0,
             calls: 0,
             crash: None,
@@ -115,6 +147,11 @@ impl World {
     /// Lets both clusters of the first wave start at once.
     pub(super) fn widen(&self) {
         self.state().max_concurrent = 2;
+    }
+
+    /// Nothing happens for days.
+    pub(super) fn days_pass(&self, days: i64) {
+        self.state().now += SignedDuration::from_hours(24 * days);
     }
 
     /// The next step of a cluster does not get through.
@@ -156,15 +193,21 @@ impl World {
     /// One reconciliation; one that is `shared` lets others act before and after each of its calls.
     pub(super) async fn reconcile_as(&self, shared: bool) -> Result<Progress, Conflict> {
         let read = self.port(shared, false, |state| {
-            (state.request(), state.record.clone(), state.plan_version, state.refuses)
+            let needy = state.continuous.then(|| state.needy.clone());
+            (state.request(), state.record.clone(), state.plan_version, state.refuses, (needy, state.calls))
         });
-        let (request, rollout, plan_version, refuses) = read.await;
-        let propose = |_: bool| if refuses { Err("the plan is wrong") } else { Ok(proposal()) };
-        let mut replica = Replica { world: self, shared, plan_version, claimed_at: 0 };
+        let (request, rollout, plan_version, refuses, (needy, began)) = read.await;
+        let propose = |occasion: &crate::Occasion| {
+            self.state().left.clone_from(&occasion.left);
+            if refuses { Err("the plan is wrong") } else { Ok(proposal(needy.as_ref())) }
+        };
+        let mut replica = Replica { world: self, shared, plan_version, claimed_at: 0, kept: Vec::new() };
         let progress = advance_rollout(&request, rollout, propose, &mut replica, self).await?;
         let mut state = self.state();
         let leads = progress.obstacle != Some(Obstacle::NotLeading);
-        if leads && request.suspend && state.plan_version == replica.plan_version {
+        // Another replica may still act on the plan as it was before: its next look holds what it let go on.
+        let is_disturbed = shared && state.let_go_on_at > began;
+        if leads && request.suspend && state.plan_version == replica.plan_version && !is_disturbed {
             assert!(progress.members().all(|member| member.place.suspended || is_done(member)));
             state.all_held = true;
         }
@@ -231,32 +274,61 @@ async fn give_way(shared: bool) {
     poll_fn(|_| if std::mem::replace(&mut given, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
-fn proposal() -> Proposal {
+fn proposal(needy: Option<&BTreeSet<String>>) -> Proposal {
     let wave = |name: &str, clusters: &[&str]| ProposedWave {
         name: name.to_owned(),
-        clusters: clusters.iter().map(|name| (*name).to_owned()).collect(),
+        clusters: clusters
+            .iter()
+            .map(|name| (*name).to_owned())
+            .filter(|name| needy.is_none_or(|needy| needy.contains(name)))
+            .collect(),
     };
     Proposal {
-        target: ResolvedTarget { kubernetes: Some("1.35.3".to_owned()) },
+        target: ResolvedTarget { kubernetes: Some("1.35.3".to_owned()), ..ResolvedTarget::default() },
         waves: vec![wave("canary", &["a", "b"]), wave("prod", &["e", "c", "d"])],
     }
 }
 
 impl State {
     fn request(&self) -> RolloutRequest {
+        let policy = (self.required > 0).then(|| ApprovalPolicy {
+            required: self.required,
+            expire_after: Some(Duration::from_secs(3600)),
+            separate_author: true,
+        });
         let wave = |name: &str, max_concurrent, order: &[&str]| RequestedWave {
             name: name.to_owned(),
             max_concurrent,
+            failure_budget: Share::Number(self.budget),
+            approvals: policy.clone().filter(|_| name == "prod"),
             order: order.iter().map(|name| (*name).to_owned()).collect(),
         };
         RolloutRequest {
             plan: "p".to_owned(),
             hash: self.edition.to_string(),
+            mode: if self.continuous { crate::Mode::Continuous } else { crate::Mode::Once },
             suspend: self.suspend,
             waves: vec![
                 wave("canary", Share::Number(self.max_concurrent), &[]),
                 wave("prod", Share::Percent(67), &["e"]),
             ],
+            retry: self.retry.clone(),
+            authors: vec!["ann".to_owned()],
+            ..RolloutRequest::default()
+        }
+    }
+
+    /// The record is written: a rollout of the same plan follows only one that is over.
+    pub(super) fn begins(&self, rollout: &Rollout) {
+        let Some(before) = self.record.as_ref().filter(|before| before.id != rollout.id) else { return };
+        if before.plan_hash != rollout.plan_hash {
+            return;
+        }
+        assert!(self.continuous && before.ended_at.is_some(), "{} follows {}", rollout.id, before.id);
+        let of_it = self.members.values().filter(|member| member.rollout == before.id);
+        for member in of_it {
+            let failed = self.budget > 0 && member.place.suspended;
+            assert!(failed || is_done(member), "{} begins although {} is not done", rollout.id, member.name);
         }
     }
 
@@ -278,6 +350,10 @@ impl State {
         let suspended = member.place.suspended || member.suspended_by_hand;
         let before = member.clone();
         let phase = member.ledger.operation.as_ref().map(|operation| operation.phase);
+        if member.retry.is_some() && member.ledger.retry_token != member.retry {
+            member.ledger.retry_token.clone_from(&member.retry);
+            self.retried.push(name.to_owned());
+        }
         let stuck = self.stuck.contains(&member.cluster);
         let mut starts = false;
         member.standing = if member.ledger.finished_at.is_some() {
@@ -296,6 +372,7 @@ impl State {
         } else if *steps == 0 && before.standing.as_ref().is_some_and(|standing| standing.reason == "Soaking")
         {
             member.ledger.finished_at = Some(now);
+            self.needy.remove(&member.cluster);
             standing(false, "Succeeded")
         } else if *steps == 0 {
             standing(false, "Soaking")
@@ -308,6 +385,10 @@ impl State {
             member.ledger.operation = operation(Phase::Submitted);
             standing(false, "UpgradingNodeImage")
         };
+        if let Some(standing) = &mut member.standing {
+            let known = before.standing.as_ref().filter(|known| known.reason == standing.reason);
+            standing.since = known.map_or(now, |known| known.since);
+        }
         match member.is_stopped() {
             true => _ = self.stopped_at.entry(name.to_owned()).or_insert(events),
             false => _ = self.stopped_at.remove(name),
@@ -330,8 +411,9 @@ impl State {
         assert!(!member.place.admitted, "{name} is admitted once");
         let present = self.record.as_ref().map(|rollout| rollout.id.as_str());
         let is_new = Some(member.rollout.as_str()) == present;
-        let past_stopped = self.stopped_at.iter().find(|(_, at)| **at < claimed_at && is_new);
-        assert_eq!(past_stopped, None, "{name} is admitted past a cluster that has stopped");
+        let stopped = self.stopped_at.values().filter(|at| **at < claimed_at && is_new).count();
+        let allowed = usize::try_from(self.budget).unwrap();
+        assert!(stopped <= allowed, "{name} is admitted past {stopped} clusters that have stopped");
         assert!(
             !self.suspend || claimed_at < self.suspended_at,
             "{name} is admitted by a plan that is suspended"
@@ -339,7 +421,7 @@ impl State {
         self.members.get_mut(name).unwrap().place.admitted = true;
         let member = &self.members[name];
         let working = |other: &&RolloutMember| {
-            let unfinished = matches!(other.state(), MemberState::Running | MemberState::Stopped);
+            let unfinished = other.state() == MemberState::Running;
             other.rollout == member.rollout && other.wave == wave && unfinished && other.place.admitted
         };
         let working = self.members.values().filter(working).count();

@@ -3,8 +3,8 @@
 
 use super::{Answer, Running, State, Work, nodes_of};
 use crate::{
-    Changes, Cluster, Failure, HeldBack, ProvisioningState, Reading, Rejection, Step, StepKind, allowed_skew,
-    testing::version,
+    Changes, Cluster, Failure, HeldBack, ProvisioningState, Reading, RecentlyUsed, Rejection, Step, StepKind,
+    allowed_skew, testing::version,
 };
 
 impl State {
@@ -45,6 +45,9 @@ impl State {
                 {
                     let image = self.images[name].clone();
                     self.pool(name).node_image = image;
+                }
+                if let (Some(image), Some(name)) = (step.image_after(), &step.pool) {
+                    self.pool(name).node_image = image.to_owned();
                 }
                 self.lagging.push((ends + self.lag, step.clone()));
                 (ProvisioningState::Succeeded, None)
@@ -97,8 +100,55 @@ impl State {
         match (step.kind, &step.pool) {
             (StepKind::ControlPlane, _) => self.cluster.version = version(to),
             (StepKind::NodePoolVersion, Some(name)) => self.pool(name).version = version(to),
-            (StepKind::NodePoolImage | StepKind::NodePoolVersion, _) => {}
+            (StepKind::NodePoolRollback, Some(name)) => {
+                self.pool(name).version = version(to.split(' ').next().unwrap());
+            }
+            (StepKind::NodePoolImage | StepKind::NodePoolVersion | StepKind::NodePoolRollback, _) => {}
         }
+    }
+
+    pub(super) fn is_running(&self, address: &str) -> bool {
+        self.running.as_ref().is_some_and(|running| running.address == address)
+    }
+
+    /// Stops what runs; it is Canceled after ten seconds, and what it has begun stays so.
+    pub(super) fn abort(&mut self, pool: Option<&str>, operation: &str) -> Result<Option<String>, Rejection> {
+        let recorded = self.stored.control.abort.as_ref().expect("its intent is recorded");
+        assert!(recorded.claims > 0 && self.may_act);
+        let refuse = |status, code, message| {
+            let failure = Failure::new(status, code, None, message);
+            Err(Rejection::Refused { failure, retry_after: None })
+        };
+        self.aborts.push(operation.to_owned());
+        let answer = self.abort_answers.pop_front().unwrap_or(Answer::Accept);
+        if let Answer::Refuse(failure, retry_after) = answer {
+            return Err(Rejection::Refused { failure, retry_after });
+        }
+        if matches!(answer, Answer::LostBefore) {
+            return refuse(None, None, "connection reset");
+        }
+        let (now, state) = (self.now, ProvisioningState::Busy("Canceling".to_owned()));
+        let Some(running) = &mut self.running else {
+            return refuse(Some(409), Some("OperationNotAllowed"), "there is no operation in progress");
+        };
+        assert_eq!(running.address, operation, "what is aborted is what is ours");
+        running.ends = now + std::time::Duration::from_secs(10);
+        running.answer = Answer::Abort;
+        self.set_state(pool, state);
+        if matches!(answer, Answer::LostAfterEffect) {
+            refuse(None, None, "connection reset")
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Keeps what the pool runs before it is upgraded.
+    fn remember(&mut self, step: &Step) {
+        let Some(name) = step.pool.as_ref().filter(|_| !step.is_rollback()) else { return };
+        let left_at = Some(self.now);
+        let pool = self.pool(name);
+        let recent = RecentlyUsed { version: pool.version.clone(), image: pool.node_image.clone(), left_at };
+        self.recent.entry(name.clone()).or_default().push(recent);
     }
 
     pub(super) fn submit(&mut self, step: &Step, settings: &Changes) -> Result<Option<String>, Rejection> {
@@ -125,6 +175,7 @@ impl State {
             | Answer::Cancel(_)
             | Answer::Pretend => {}
         }
+        self.remember(step);
         self.set_version(step, &step.to);
         self.change(step.pool.as_deref(), settings);
         let word =
@@ -154,6 +205,8 @@ impl State {
         assert!(self.may_act, "only a leader sends");
         let minor = |text: &str| version(text).minor();
         match (step.kind, &step.pool) {
+            // What others have left behind is not for a repair to mend.
+            (StepKind::ControlPlane, _) if version(&step.to) == self.cluster.version => {}
             (StepKind::ControlPlane, _) => {
                 assert!(minor(&step.to).ahead_of(self.cluster.version.minor()) <= 1, "{step:?}");
                 for pool in &self.cluster.pools {
@@ -167,6 +220,11 @@ impl State {
                     version(&step.to) <= self.server,
                     "AKS refuses pools that the API server is too old for"
                 );
+            }
+            (StepKind::NodePoolRollback, pool) => {
+                let recent = &self.recent[pool.as_ref().unwrap()];
+                let to = |recent: &RecentlyUsed| format!("{} {}", recent.version, recent.image);
+                assert!(recent.iter().any(|recent| to(recent) == step.to), "{step:?} {recent:?}");
             }
             (StepKind::NodePoolImage, _) => {}
         }

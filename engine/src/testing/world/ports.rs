@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::{State, World};
 use crate::{
-    Action, Blocker, Clock, Cluster, Fleet, Glance, Journal, Ledger, Node, Offers, OffersNeeded,
-    OperationReport, Reading, Rejection, ServerVersion, Unreadable, WaitingOn, Workload, Workloads,
-    testing::offers,
+    Action, Blocker, Clock, Cluster, Fleet, Freeze, Glance, Journal, Ledger, Maintenance, Node, Offers,
+    OffersNeeded, OperationReport, Reading, RecentlyUsed, Rejection, ServerVersion, Unreadable, WaitingOn,
+    Workload, Workloads, testing::offers,
 };
 
 impl Fleet for World {
@@ -49,6 +49,14 @@ impl Fleet for World {
         .await
     }
 
+    async fn maintenance(&self) -> Reading<Maintenance> {
+        self.port("maintenance", |state| state.maintenance.clone()).await
+    }
+
+    async fn recently_used(&self, pool: &str) -> Reading<Vec<RecentlyUsed>> {
+        self.port("recently_used", |state| Ok(state.recent.get(pool).cloned().unwrap_or_default())).await
+    }
+
     async fn submit(&self, action: &Action) -> Result<Option<String>, Rejection> {
         self.port("submit", |state| state.write(action)).await
     }
@@ -56,7 +64,7 @@ impl Fleet for World {
     async fn operation(&self, address: &str) -> Reading<OperationReport> {
         self.port("operation", |state| match state.failures.get(address) {
             Some(failure) => Ok(OperationReport { running: false, failure: failure.clone() }),
-            None => Err(Unreadable::failed("the operation still runs")),
+            None => Ok(OperationReport { running: state.is_running(address), failure: None }),
         })
         .await
     }
@@ -123,6 +131,10 @@ impl Journal for Store<'_> {
                 Ok(())
             })
             .await
+    }
+
+    async fn freezes(&mut self) -> Result<Vec<Freeze>, Conflict> {
+        self.0.port("freezes", |state| Ok(state.freezes.clone())).await
     }
 }
 

@@ -39,6 +39,7 @@ impl State {
                 self.check_recorded(pool.as_deref(), settings);
                 self.write_settings("override", pool.as_deref(), settings)
             }
+            Action::Abort { pool, operation } => self.abort(pool.as_deref(), operation),
             Action::Restore { pool, settings } => {
                 let known = self.stored.restore.iter().find(|known| known.pool == *pool).cloned().unwrap();
                 let shown = self.settings(pool.as_deref()).clone();

@@ -48,10 +48,15 @@ impl Listing {
         SHORTEST_INTERVAL.saturating_mul(calls).min(LONGEST_INTERVAL)
     }
 
+    /// Whether it was begun before now. One from the future was begun before the clock was set back: how old it
+    /// is cannot be told.
+    pub(super) fn has_begun(&self, now: Timestamp) -> bool {
+        self.began <= now
+    }
+
     /// Whether it is recent enough to go on waiting by.
     pub(super) fn is_recent(&self, now: Timestamp) -> bool {
-        // One from the future was begun before the clock was set back: how old it is cannot be told.
-        self.began <= now && now < self.began + self.interval() * 2
+        self.has_begun(now) && now < self.began + self.interval() * 2
     }
 }
 
@@ -221,7 +226,7 @@ impl Subscription {
         }
         let Some(last) = &self.last else { return Some(self.not_before.unwrap_or(now).max(now)) };
         let pause = if self.is_wanted { shortest } else { last.interval().max(shortest) };
-        let due = last.began.min(now) + pause;
+        let due = if last.has_begun(now) { last.began + pause } else { now };
         Some(self.not_before.map_or(due, |at| due.max(at)))
     }
 }

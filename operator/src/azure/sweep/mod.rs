@@ -104,7 +104,7 @@ impl Sweeper {
             let listing = self.recent(&subscription, |listing| listing.is_recent(now)).await;
             return listing.map_or(Glance::Unavailable, |listing| shown(&listing, &key));
         };
-        match self.book().last(&subscription).filter(|last| last.began > since) {
+        match self.book().last(&subscription).filter(|last| last.began > since && last.has_begun(now)) {
             Some(listing) => shown(&listing, &key),
             None => Glance::Pending,
         }

@@ -1,10 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cli::{
-    fixtures,
-    output::{local, local_in_zone},
-};
+use crate::cli::{fixtures, output::local};
 
 fn answers() -> Vec<ClusterAnswer> {
     fixtures::fleet().iter().map(|found| ClusterAnswer::of(found, fixtures::now())).collect()
@@ -44,14 +41,14 @@ fn wide_has_ids_plans_pools_and_warnings() {
     let wide = render::wide(&answers());
     let blocks: Vec<Vec<String>> = wide.split("\n\n").map(lines).collect();
     assert_eq!(blocks.len(), 6);
-    let since = local_in_zone(fixtures::since());
+    let since = local(fixtures::since());
     assert_eq!(
         blocks[5],
         [
             "fleet/weu-1 westeurope 1.34.4 until Nov 2026",
             &format!("Ready since {since}: Azure and the cluster's API can be read"),
-            &format!("seen in Azure {}", local_in_zone(fixtures::seen_at())),
-            &format!("what Azure offers was read {}", local_in_zone(fixtures::read_at())),
+            &format!("seen in Azure {}", local(fixtures::seen_at())),
+            &format!("what Azure offers was read {}", local(fixtures::read_at())),
             "/subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/weu-1",
             "subscription 20000000-0000-4000-8000-000000000001, resource group shop",
             "tier Standard, support plan KubernetesOfficial, auto-upgrade off, node images by Azure NodeImage",

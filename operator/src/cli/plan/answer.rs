@@ -1,8 +1,11 @@
 //! What a plan would do to each of its clusters. The field names are for programs: they stay.
 
 use anyhow::Context as _;
-use crds::{AKSCluster, Duration, UpgradePlan};
-use engine::{Cluster, LeftAlone, Outline, PlannedStep, Policy, Refusal, Request, StepKind, Target};
+use crds::{AKSCluster, ClusterUpgradeSpec, Duration, UpgradePlan};
+use engine::{
+    Cluster, LeftAlone, Opening, Outline, PlannedStep, Refusal, Request, Schedule, Step, StepKind, Target,
+    Window,
+};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
@@ -13,20 +16,37 @@ use crate::controller::{
     upgrade_plan::{Invalid, upgrade_spec, validate},
 };
 
+/// How many openings are shown.
+const OPENINGS: usize = 3;
+
 /// The whole plan.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer {
+pub(in super::super) struct Answer {
     pub(super) plan: String,
     /// The version to reach; `None` when each cluster has its own, or only images are renewed.
     pub(super) target: Option<String>,
+    /// The next openings of its windows; none when it has no windows.
+    pub(super) openings: Vec<OpeningAnswer>,
     pub(super) waves: Vec<WaveAnswer>,
+}
+
+/// A time in which steps may start.
+#[derive(Serialize)]
+pub(super) struct OpeningAnswer {
+    pub(super) window: String,
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// A wave, in its place.
 #[derive(Serialize)]
 pub(super) struct WaveAnswer {
     pub(super) name: String,
+    /// How many people must approve before its first cluster starts, where that is still to come.
+    pub(super) approvals: Option<i32>,
+    /// How long each cluster is watched after its last step.
+    pub(super) soak: Option<Duration>,
     pub(super) clusters: Vec<ClusterAnswer>,
 }
 
@@ -60,6 +80,8 @@ pub(super) struct StepAnswer {
     pub(super) nodes: i32,
     /// Sends the present version again, to finish an operation that failed.
     pub(super) repair: bool,
+    /// How long it will probably take: a window must stay open for so long.
+    pub(super) takes: Duration,
     /// How long workloads are watched after it.
     pub(super) soak: Option<Duration>,
     pub(super) why: String,
@@ -98,7 +120,11 @@ impl Answer {
     ///
     /// # Errors
     /// When the plan itself cannot be carried out, whatever the clusters are like.
-    pub(super) fn of(plan: &UpgradePlan, clusters: &[AKSCluster], now: Timestamp) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        plan: &UpgradePlan,
+        (clusters, windows): (&[AKSCluster], &[Window]),
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
         let valid = match validate(plan, clusters, true) {
             Ok(valid) => valid,
             Err(Invalid::Spec(fields)) => {
@@ -114,14 +140,20 @@ impl Answer {
         for wave in &valid.waves {
             let mut answers = Vec::new();
             for name in &wave.clusters {
-                let cluster = clusters.iter().find(|cluster| cluster.name_any() == *name);
                 let spec = upgrade_spec(plan, &valid.target, "rollout", &wave.name, name);
-                let request = cluster_upgrade::request(&spec).context("the plan's policy")?;
-                answers.push(ClusterAnswer::of(name, cluster, &request, now));
+                answers.push(ClusterAnswer::planned(name, &spec, (clusters, windows), now)?);
             }
-            waves.push(WaveAnswer { name: wave.name.clone(), clusters: answers });
+            let spec = plan.spec.waves.iter().find(|spec| spec.name == wave.name);
+            waves.push(WaveAnswer {
+                name: wave.name.clone(),
+                approvals: spec.and_then(|spec| spec.approvals.as_ref()).map(|needed| needed.required),
+                soak: spec.and_then(|spec| spec.soak).filter(|soak| !soak.0.is_zero()),
+                clusters: answers,
+            });
         }
-        Ok(Self { plan: plan.name_any(), target: valid.target.kubernetes, waves })
+        let schedule = Schedule { windows: windows.to_vec(), ..Schedule::default() };
+        let openings = schedule.next_openings(now, OPENINGS).into_iter().map(OpeningAnswer::from).collect();
+        Ok(Self { plan: plan.name_any(), target: valid.target.kubernetes, openings, waves })
     }
 
     /// Whether a cluster cannot start.
@@ -131,6 +163,24 @@ impl Answer {
 }
 
 impl ClusterAnswer {
+    /// What a plan would do to one of its clusters, and all that stands in the way: windows that are too short, too.
+    ///
+    /// # Errors
+    /// When the plan's policy means nothing.
+    pub(super) fn planned(
+        name: &str,
+        spec: &ClusterUpgradeSpec,
+        (clusters, windows): (&[AKSCluster], &[Window]),
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let cluster = clusters.iter().find(|cluster| cluster.name_any() == name);
+        let mut request = cluster_upgrade::request(spec).context("the plan's policy")?;
+        request.schedule.windows = windows.to_vec();
+        let status = cluster.and_then(|cluster| cluster.status.as_ref());
+        request.schedule.estimates = status.map(|status| status.estimates.clone()).unwrap_or_default();
+        Ok(Self::of(name, cluster, &request, now))
+    }
+
     /// What would be done to one cluster, and all that stands in the way.
     pub(super) fn of(name: &str, cluster: Option<&AKSCluster>, request: &Request, now: Timestamp) -> Self {
         let status = cluster.and_then(|cluster| cluster.status.as_ref());
@@ -145,12 +195,18 @@ impl ClusterAnswer {
             Ok(kubernetes) => kubernetes,
             Err(error) => return Self::unplanned(name, from, "InvalidSpec", error.to_string()),
         };
-        let Request { scope, node_image, max_image_age, policy, .. } = request;
-        let target =
-            Target { scope: *scope, kubernetes, node_image: *node_image, max_image_age: *max_image_age };
+        let Request { scope, node_image, images, max_image_age, policy, .. } = request;
+        let target = Target {
+            scope: *scope,
+            kubernetes,
+            node_image: *node_image,
+            images: images.clone(),
+            max_image_age: *max_image_age,
+        };
         let Outline { plan, refusals } = engine::outline(seen, &target, policy, offers, now);
         let steps: Vec<StepAnswer> =
-            plan.steps.iter().map(|planned| StepAnswer::of(planned, seen, policy)).collect();
+            plan.steps.iter().map(|planned| StepAnswer::of(planned, seen, request)).collect();
+        let too_long = plan.steps.iter().filter_map(|planned| too_long(&planned.step, seen, request, now));
         Self {
             name: name.to_owned(),
             from,
@@ -158,7 +214,7 @@ impl ClusterAnswer {
             steps,
             left_alone: plan.left_alone.into_iter().map(LeftAnswer::from).collect(),
             warnings: cluster.and_then(staleness).into_iter().chain(plan.warnings).collect(),
-            cannot_start: refusals.iter().map(RefusalAnswer::from).collect(),
+            cannot_start: refusals.iter().map(RefusalAnswer::from).chain(too_long).collect(),
         }
     }
 
@@ -186,7 +242,8 @@ fn staleness(cluster: &AKSCluster) -> Option<String> {
 }
 
 impl StepAnswer {
-    fn of(planned: &PlannedStep, cluster: &Cluster, policy: &Policy) -> Self {
+    fn of(planned: &PlannedStep, cluster: &Cluster, request: &Request) -> Self {
+        let policy = &request.policy;
         let PlannedStep { step, why, nodes, repair } = planned;
         let pool = step.pool.as_deref().and_then(|name| cluster.pool(name));
         let soak = pool.map(|pool| policy.pool_soak(pool)).filter(|soak| !soak.is_zero());
@@ -202,6 +259,7 @@ impl StepAnswer {
             to: step.to.clone(),
             nodes: *nodes,
             repair: *repair,
+            takes: rounded(request.schedule.estimates.of_step(step, cluster, policy)),
             soak: soak.map(Duration),
             why: if brings_image {
                 format!("{why}; brings the newest image{changed}")
@@ -210,6 +268,18 @@ impl StepAnswer {
             },
         }
     }
+}
+
+/// In whole five minutes: what is expected is no promise.
+fn rounded(length: std::time::Duration) -> Duration {
+    Duration(std::time::Duration::from_secs(length.as_secs().div_ceil(300) * 300))
+}
+
+/// What stands in the way of a step that fits into no window.
+fn too_long(step: &Step, cluster: &Cluster, request: &Request, now: Timestamp) -> Option<RefusalAnswer> {
+    let Request { schedule, policy, .. } = request;
+    let waiting = schedule.shortfall(step, schedule.needs(step, cluster, policy), now)?;
+    Some(RefusalAnswer { reason: waiting.reason(), pool: step.pool.clone(), message: waiting.to_string() })
 }
 
 impl NodesAnswer {
@@ -221,6 +291,12 @@ impl NodesAnswer {
             affected: sum(&mut pools.filter_map(|pool| pool.count)),
             replacements: sum(&mut steps.iter().map(|step| step.nodes)),
         }
+    }
+}
+
+impl From<Opening> for OpeningAnswer {
+    fn from(Opening { window, from, until }: Opening) -> Self {
+        Self { window, from, until }
     }
 }
 

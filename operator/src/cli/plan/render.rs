@@ -3,21 +3,47 @@
 use engine::StepKind;
 
 use super::{
-    super::image::version_of,
-    answer::{Answer, ClusterAnswer, LeftAnswer, NodesAnswer, StepAnswer},
+    super::{image::version_of, output::local},
+    answer::{Answer, ClusterAnswer, LeftAnswer, NodesAnswer, StepAnswer, WaveAnswer},
 };
 
 /// The whole plan, wave by wave.
 pub(super) fn text(answer: &Answer) -> String {
     let target = answer.target.as_deref().unwrap_or("per cluster");
     let mut text = format!("UpgradePlan {}   target {target}   (nothing is changed)\n", answer.plan);
+    for opening in &answer.openings {
+        text.push_str(&format!(
+            "window {} opens {} until {}\n",
+            opening.window,
+            local(opening.from),
+            local(opening.until)
+        ));
+    }
+    text.push_str(&waves(answer));
+    text
+}
+
+/// The waves alone.
+pub(super) fn waves(answer: &Answer) -> String {
+    let mut text = String::new();
     for wave in &answer.waves {
-        text.push_str(&format!("\nwave {}\n", wave.name));
+        text.push_str(&format!("\nwave {}{}\n", wave.name, around(wave)));
         for cluster in &wave.clusters {
             text.push_str(&cluster_text(cluster));
         }
     }
     text
+}
+
+/// What is before and after the clusters of a wave.
+fn around(wave: &WaveAnswer) -> String {
+    let approvals = match wave.approvals {
+        None => String::new(),
+        Some(1) => "   needs 1 approval".to_owned(),
+        Some(needed) => format!("   needs {needed} approvals"),
+    };
+    let soak = wave.soak.map(|soak| format!("   each cluster is watched for {soak} after its last step"));
+    approvals + &soak.unwrap_or_default()
 }
 
 fn cluster_text(cluster: &ClusterAnswer) -> String {
@@ -75,12 +101,13 @@ fn nodes(nodes: &NodesAnswer) -> String {
 fn step_line(number: usize, step: &StepAnswer, [subject, change_width]: [usize; 2]) -> String {
     let nodes = match step.nodes {
         _ if step.pool.is_none() => String::new(),
-        1 => "1 node; ".to_owned(),
-        nodes => format!("{nodes} nodes; "),
+        1 => "1 node, ".to_owned(),
+        nodes => format!("{nodes} nodes, "),
     };
+    let takes = &step.takes;
     let soak = step.soak.as_ref().map(|soak| format!("; watched for {soak} afterwards")).unwrap_or_default();
     let (name, change, why) = (&step.subject, change(step), &step.why);
-    format!("  {number:>2}  {name:<subject$}   {change:<change_width$}   {nodes}{why}{soak}\n")
+    format!("  {number:>2}  {name:<subject$}   {change:<change_width$}   {nodes}about {takes}; {why}{soak}\n")
 }
 
 /// From where to where; images by the part of their name that changes.
@@ -88,7 +115,9 @@ fn change(step: &StepAnswer) -> String {
     match step.kind {
         _ if step.repair => format!("{} again", step.to),
         StepKind::NodePoolImage => format!("image {} → {}", version_of(&step.from), version_of(&step.to)),
-        StepKind::ControlPlane | StepKind::NodePoolVersion => format!("{} → {}", step.from, step.to),
+        StepKind::ControlPlane | StepKind::NodePoolVersion | StepKind::NodePoolRollback => {
+            format!("{} → {}", step.from, step.to)
+        }
     }
 }
 

@@ -1,10 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::cli::{
-    fixtures,
-    output::{local, local_in_zone},
-};
+use crate::cli::{fixtures, output::local};
 
 fn answers() -> Vec<ClusterAnswer> {
     fixtures::fleet().iter().map(|found| ClusterAnswer::of(found, fixtures::now())).collect()
@@ -49,7 +46,7 @@ fn wide_has_every_version_whole_image_names_and_warnings() {
     let about = |name: &str| -> Vec<&str> {
         remarks.iter().filter_map(|remark| remark.strip_prefix(&format!("! {name}: "))).collect()
     };
-    let read = format!("what Azure offers was read {}", local_in_zone(fixtures::read_at()));
+    let read = format!("what Azure offers was read {}", local(fixtures::read_at()));
     assert_eq!(about("sto-1"), [read.as_str()]);
     let neu = about("neu-1");
     assert!(neu[0].starts_with("AzureUnreachable since") && neu[0].ends_with("last seen before"), "{neu:?}");

@@ -22,8 +22,11 @@ pub(super) async fn depart(
     mut cluster: AKSCluster,
 ) -> Result<Ended, Error> {
     let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
-    if holds_on(&cluster).is_empty() || !context.may_act() {
+    if holds_on(&cluster).is_empty() {
         return Ok(Ended::Rest);
+    }
+    if !context.may_act() {
+        return Ok(Ended::LookAgain(context.after(FAILED_PAUSE)));
     }
     let upgrades: Api<DeserializeGuard<ClusterUpgrade>> = Api::namespaced(context.hub.clone(), &namespace);
     let of_cluster = ListParams::default().fields(&format!("spec.clusterRef.name={name}"));

@@ -121,7 +121,13 @@ fn offers_are_stale(status: &mut AKSClusterStatus, seen: &Cluster, now: Timestam
     if status.cluster.as_ref().is_some_and(|before| before.version != seen.version) {
         *offers = offers.after(&seen.version);
     }
-    let due = status.offers_read_at.is_none_or(|read| now >= read + OFFERS_AGE);
+    // A time in the future: the clock was ahead when they were read.
+    let is_old =
+        |read: Timestamp| Duration::try_from(now.duration_since(read)).map_or(true, |age| age >= OFFERS_AGE);
+    // What an upgrade has moved since says more, too: whether there is anything left to do.
+    let upgraded = status.history.first().map(engine::UpgradeRecord::last_change);
+    let is_before = |read: Timestamp| upgraded.is_some_and(|upgraded| read < upgraded && upgraded <= now);
+    let due = status.offers_read_at.is_none_or(|read| is_old(read) || is_before(read));
     due && seen.busy_with().is_none()
 }
 
@@ -169,6 +175,9 @@ mod tests {
         assert!(!offers_are_stale(&mut status, &idle, at("2026-12-06T03:59:59Z")));
         assert!(offers_are_stale(&mut status, &idle, at("2026-12-06T04:00:00Z")));
         assert!(!offers_are_stale(&mut status, &moving, at("2026-12-07T04:00:00Z")));
+        assert!(offers_are_stale(&mut status, &idle, at("2026-12-05T21:00:00Z")), "the clock was set back");
+        status.offers_read_at = Some(Timestamp::MAX);
+        assert!(offers_are_stale(&mut status, &idle, at("2026-12-05T22:00:00Z")), "or somebody wrote that");
     }
 
     #[test]

@@ -13,8 +13,11 @@ use crate::{context::Context, controller::Ended, target::TargetCluster};
 /// Puts back what the upgrade has changed, then lets go of it and of its AKSCluster.
 pub(super) async fn let_go(context: &Context, observed: &Observed) -> Result<Ended, Error> {
     let upgrade = &observed.upgrade;
-    if !finalizer::is_held(upgrade) || !context.may_act() {
+    if !finalizer::is_held(upgrade) {
         return Ok(Ended::Rest);
+    }
+    if !context.may_act() {
+        return Ok(Ended::LookAgain(context.after(INVALID_PAUSE)));
     }
     let mut journal = StatusJournal::leaving(context, upgrade);
     let ledger = observed.ledger();
@@ -38,9 +41,10 @@ pub(super) async fn let_go(context: &Context, observed: &Observed) -> Result<End
     let request = Request { abandoned: true, ..request };
     let fleet = context.fleet(&id, (upgrade.namespace().unwrap_or_default(), upgrade.name_any()));
     let target = TargetCluster::new(Err(Unreadable::NotAsked));
-    let progress =
-        advance(&request, ledger, &fleet, &target, &mut journal, context).await.map_err(Error::Write)?;
-    match super::look_again(&progress, context.now()) {
+    let progress = Box::pin(advance(&request, ledger, &fleet, &target, &mut journal, context))
+        .await
+        .map_err(Error::Write)?;
+    match super::look_again(&progress, true, context.now()) {
         Some(pause) => Ok(Ended::LookAgain(context.after(pause))),
         None => released(context, observed, journal.upgrade()).await,
     }

@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
 
 use crate::{
     context::Context,
-    controller::settled,
+    controller::{SKIPPED, settled},
     target::{TargetCluster, TargetError},
 };
 
@@ -53,7 +53,7 @@ impl Observed {
     /// Whether the status already says that all is done.
     pub(super) fn is_settled(&self) -> bool {
         let summary = self.upgrade.status.as_ref().and_then(|status| status.summary.as_ref());
-        summary.is_some_and(|summary| summary.phase == "Succeeded")
+        summary.is_some_and(|summary| summary.phase == "Succeeded" || summary.phase == SKIPPED)
     }
 
     /// The AKSCluster, if it can be understood.

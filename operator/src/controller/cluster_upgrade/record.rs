@@ -1,14 +1,17 @@
 //! Writes the ledger and how it stands, guarded by the version that was read; publishes what changed.
 
 use azure_mgmt_containerservice::ClusterId;
-use crds::{ClusterUpgrade, ClusterUpgradeStatus, LEAVE_SETTINGS_ANNOTATION, Summary};
-use engine::{Clock as _, Journal, Ledger, Restore, Stance, StepRecord, StepState, WaitingOn};
+use crds::{AKSCluster, ClusterUpgrade, ClusterUpgradeStatus, LEAVE_SETTINGS_ANNOTATION, Summary};
+use engine::{
+    Clock as _, Freeze, Journal, Ledger, Outlay, Restore, Schedule, Stance, StepRecord, StepState, WaitingOn,
+};
 use kube::{Api, Resource, ResourceExt, api::PostParams};
 
-use super::CONTROLLED;
+use super::{Ahead, CONTROLLED, ahead, estimates};
 use crate::{
     context::Context,
-    controller::{FIELD_MANAGER, Standing, conditions_of},
+    controller::{FIELD_MANAGER, SKIPPED, Standing, conditions_of},
+    timing,
 };
 
 /// The reason of a step that is about to be sent.
@@ -23,18 +26,34 @@ pub(super) struct StatusJournal<'a> {
     stored: ClusterUpgrade,
     /// The cluster in Azure, where it is known.
     cluster: Option<ClusterId>,
+    /// Its registration, where a step may be sent.
+    registration: Option<AKSCluster>,
+    /// When its steps may start, where it is told when it will have ended.
+    schedule: Option<Schedule>,
     /// Whether only what was changed is put back, since the upgrade or its AKSCluster is deleted.
     leaving: bool,
 }
 
 impl<'a> StatusJournal<'a> {
     pub(super) fn new(context: &'a Context, upgrade: &ClusterUpgrade) -> Self {
-        Self { context, stored: upgrade.clone(), cluster: None, leaving: false }
+        Self {
+            context,
+            stored: upgrade.clone(),
+            cluster: None,
+            registration: None,
+            schedule: None,
+            leaving: false,
+        }
     }
 
     /// Of an upgrade that begins on this cluster, or has.
-    pub(super) fn on(self, cluster: &ClusterId) -> Self {
-        Self { cluster: Some(cluster.clone()), ..self }
+    pub(super) fn on(self, cluster: &ClusterId, registration: Option<&AKSCluster>) -> Self {
+        Self { cluster: Some(cluster.clone()), registration: registration.cloned(), ..self }
+    }
+
+    /// Tells when it will probably have ended.
+    pub(super) fn forecasting(self, schedule: &Schedule) -> Self {
+        Self { schedule: Some(schedule.clone()), ..self }
     }
 
     /// Of an upgrade that only puts back what it has changed: it, or its AKSCluster, is deleted.
@@ -56,6 +75,12 @@ impl<'a> StatusJournal<'a> {
         let before = self.stored.status.clone().unwrap_or_default();
         let standing = if self.leaving { leaving(waiting) } else { standing(ledger, waiting) };
         let mut status = next_status(&self.stored, &before, ledger, &standing, self.context.now());
+        if let Some(summary) = &mut status.summary {
+            let shown = before.summary.as_ref().and_then(|summary| summary.eta);
+            let now = self.context.now();
+            summary.eta = engine::steady_eta(shown, self.eta(ledger, waiting, now), now);
+            summary.next_attempt = next_attempt(waiting);
+        }
         if ledger.started_at.is_some() && status.azure_cluster.is_none() {
             status.azure_cluster = self.cluster.as_ref().map(super::validate::short_name);
         }
@@ -71,8 +96,26 @@ impl<'a> StatusJournal<'a> {
         next.status = Some(status);
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         self.stored = api.replace_status(&name, &params, &next).await?;
-        self.tell(&before, &next.status.unwrap_or_default()).await;
+        let after = next.status.unwrap_or_default();
+        self.tell(&before, &after).await;
+        if let Some(registration) = &self.registration {
+            estimates::learn(self.context, &self.stored, registration, (&before.ledger, &after.ledger)).await;
+        }
         Ok(())
+    }
+
+    /// When it will probably have ended, by what its cluster looked like last.
+    fn eta(
+        &self,
+        ledger: &Ledger,
+        waiting: Option<&WaitingOn>,
+        now: jiff::Timestamp,
+    ) -> Option<jiff::Timestamp> {
+        let (schedule, registration) = (self.schedule.as_ref()?, self.registration.as_ref()?);
+        let Ahead { seen: cluster, policy, steps } =
+            ahead(&self.stored.spec, registration.status.as_ref()?, now)?;
+        let outlay = Outlay { cluster, policy: &policy, schedule, steps: &steps };
+        outlay.end_of_upgrade(ledger, waiting, now)
     }
 
     /// Counts the upgrade by what it waits on, as stored.
@@ -92,6 +135,11 @@ impl<'a> StatusJournal<'a> {
             if let Some(outcome) = outcome {
                 self.context.metrics.step(record.step.kind, outcome);
             }
+        }
+        let refused = after.ledger.control.refused.as_ref();
+        if let Some(refused) = refused.filter(|_| before.ledger.control.refused.as_ref() != refused) {
+            tracing::info!(upgrade = %self.stored.name_any(), "{refused}");
+            self.context.publish(&about, true, "NotDone", refused).await;
         }
         for (warning, reason, note) in settings_events(&before.ledger, &after.ledger) {
             tracing::info!(upgrade = %self.stored.name_any(), "{note}");
@@ -115,6 +163,14 @@ impl Journal for StatusJournal<'_> {
     async fn save(&mut self, ledger: &Ledger, waiting: Option<&WaitingOn>) -> Result<(), kube::Error> {
         self.record(ledger, waiting).await
     }
+
+    async fn freezes(&mut self) -> Result<Vec<Freeze>, kube::Error> {
+        match &self.registration {
+            Some(cluster) => timing::freezes(&self.context.hub, cluster, self.context.now()).await,
+            // Only what was changed is put back.
+            None => Ok(Vec::new()),
+        }
+    }
 }
 
 fn next_status(
@@ -137,6 +193,8 @@ fn next_status(
             message: standing.in_words(MESSAGE_LIMIT),
             progress: format!("{done}/{all}"),
             since,
+            next_attempt: None,
+            eta: None,
         }),
         azure_cluster: before.azure_cluster.clone(),
         ledger: ledger.clone(),
@@ -144,10 +202,20 @@ fn next_status(
     }
 }
 
+/// When a wait passes by itself. Not of calls that are held back: they are let through in seconds, and each look would
+/// be a write.
+fn next_attempt(waiting: Option<&WaitingOn>) -> Option<jiff::Timestamp> {
+    waiting.filter(|waiting| !matches!(waiting, WaitingOn::HeldBack { .. }))?.passes_at()
+}
+
 /// How an upgrade stands, from what it waits on.
 fn standing(ledger: &Ledger, waiting: Option<&WaitingOn>) -> Standing {
     let (stance, reason, message) = match waiting {
         Some(waiting) => (Some(waiting.stance()), waiting.reason(), waiting.to_string()),
+        None if ledger.is_skipped() => {
+            let message = "left out of the rollout as asked for (annotation tidegate.dev/skip)";
+            (None, SKIPPED, message.to_owned())
+        }
         None if ledger.finished_at.is_some() => {
             let message =
                 if ledger.steps.is_empty() { "there was nothing to do" } else { "all steps are done" };
@@ -157,7 +225,8 @@ fn standing(ledger: &Ledger, waiting: Option<&WaitingOn>) -> Standing {
     };
     let is_restoring = matches!(waiting, Some(WaitingOn::RestoringSettings { .. }));
     let kept = if stance == Some(Stance::Stopped) && !is_restoring { kept(ledger) } else { String::new() };
-    Standing { stance, reason: reason.to_owned(), message, besides: kept }
+    let besides = [kept, not_done(ledger)].into_iter().filter(|words| !words.is_empty());
+    Standing { stance, reason: reason.to_owned(), message, besides: besides.collect::<Vec<_>>().join("; ") }
 }
 
 /// How an upgrade stands that puts back what it has changed, and does nothing else any more.
@@ -178,6 +247,12 @@ fn leaving(waiting: Option<&WaitingOn>) -> Standing {
             besides: String::new(),
         },
     }
+}
+
+/// What somebody, or the failure policy, has asked for in vain.
+fn not_done(ledger: &Ledger) -> String {
+    let policy = ledger.operation.as_ref().and_then(|operation| operation.policy_not_done.as_ref());
+    ledger.control.refused.as_ref().or(policy).cloned().unwrap_or_default()
 }
 
 /// Which settings a step that has stopped still has, and for how long.
@@ -238,13 +313,18 @@ fn step_events<'a>(before: &Ledger, after: &'a Ledger) -> Vec<StepEvent<'a>> {
         .filter_map(|record| {
             let what = record.words();
             match record.state {
-                StepState::Planned => None,
-                StepState::Running => Some((record, None, "StepStarted", format!("upgrades {what}"))),
+                StepState::Planned | StepState::Dropped => None,
+                StepState::Running => {
+                    let verb = if record.step.is_rollback() { "takes back" } else { "upgrades" };
+                    Some((record, None, "StepStarted", format!("{verb} {what}")))
+                }
                 StepState::Succeeded => {
-                    Some((record, Some("succeeded"), "StepSucceeded", format!("upgraded {what}")))
+                    let verb = if record.step.is_rollback() { "took back" } else { "upgraded" };
+                    Some((record, Some("succeeded"), "StepSucceeded", format!("{verb} {what}")))
                 }
                 StepState::Failed => {
-                    Some((record, Some("failed"), "StepFailed", format!("could not upgrade {what}")))
+                    let verb = record.step.verb();
+                    Some((record, Some("failed"), "StepFailed", format!("could not {verb} {what}")))
                 }
             }
         })

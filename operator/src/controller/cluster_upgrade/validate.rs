@@ -2,16 +2,17 @@
 
 use azure_mgmt_containerservice::ClusterId;
 use crds::{
-    ClusterUpgrade, ClusterUpgradeSpec, InvalidField, RETRY_ANNOTATION, kubernetes_request, policy_of,
+    ABORT_ANNOTATION, ClusterUpgrade, ClusterUpgradeSpec, InvalidField, RETRY_ANNOTATION,
+    ROLLBACK_ANNOTATION, SKIP_ANNOTATION, kubernetes_request, policy_of, schedule_of,
 };
-use engine::{Ledger, Policy, Request, StepState};
+use engine::{Asked, Ledger, Policy, Request, StepState};
 use kube::{Resource as _, ResourceExt};
 
 use super::observe::Observed;
 use crate::context::bounded;
 
-/// How long a token of `tidegate.dev/retry` may be, in bytes; the rest is cut.
-const RETRY_LIMIT: usize = 256;
+/// How long a token of an annotation may be, in bytes; the rest is cut.
+const TOKEN_LIMIT: usize = 256;
 
 /// What the engine is asked for, and the cluster in Azure.
 pub(super) fn validate(observed: &Observed) -> Result<(Request, ClusterId), InvalidField> {
@@ -49,11 +50,26 @@ pub(super) fn validate(observed: &Observed) -> Result<(Request, ClusterId), Inva
         )));
     }
     let mut request = request(&observed.upgrade.spec)?;
-    request.other_upgrade = other_upgrade(&observed.upgrade, &observed.others);
-    // It is echoed in the status, whose schema bounds it: a longer one would make every write fail.
-    let retry = observed.upgrade.annotations().get(RETRY_ANNOTATION);
-    request.retry = retry.map(|token| bounded(token, RETRY_LIMIT));
+    request.other_upgrade = other_upgrade(&observed.upgrade, observed.others.iter());
+    (request.asked, request.retry) = asked(&observed.upgrade);
     Ok((request, id))
+}
+
+/// What people ask for by annotations: besides to go on, and to go on.
+pub(super) fn asked(upgrade: &ClusterUpgrade) -> (Asked, Option<String>) {
+    let token = |annotation| token(upgrade, annotation);
+    let asked = Asked {
+        skip: token(SKIP_ANNOTATION),
+        abort: token(ABORT_ANNOTATION),
+        rollback: token(ROLLBACK_ANNOTATION),
+    };
+    (asked, token(RETRY_ANNOTATION))
+}
+
+/// The value of an annotation by which people control an upgrade. It is echoed in the status, whose schema bounds it:
+/// a longer one would make every write fail.
+pub(super) fn token(upgrade: &ClusterUpgrade, annotation: &str) -> Option<String> {
+    upgrade.annotations().get(annotation).map(|token| bounded(token, TOKEN_LIMIT))
 }
 
 /// The cluster in Azure that it has begun on. An AKSCluster can be deleted, and its name be given to another.
@@ -78,25 +94,35 @@ pub(crate) fn request(spec: &ClusterUpgradeSpec) -> Result<Request, InvalidField
         scope: target.scope,
         kubernetes: kubernetes_request(target)?,
         node_image: target.node_image,
+        images: target.images.clone(),
         max_image_age: target.max_image_age.map(|age| age.0),
         policy,
+        schedule: schedule_of(spec.policy.schedule.as_ref()),
         suspend: *suspend || plan.as_ref().is_some_and(|plan| plan.suspended),
         waits_for_wave,
         other_upgrade: None,
         retry: None,
+        asked: Asked::default(),
         baseline: plan.as_ref().and_then(|plan| plan.baseline.clone()),
         abandoned: false,
     })
 }
 
-/// The ClusterUpgrade that has the cluster before this one: it has begun, or it is older.
-fn other_upgrade(upgrade: &ClusterUpgrade, others: &[ClusterUpgrade]) -> Option<String> {
+/// The ClusterUpgrade that has the cluster before this one: it has begun, or it is older. Of two plans the
+/// older rollout has it also before its wave's turn has come: ClusterUpgrades are made when a rollout starts.
+pub(crate) fn other_upgrade<'a>(
+    upgrade: &ClusterUpgrade,
+    others: impl Iterator<Item = &'a ClusterUpgrade>,
+) -> Option<String> {
     let age =
         |upgrade: &ClusterUpgrade| (upgrade.creation_timestamp().map(|time| time.0), upgrade.name_any());
     let begun = has_begun(upgrade);
+    let has_a_say = |other: &ClusterUpgrade| {
+        let waits = !is_admitted(other) && !is_of_another_plan(other, upgrade);
+        !is_finished(other) && !waits || is_changed(other)
+    };
     others
-        .iter()
-        .filter(|other| !is_finished(other) && is_admitted(other) || is_changed(other))
+        .filter(|other| has_a_say(other))
         .find(|other| match (has_begun(other), begun) {
             (true, false) => true,
             (false, true) => false,
@@ -105,7 +131,8 @@ fn other_upgrade(upgrade: &ClusterUpgrade, others: &[ClusterUpgrade]) -> Option<
         .map(ResourceExt::name_any)
 }
 
-fn has_begun(upgrade: &ClusterUpgrade) -> bool {
+/// Whether it holds its cluster: a step of it is in flight or done, or it has settings to put back.
+pub(crate) fn has_begun(upgrade: &ClusterUpgrade) -> bool {
     let has_done = |ledger: &Ledger| ledger.steps.iter().any(|step| step.state == StepState::Succeeded);
     let ledger = upgrade.status.as_ref().map(|status| &status.ledger);
     is_changed(upgrade) || ledger.is_some_and(|ledger| ledger.in_flight() || has_done(ledger))
@@ -116,8 +143,20 @@ fn is_changed(upgrade: &ClusterUpgrade) -> bool {
     upgrade.status.as_ref().is_some_and(|status| !status.ledger.restore.is_empty())
 }
 
+/// Whether nothing is left to do for it.
+pub(crate) fn is_over(upgrade: &ClusterUpgrade) -> bool {
+    is_finished(upgrade) && !is_changed(upgrade)
+}
+
 fn is_finished(upgrade: &ClusterUpgrade) -> bool {
     upgrade.status.as_ref().is_some_and(|status| status.ledger.finished_at.is_some())
+}
+
+/// Whether it was made by another plan than `upgrade`, which was made by a plan, too.
+fn is_of_another_plan(other: &ClusterUpgrade, upgrade: &ClusterUpgrade) -> bool {
+    let plan = |upgrade: &ClusterUpgrade| upgrade.spec.plan.as_ref().map(|plan| plan.name.clone());
+    let is_going = other.metadata.deletion_timestamp.is_some();
+    plan(other).zip(plan(upgrade)).is_some_and(|(other, this)| other != this) && !is_going
 }
 
 fn is_admitted(upgrade: &ClusterUpgrade) -> bool {
@@ -156,9 +195,8 @@ mod tests {
     #[test]
     fn of_two_upgrades_of_a_cluster_the_one_that_has_begun_goes_first_else_the_older() {
         let (old, new) = (upgrade("old", 0, json!({})), upgrade("new", 1, json!({})));
-        let waits_for = |upgrade: &ClusterUpgrade, other: &ClusterUpgrade| {
-            other_upgrade(upgrade, std::slice::from_ref(other))
-        };
+        let waits_for =
+            |upgrade: &ClusterUpgrade, other: &ClusterUpgrade| other_upgrade(upgrade, std::iter::once(other));
         assert_eq!(waits_for(&new, &old).as_deref(), Some("old"));
         assert_eq!(waits_for(&old, &new), None);
         let ahead = upgrade("ahead", 2, begun());
@@ -173,11 +211,14 @@ mod tests {
     fn an_upgrade_that_has_settings_to_put_back_has_the_cluster() {
         let open = || json!({"restore": [{"pool": "apps", "ours": {"maxSurge": "33%"}}]});
         let (old, new) = (upgrade("old", 0, json!({})), upgrade("new", 1, open()));
-        assert_eq!(other_upgrade(&old, std::slice::from_ref(&new)).as_deref(), Some("new"));
-        assert_eq!(other_upgrade(&new, &[old]), None);
+        assert_eq!(other_upgrade(&old, std::iter::once(&new)).as_deref(), Some("new"));
+        assert_eq!(other_upgrade(&new, std::iter::once(&old)), None);
         let mut member = member("later", 2, false);
         member.status = new.status;
-        assert_eq!(other_upgrade(&upgrade("older", 0, json!({})), &[member]).as_deref(), Some("later"));
+        assert_eq!(
+            other_upgrade(&upgrade("older", 0, json!({})), std::iter::once(&member)).as_deref(),
+            Some("later")
+        );
     }
 
     #[test]
@@ -196,8 +237,33 @@ mod tests {
     fn nobody_waits_for_what_is_finished_or_waits_for_its_wave() {
         let new = upgrade("new", 9, json!({}));
         let finished = upgrade("finished", 0, json!({"finishedAt": "2026-12-05T22:30:00Z"}));
-        assert_eq!(other_upgrade(&new, &[finished, member("later", 1, false)]), None);
-        assert_eq!(other_upgrade(&new, &[member("now", 1, true)]).as_deref(), Some("now"));
+        assert_eq!(other_upgrade(&new, [finished, member("later", 1, false)].iter()), None);
+        assert_eq!(other_upgrade(&new, [member("now", 1, true)].iter()).as_deref(), Some("now"));
+    }
+
+    #[test]
+    fn of_two_plans_the_older_rollout_has_the_cluster_before_its_wave_comes_too() {
+        let of_plan = |plan: &str, name: &str, minute, admitted| {
+            let mut upgrade = member(name, minute, admitted);
+            upgrade.spec.plan.as_mut().unwrap().name = plan.to_owned();
+            upgrade
+        };
+        let waits_for =
+            |upgrade: &ClusterUpgrade, other: &ClusterUpgrade| other_upgrade(upgrade, std::iter::once(other));
+        let (old, new) = (of_plan("p", "old", 0, false), of_plan("q", "new", 1, false));
+        assert_eq!(waits_for(&new, &old).as_deref(), Some("old"));
+        assert_eq!(waits_for(&old, &new), None);
+        let mut begun_first = of_plan("q", "new", 1, true);
+        begun_first.status = upgrade("u", 0, begun()).status;
+        assert_eq!(waits_for(&begun_first, &old), None, "what has begun goes on");
+        assert_eq!(waits_for(&old, &begun_first).as_deref(), Some("new"));
+        let same = of_plan("p", "p-2", 1, false);
+        assert_eq!(waits_for(&same, &old), None, "what is left of the plan's own earlier rollout goes");
+        assert_eq!(
+            waits_for(&upgrade("by-hand", 1, json!({})), &old),
+            None,
+            "one made by hand does not wait"
+        );
     }
 
     #[test]
@@ -265,6 +331,6 @@ mod tests {
     fn a_token_fits_into_the_status_that_echoes_it() {
         let token = |text: &str| check(Some(Ok(cluster("weu-1", ID))), text).unwrap().retry.unwrap();
         assert_eq!(token("1733436000"), "1733436000");
-        assert!(token(&"ä".repeat(5000)).len() <= RETRY_LIMIT);
+        assert!(token(&"ä".repeat(5000)).len() <= TOKEN_LIMIT);
     }
 }

@@ -1,7 +1,12 @@
 //! Keeps a rollout in the status of its plan, and its members as ClusterUpgrades. Decides nothing.
 
-use crds::{ClusterUpgrade, PLAN_LABEL, ROLLOUT_LABEL, UpgradePlan, WAVE_LABEL};
-use engine::{Creation, NewMember, Place, Rollout, RolloutMember, RolloutStore};
+use std::collections::BTreeSet;
+
+use crds::{ClusterUpgrade, PLAN_LABEL, RETRY_ANNOTATION, ROLLOUT_LABEL, UpgradePlan, WAVE_LABEL};
+use engine::{
+    Approval, Clock as _, Creation, NewMember, Place, Rollout, RolloutMember, RolloutRecord, RolloutStore,
+    Stance, remember,
+};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
@@ -9,10 +14,10 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Error, member::member, upgrade_spec};
+use super::{Error, approvals, member::member, upgrade_spec};
 use crate::{
     context::Context,
-    controller::{FIELD_MANAGER, settled},
+    controller::{FIELD_MANAGER, Standing, cluster_upgrade::other_upgrade, conditions_of, settled},
 };
 
 /// A plan and its ClusterUpgrades on the hub.
@@ -20,13 +25,17 @@ pub(super) struct PlanStore<'a> {
     context: &'a Context,
     /// As last read or written: its resourceVersion guards the next write.
     plan: UpgradePlan,
+    /// Names of the AKSClusters that there are.
+    registered: BTreeSet<String>,
     upgrades: Api<ClusterUpgrade>,
+    /// What is remembered with the next write.
+    kept: Vec<RolloutRecord>,
 }
 
 impl<'a> PlanStore<'a> {
-    pub(super) fn new(context: &'a Context, plan: UpgradePlan) -> Self {
+    pub(super) fn new(context: &'a Context, plan: UpgradePlan, registered: BTreeSet<String>) -> Self {
         let upgrades = Api::namespaced(context.hub.clone(), &plan.namespace().unwrap_or_default());
-        Self { context, plan, upgrades }
+        Self { context, plan, registered, upgrades, kept: Vec::new() }
     }
 
     /// The plan, as last read or written.
@@ -55,7 +64,21 @@ impl RolloutStore for PlanStore<'_> {
         let plans: Api<UpgradePlan> =
             Api::namespaced(self.context.hub.clone(), &self.plan.namespace().unwrap_or_default());
         let mut next = self.plan.clone();
-        let before = next.status.get_or_insert_default().rollout.replace(rollout.clone());
+        let status = next.status.get_or_insert_default();
+        let before = status.rollout.replace(rollout.clone());
+        self.kept.drain(..).for_each(|record| remember(&mut status.history, record));
+        if before.as_ref().is_none_or(|before| before.id != rollout.id) {
+            // What was said of the rollout before is not true of this one, not even until the next write.
+            let standing = Standing {
+                stance: Some(Stance::Working),
+                reason: "Initializing".to_owned(),
+                message: "the rollout is being prepared".to_owned(),
+                besides: String::new(),
+            };
+            (status.summary, status.waves) = (None, Vec::new());
+            let (generation, now) = (self.plan.metadata.generation, self.context.now());
+            status.conditions = conditions_of(&status.conditions, &standing, generation, now);
+        }
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         self.plan = plans
             .replace_status(&self.plan.name_any(), &params, &next)
@@ -67,15 +90,19 @@ impl RolloutStore for PlanStore<'_> {
         Ok(())
     }
 
+    fn keep(&mut self, record: RolloutRecord) {
+        self.kept.push(record);
+    }
+
     /// Not those of a deleted plan of the same name that the garbage collector has not reached yet, nor
     /// what somebody labelled by hand.
     async fn list(&self) -> Result<Vec<RolloutMember>, Error> {
         let api: Api<DeserializeGuard<ClusterUpgrade>> =
             Api::namespaced(self.context.hub.clone(), &self.plan.namespace().unwrap_or_default());
-        let ours = ListParams::default().labels(&format!("{PLAN_LABEL}={}", self.plan.name_any()));
-        let found = api.list(&ours).await.map_err(Error::Read)?.items.into_iter();
-        let upgrades = found.filter_map(|upgrade| upgrade.0.ok());
-        Ok(upgrades.filter(|upgrade| is_made_by(upgrade, &self.plan)).filter_map(member).collect())
+        // Those of other plans, too: they may have a cluster of this one.
+        let found = api.list(&ListParams::default()).await.map_err(Error::Read)?.items.into_iter();
+        let all: Vec<ClusterUpgrade> = found.filter_map(|upgrade| upgrade.0.ok()).collect();
+        Ok(members_of(&self.plan, &all, &self.registered))
     }
 
     async fn create(&self, rollout: &Rollout, new: &NewMember) -> Result<Creation, Error> {
@@ -92,10 +119,9 @@ impl RolloutStore for PlanStore<'_> {
     }
 
     async fn change(&self, read: &RolloutMember, place: Place) -> Result<RolloutMember, Error> {
-        let Place { admitted, suspended, claim } = place;
         let patch = json!({
             "metadata": {"resourceVersion": read.version},
-            "spec": {"plan": {"admitted": admitted, "suspended": suspended, "claim": claim}},
+            "spec": {"plan": fields_of(place)},
         });
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let changed = self
@@ -103,7 +129,24 @@ impl RolloutStore for PlanStore<'_> {
             .patch(&read.name, &params, &Patch::Merge(&patch))
             .await
             .map_err(Error::write("a ClusterUpgrade"))?;
-        Ok(member(changed).unwrap_or_else(|| read.clone()))
+        Ok(changed_member(changed, read))
+    }
+
+    async fn retry(&self, read: &RolloutMember, token: &str) -> Result<RolloutMember, Error> {
+        let patch = json!({
+            "metadata": {"resourceVersion": read.version, "annotations": {RETRY_ANNOTATION: token}},
+        });
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let changed = self
+            .upgrades
+            .patch(&read.name, &params, &Patch::Merge(&patch))
+            .await
+            .map_err(Error::write("the retry of a ClusterUpgrade"))?;
+        Ok(changed_member(changed, read))
+    }
+
+    async fn approvals(&self) -> Result<Vec<Approval>, Error> {
+        approvals::read(self.context, &self.plan).await
     }
 
     async fn delete(&self, member: &RolloutMember) -> Result<(), Error> {
@@ -117,6 +160,39 @@ impl RolloutStore for PlanStore<'_> {
     }
 }
 
+/// The ClusterUpgrades that a plan has made, of this rollout and earlier ones, among all of its namespace, where these
+/// AKSClusters are registered.
+pub(crate) fn members_of(
+    plan: &UpgradePlan,
+    all: &[ClusterUpgrade],
+    registered: &BTreeSet<String>,
+) -> Vec<RolloutMember> {
+    let ours = all.iter().filter(|upgrade| is_made_by(upgrade, plan));
+    ours.filter_map(|upgrade| {
+        let cluster = &upgrade.spec.cluster_ref.name;
+        let same = |other: &&ClusterUpgrade| {
+            other.spec.cluster_ref.name == *cluster && other.name_any() != upgrade.name_any()
+        };
+        let claimed_by = other_upgrade(upgrade, all.iter().filter(same));
+        let registered = registered.contains(cluster);
+        Some(RolloutMember { claimed_by, registered, ..member(upgrade.clone())? })
+    })
+    .collect()
+}
+
+/// The fields of `spec.plan` that say what the plan has decided.
+fn fields_of(place: Place) -> serde_json::Value {
+    let Place { admitted, admitted_at, suspended, claim } = place;
+    json!({"admitted": admitted, "admittedAt": admitted_at, "suspended": suspended, "claim": claim})
+}
+
+/// A member after a change of it; what other objects say of it is as it was.
+fn changed_member(changed: ClusterUpgrade, before: &RolloutMember) -> RolloutMember {
+    let RolloutMember { claimed_by, registered, .. } = before.clone();
+    member(changed)
+        .map_or_else(|| before.clone(), |changed| RolloutMember { claimed_by, registered, ..changed })
+}
+
 /// Whether the plan controls the ClusterUpgrade, which is not about to go.
 fn is_made_by(upgrade: &ClusterUpgrade, plan: &UpgradePlan) -> bool {
     let owners = upgrade.owner_references().iter();
@@ -128,8 +204,9 @@ fn build_upgrade(plan: &UpgradePlan, rollout: &Rollout, new: &NewMember) -> Clus
     let NewMember { name, cluster, wave, place, baseline } = new;
     let mut spec = upgrade_spec(plan, &rollout.target, &rollout.id, wave, cluster);
     if let Some(of_plan) = &mut spec.plan {
-        let Place { admitted, suspended, claim } = *place;
+        let Place { admitted, admitted_at, suspended, claim } = *place;
         (of_plan.admitted, of_plan.suspended, of_plan.claim) = (admitted, suspended, claim);
+        of_plan.admitted_at = admitted_at;
         of_plan.baseline.clone_from(baseline);
     }
     let mut upgrade = ClusterUpgrade::new(name, spec);
@@ -157,6 +234,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_of_a_place_is_what_is_read() {
+        let admitted_at = Some("2026-12-05T22:00:00Z".parse().unwrap());
+        let place = Place { admitted: true, admitted_at, suspended: true, claim: 7 };
+        let mut fields = fields_of(place);
+        for field in ["name", "rollout", "wave"] {
+            fields[field] = "x".into();
+        }
+        let written: crds::PlanReference = serde_json::from_value(fields.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&written).unwrap(), fields, "under the names of the schema");
+        assert_eq!(written.admitted_at, admitted_at);
+    }
+
+    #[test]
     fn knows_the_upgrades_that_this_very_plan_has_made() {
         let rollout: Rollout = serde_json::from_value(json!({"id": "p-1", "number": 1, "planHash": "0",
             "target": {}, "startedAt": "2026-12-05T22:00:00Z"}))
@@ -165,7 +255,7 @@ mod tests {
             name: "p-1-a".to_owned(),
             cluster: "a".to_owned(),
             wave: "w".to_owned(),
-            place: Place { admitted: false, suspended: true, claim: 3 },
+            place: Place { suspended: true, claim: 3, ..Place::default() },
             baseline: None,
         };
         let made = build_upgrade(&plan(), &rollout, &new);

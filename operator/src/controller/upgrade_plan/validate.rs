@@ -2,14 +2,16 @@
 //!
 //! Used by the controller and by `tidegate plan`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
-    AKSCluster, ClusterReference, ClusterUpgradeSpec, InvalidField, KubernetesTarget, PlanReference,
-    UpgradePlan, UpgradePlanSpec, UpgradePolicy, WaveSpec, kubernetes_request, share_of,
+    AKSCluster, AUTHORS_ANNOTATION, ClusterReference, ClusterUpgradeSpec, InvalidField, KubernetesTarget,
+    PlanReference, TargetSpec, UpgradePlan, UpgradePlanSpec, UpgradePolicy, WaveSpec, approvals_of,
+    budget_of, kubernetes_request, share_of,
 };
 use engine::{
-    Channel, KubernetesRequest, KubernetesVersion, Offers, ResolvedTarget, Share, common_to_all, resolve,
+    Channel, KubernetesRequest, KubernetesVersion, Mode, NodeImagePolicy, Offers, ResolvedTarget, Share,
+    common_to_all, pins, resolve,
 };
 use kube::{
     ResourceExt,
@@ -74,6 +76,7 @@ pub(crate) fn validate(
             Err(fields) => invalid.extend(fields),
         }
     }
+    invalid.extend(unknown_authors(plan));
     if !invalid.is_empty() {
         return Err(Invalid::Spec(invalid));
     }
@@ -84,6 +87,22 @@ pub(crate) fn validate(
         clusters.iter().filter(|cluster| taken.contains(&cluster.name_any())).collect();
     let target = resolved_target(&plan.spec, &members)?;
     Ok(ValidPlan { waves, target })
+}
+
+/// A plan whose authors may not approve it, and that does not say who they are: admission did not see it.
+fn unknown_authors(plan: &UpgradePlan) -> Option<InvalidField> {
+    let separate = |wave: &WaveSpec| wave.approvals.as_ref().is_some_and(|asked| asked.separate_author);
+    let needed = plan.spec.waves.iter().any(separate) && authors_of(plan).is_empty();
+    needed.then(|| {
+        let problem = "is needed with approvals.separateAuthor, and kept true by the chart's ValidatingAdmissionPolicy: install it, then create the plan again";
+        field(&format!("metadata.annotations[{AUTHORS_ANNOTATION}]"), problem)
+    })
+}
+
+/// Who has written a plan, as far as the API server vouches for it.
+pub(crate) fn authors_of(plan: &UpgradePlan) -> Vec<String> {
+    let authors = plan.annotations().get(AUTHORS_ANNOTATION).map(String::as_str).unwrap_or_default();
+    authors.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn field(field: &str, problem: &str) -> InvalidField {
@@ -98,6 +117,8 @@ fn members(
     taken: &mut BTreeSet<String>,
 ) -> Result<Members, Vec<InvalidField>> {
     let max_concurrent = share_of(wave, index).map_err(|invalid| vec![invalid])?;
+    budget_of(wave, index).map_err(|invalid| vec![invalid])?;
+    approvals_of(wave, index).map_err(|invalid| vec![invalid])?;
     let path = format!("spec.waves[{index}].clusters");
     let selected = match (&wave.clusters.names, &wave.clusters.selector) {
         (Some(names), None) => named(names, &path, clusters)?,
@@ -147,7 +168,10 @@ pub(crate) fn resolved_target(
     members: &[&AKSCluster],
 ) -> Result<ResolvedTarget, Invalid> {
     let request = kubernetes_request(&spec.target).map_err(|invalid| Invalid::Spec(vec![invalid]))?;
-    let Some(request) = request else { return Ok(ResolvedTarget::default()) };
+    let is_consistent = spec.target.node_image == NodeImagePolicy::Consistent;
+    if request.is_none() && !is_consistent {
+        return Ok(ResolvedTarget::default());
+    }
     let mut unobserved = Vec::new();
     let mut offers: Vec<&Offers> = Vec::new();
     for cluster in members {
@@ -159,19 +183,25 @@ pub(crate) fn resolved_target(
     if !unobserved.is_empty() {
         return Err(Invalid::Unobserved(unobserved));
     }
-    if request == KubernetesRequest::Channel(Channel::Patch) {
-        // Each cluster has its own; it is resolved when its upgrade starts.
-        return Ok(ResolvedTarget::default());
-    }
+    let images = if is_consistent { pins(offers.iter().copied()) } else { BTreeMap::new() };
+    // With channel Patch each cluster has its own; it is resolved when its upgrade starts.
+    let Some(request) = request.filter(|request| *request != KubernetesRequest::Channel(Channel::Patch))
+    else {
+        return Ok(ResolvedTarget { kubernetes: None, images });
+    };
     let version = resolve(&request, &common_to_all(offers.into_iter()), None)
         .map_err(|error| Invalid::Spec(vec![split(&error.to_string())]))?;
-    // Pools alone may well go to a version behind their control plane.
-    let newer =
-        if spec.target.scope.has_control_plane() { newer_clusters(&version, members) } else { Vec::new() };
+    // Pools alone may well go to a version behind their control plane, and what runs ahead of a continuous plan
+    // waits for it to come up.
+    let newer = if spec.target.scope.has_control_plane() && spec.mode == Mode::Once {
+        newer_clusters(&version, members)
+    } else {
+        Vec::new()
+    };
     if !newer.is_empty() {
         return Err(Invalid::Spec(newer));
     }
-    Ok(ResolvedTarget { kubernetes: Some(version.to_string()) })
+    Ok(ResolvedTarget { kubernetes: Some(version.to_string()), images })
 }
 
 /// Clusters whose minor is beyond the target: AKS has no way back.
@@ -192,7 +222,7 @@ fn newer_clusters(version: &KubernetesVersion, members: &[&AKSCluster]) -> Vec<I
 }
 
 /// The engine's errors begin with the field.
-fn split(error: &str) -> InvalidField {
+pub(super) fn split(error: &str) -> InvalidField {
     match error.split_once(' ') {
         Some((path, problem)) if path.starts_with("spec.") => field(path, problem),
         Some(_) | None => field("spec.target", error),
@@ -208,9 +238,18 @@ pub(crate) fn upgrade_spec(
     wave: &str,
     cluster: &str,
 ) -> ClusterUpgradeSpec {
-    let UpgradePlanSpec { suspend, target: wanted, waves, node_pools, gates, failure_policy, force_upgrade } =
-        &plan.spec;
-    let mut wanted = wanted.clone();
+    let UpgradePlanSpec {
+        mode: _,
+        suspend,
+        target: wanted,
+        waves,
+        node_pools,
+        gates,
+        failure_policy,
+        force_upgrade,
+        schedule,
+    } = &plan.spec;
+    let mut wanted = TargetSpec { images: target.images.clone(), ..wanted.clone() };
     if let Some(version) = &target.kubernetes {
         wanted.kubernetes = Some(KubernetesTarget { version: Some(version.clone()), channel: None });
     }
@@ -224,6 +263,7 @@ pub(crate) fn upgrade_spec(
             failure_policy: failure_policy.clone(),
             soak,
             force_upgrade: force_upgrade.clone(),
+            schedule: schedule.clone(),
         },
         suspend: false,
         plan: Some(PlanReference {
@@ -231,6 +271,7 @@ pub(crate) fn upgrade_spec(
             rollout: rollout.to_owned(),
             wave: wave.to_owned(),
             admitted: false,
+            admitted_at: None,
             suspended: *suspend,
             claim: 0,
             baseline: None,
@@ -375,7 +416,7 @@ mod tests {
         ]);
         let mut plan = plan(&json!({"kubernetes": {"channel": "Stable"}}), &waves);
         plan.spec.suspend = true;
-        let target = ResolvedTarget { kubernetes: Some("1.34.4".to_owned()) };
+        let target = ResolvedTarget { kubernetes: Some("1.34.4".to_owned()), ..ResolvedTarget::default() };
         let spec = upgrade_spec(&plan, &target, "p-1", "canary", "a");
         let wanted = spec.target.kubernetes.unwrap();
         assert_eq!((wanted.version.as_deref(), wanted.channel), (Some("1.34.4"), None));

@@ -39,6 +39,13 @@ pub(super) struct DrawnPool {
     document: Value,
 }
 
+impl DrawnPool {
+    /// Whether there is nothing peculiar about it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.peculiar == Peculiar::Nothing
+    }
+}
+
 impl Draw {
     pub(super) fn cluster(&mut self, index: usize) -> (Value, UpgradeCase) {
         let name = format!("c{index}");
@@ -51,6 +58,7 @@ impl Draw {
         let mut pools: Vec<DrawnPool> =
             (0..self.dice.usize(1..=3)).map(|number| self.pool(number, scoped.way)).collect();
         self.peculiarities(&key, scoped.way, &mut pools);
+        self.pushed_aside(&key, &scoped, &pools);
         let (mut request, left_out) = self.request(&scoped, &pools);
         if let Some(right) = request.kubernetes.clone()
             && self.is_drawn("a version that Azure does not have", 0.06)
@@ -86,6 +94,7 @@ impl Draw {
             // Not solved, as where somebody aborts it: see `Draw::is_off`.
             faults.clear();
         }
+        let timing = self.timing();
         let surroundings = self.surroundings(&names, budgets_allow_from);
         let mut cluster = json!({
             "subscription": SUBSCRIPTION, "resourceGroup": "rg", "name": name, "location": way.location,
@@ -98,8 +107,9 @@ impl Draw {
         }
         self.in_the_way(&key, &mut cluster);
         self.autoscaling(&mut cluster);
+        cluster["maintenanceConfigurations"] = super::timing::configurations(&timing);
         let id = id.parse().expect("a cluster's id");
-        (cluster, UpgradeCase { name, key, id, request, arrival, surroundings })
+        (cluster, UpgradeCase { name, key, id, request, arrival, surroundings, timing })
     }
 
     fn pool(&mut self, number: usize, way: Way) -> DrawnPool {
@@ -192,6 +202,9 @@ impl Draw {
 
     /// What stands in the way of every change of the cluster, until somebody removes it.
     fn in_the_way(&mut self, key: &ClusterKey, cluster: &mut Value) {
+        if self.is_drawn("an abort that comes too late is no content", 0.5) {
+            cluster["abortOfNothing"] = "noContent".into();
+        }
         if self.is_drawn("an auto-upgrade channel", 0.06) {
             cluster["autoUpgradeChannel"] = (*self.one_of(&["patch", "stable", "node-image"])).into();
             let (at, deed) = (self.when(), Deed::TurnOffChannel);

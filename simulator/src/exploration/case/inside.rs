@@ -27,6 +27,7 @@ impl Draw {
             ("a node that is not Ready", BlemishKind::NotReady),
             ("a node with an old image", BlemishKind::OldImage),
             ("a node with an old kubelet", BlemishKind::OldKubelet),
+            ("a node that is not there", BlemishKind::Missing),
         ] {
             if self.is_drawn(name, 0.15) {
                 let pool = self.one_of(pools).clone();

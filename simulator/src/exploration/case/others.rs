@@ -1,12 +1,16 @@
 //! What a seed draws of processes that die, of people who change what they want, and of others who act
 //! on clusters.
 
-use engine::Setting;
-use jiff::SignedDuration;
+use std::time::Duration;
 
-use super::{Draw, HOUR, UpgradeCase, way::TOO_OLD};
+use engine::{Scope, Setting};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{Draw, HOUR, UpgradeCase, clusters::DrawnPool, request::Scoped, way::TOO_OLD};
 use crate::{
-    exploration::happening::{Deed, Edit, Happening},
+    effects::ClusterKey,
+    exploration::happening::{Ask, AzureChange, Deed, Edit, Happening},
     scenario::{QuirkName, Scenario},
 };
 
@@ -17,14 +21,20 @@ const THEIRS: [(Setting, &str); 3] = [
     (Setting::NodeSoakDurationInMinutes, "3"),
 ];
 
+/// For how long Azure takes a pool back.
+const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
 impl Draw {
     pub(super) fn processes(&mut self, replicas: usize) {
         self.happens(self.start, Happening::LeaseFree);
         for _ in 0..self.dice.usize(0..=12) {
-            let (replica, happening) = self.of_process(replicas);
             let at = self.when();
-            // Between the record of an intent and its deed is where it matters most.
-            let after_write = self.chance(0.5);
+            if self.chance(0.25) {
+                self.after_claim(at, replicas);
+                continue;
+            }
+            let (replica, happening) = self.of_process(replicas);
+            let after_write = self.chance(0.3);
             let then = Box::new(happening.clone());
             let happening = if after_write { Happening::AfterNextWrite { replica, then } } else { happening };
             self.happens(at, happening);
@@ -42,6 +52,20 @@ impl Draw {
         for replica in 0..replicas {
             // Clocks are set right in the end.
             self.happens(self.calm_from(), Happening::ClockJump { replica, to: SignedDuration::ZERO });
+        }
+    }
+
+    /// Between the record of an intent and its deed is where it matters most that a process ends, or that it
+    /// goes on when another leads: whichever claims something then.
+    fn after_claim(&mut self, at: Timestamp, replicas: usize) {
+        for replica in 0..replicas {
+            let then = if self.chance(0.4) {
+                Happening::Crash { replica, back_after: self.seconds(1, 120) }
+            } else {
+                Happening::Freeze { replica, length: self.seconds(1, 120) }
+            };
+            let pause = Duration::from_millis(self.dice.u64(0..1500));
+            self.happens(at, Happening::AfterNextClaim { replica, pause, then: Box::new(then) });
         }
     }
 
@@ -67,6 +91,16 @@ impl Draw {
             let at = self.when();
             self.happens(at, Happening::Retry { upgrade: index });
         }
+        self.asks(index, upgrade);
+        if self.is_drawn("a rollback that comes too late", 0.07)
+            && let Some(pool) = upgrade.arrival.renewed.iter().next()
+        {
+            let at = self.when();
+            let until = at + A_WEEK + Duration::from_secs(HOUR);
+            self.happens(at, Happening::Hold { upgrade: index, until: until + Duration::from_secs(HOUR) });
+            let ask = Ask::RollBack { pool: pool.clone(), times: 0 };
+            self.happens(until, Happening::Ask { upgrade: index, ask, after: Duration::ZERO });
+        }
         if self.chance(0.3) {
             let (at, edit) = (self.when(), self.edit(upgrade));
             self.happens(at, Happening::Edit { upgrade: index, edit });
@@ -81,6 +115,68 @@ impl Draw {
         if !planned && self.chance(0.25) {
             let at = self.when();
             self.happens(at, Happening::Delete { upgrade: index });
+        }
+    }
+
+    /// What people ask for besides to go on: also right after a record was written or Azure has taken something.
+    fn asks(&mut self, index: usize, upgrade: &UpgradeCase) {
+        let mut asks = Vec::new();
+        if self.chance(0.12) {
+            asks.push(Ask::Skip);
+        }
+        if self.chance(0.35) {
+            // Who is in a hurry asks twice, also while the first is being dealt with.
+            let again = self.chance(0.6).then(|| Duration::from_millis(self.dice.u64(100..4000)));
+            asks.extend([Ask::Abort { again }, Ask::Abort { again }]);
+        }
+        if self.is_drawn("an abort while the cluster is locked", 0.12) {
+            self.abort_under_lock(index, upgrade);
+        }
+        if self.is_drawn("an abort of what others do", 0.12) {
+            let after = self.seconds(5, 1800);
+            self.happens(self.start, Happening::Ask { upgrade: index, ask: Ask::AbortOfOthers, after });
+        }
+        if self.chance(0.35)
+            && let Some(pool) = upgrade.arrival.renewed.iter().next()
+        {
+            asks.push(Ask::RollBack { pool: pool.clone(), times: self.dice.u32(0..30) });
+            if self.is_drawn("a rollback that Azure refuses", 0.3) {
+                self.refused_rollback(upgrade, pool);
+            }
+        }
+        for ask in asks {
+            let (at, replica) = (self.when(), self.dice.usize(0..2));
+            let after = if self.chance(0.4) { Duration::ZERO } else { self.seconds(1, 900) };
+            let ask = Happening::Ask { upgrade: index, ask, after };
+            let then = Box::new(ask.clone());
+            let happening = match self.dice.usize(0..3) {
+                0 => ask,
+                1 => Happening::AfterNextWrite { replica, then },
+                _ => Happening::AfterNextChange { replica, then },
+            };
+            self.happens(at, happening);
+        }
+    }
+
+    /// What a pool had is not to be had any more, although Azure lists it.
+    fn refused_rollback(&mut self, upgrade: &UpgradeCase, pool: &str) {
+        let refuse = json!({"pool": pool, "upgrade": 2, "refuse": {"status": 400,
+            "code": "BadRequest", "message": "The version is not to be had in this region any more."}});
+        let fault = serde_json::from_value(refuse).expect("a fault");
+        let change = AzureChange::Fault { cluster: upgrade.key.clone(), fault: Box::new(fault) };
+        self.happens(self.start, Happening::Azure(change));
+    }
+
+    /// Somebody locks the cluster while Azure works on it, and somebody else wants that aborted.
+    fn abort_under_lock(&mut self, index: usize, upgrade: &UpgradeCase) {
+        let (_, until) = self.span(HOUR / 2, 4 * HOUR);
+        let cluster = upgrade.key.clone();
+        let after = self.seconds(5, 1800);
+        self.happens(self.start, Happening::Ask { upgrade: index, ask: Ask::AbortUnderLock, after });
+        // Also if something runs only later: nobody locks anything for good.
+        for until in [until, self.calm_from()] {
+            let unlock = AzureChange::Lock { cluster: cluster.clone(), locked: false };
+            self.happens(until, Happening::Azure(unlock));
         }
     }
 
@@ -114,6 +210,35 @@ impl Draw {
         }
     }
 
+    /// Somebody deletes a cluster in the middle of it all.
+    pub(super) fn deletion(&mut self, upgrades: &[UpgradeCase]) {
+        if self.is_drawn("a cluster that is deleted", 0.06) {
+            let (at, cluster) = (self.when(), self.one_of(upgrades).key.clone());
+            self.happens(at, Happening::Insistent { cluster, deed: Deed::DeleteCluster });
+        }
+    }
+
+    /// Somebody upgrades a control plane, or a pool that is behind it, and another operation pushes that
+    /// aside: Azure shows versions that do not run.
+    pub(super) fn pushed_aside(&mut self, cluster: &ClusterKey, scoped: &Scoped, pools: &[DrawnPool]) {
+        let Scoped { scope, way } = scoped;
+        // Not solved where only the whole cluster goes on: see `Draw::is_off`.
+        let is_off = way.too_old || *scope == Scope::NodeImage;
+        if is_off || !self.is_drawn("an upgrade of somebody's that is pushed aside", 0.2) {
+            return;
+        }
+        let behind = pools.iter().find(|pool| pool.version != way.start() && pool.is_whole());
+        let deed = match behind.filter(|_| !scope.has_control_plane() || self.chance(0.5)) {
+            Some(pool) => Deed::UpgradePool { pool: pool.name.clone(), to: way.start().to_owned() },
+            None if !scope.has_control_plane() => return,
+            // Not further than wanted: what is beyond is not ours to go to.
+            None => Deed::UpgradeControlPlane { to: way.versions[way.from + 1].to_owned() },
+        };
+        // Before the upgrade begins, or in the middle of it.
+        let at = if self.chance(0.5) { self.start } else { self.when() };
+        self.happens(at, Happening::PushedAside { cluster: cluster.clone(), deed });
+    }
+
     fn deed(&mut self, upgrade: &UpgradeCase, scenario: &Scenario, number: usize) -> Option<Deed> {
         let spec = scenario.clusters.iter().find(|cluster| cluster.key() == upgrade.key)?;
         let pool = self.one_of(&spec.pools).name.clone();
@@ -128,7 +253,7 @@ impl Draw {
         };
         let halfway = to.as_deref().and_then(on_the_way);
         let is_whole_only = spec.kubernetes_version == TOO_OLD[0];
-        Some(match (self.dice.usize(0..16), to) {
+        Some(match (self.dice.usize(0..17), to) {
             // Not solved: see `Draw::is_off`.
             (5 | 6, _) if is_whole_only => return None,
             (0, Some(to)) => Deed::UpgradeControlPlane { to },
@@ -144,9 +269,9 @@ impl Draw {
             }
             (8, _) => Deed::DeletePool { pool: spec.pools.get(1)?.name.clone() },
             (9, _) => Deed::AddPool { pool: format!("extra{number}") },
-            (10, _) => Deed::RollBack { pool },
-            (11, _) => Deed::UpdateCluster,
-            (12 | 13, _) => Deed::Label { pool, value },
+            (10 | 11, _) => Deed::RollBack { pool },
+            (12, _) => Deed::UpdateCluster,
+            (13 | 14, _) => Deed::Label { pool, value },
             (_, _) => Deed::Tag { value },
         })
     }

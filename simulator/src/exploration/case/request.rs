@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use engine::{
-    Channel, KubernetesRequest, NodeImagePolicy, OrderRule, Policy, PoolMatch, Request, Scope, Setting,
-    Settings, VersionRequest,
+    Channel, KubernetesRequest, NodeImagePolicy, OnGateFailure, OrderRule, Policy, PoolMatch, Request, Scope,
+    Setting, Settings, VersionRequest,
 };
 
 use super::{
@@ -34,6 +34,16 @@ impl Draw {
         }
     }
 
+    fn on_gate_failure(&mut self) -> OnGateFailure {
+        if self.is_drawn("pools go back when a gate fails", 0.25) {
+            OnGateFailure::RollbackNodePool
+        } else if self.is_drawn("operations are aborted when a gate fails", 0.2) {
+            OnGateFailure::AbortOperation
+        } else {
+            OnGateFailure::Hold
+        }
+    }
+
     /// What is wanted, and the pools that are left out of it.
     pub(super) fn request(&mut self, scoped: &Scoped, pools: &[DrawnPool]) -> (Request, BTreeSet<String>) {
         let Scoped { scope, way } = scoped;
@@ -52,21 +62,12 @@ impl Draw {
             upgrade_settings,
             force_until,
             step_timeout: self.seconds(HOUR / 4, 6 * HOUR),
+            on_gate_failure: self.on_gate_failure(),
             ..Policy::default()
         };
-        let request = Request {
-            scope: *scope,
-            kubernetes: (*scope != Scope::NodeImage).then(|| self.version(*way)),
-            node_image: if skips { NodeImagePolicy::Skip } else { NodeImagePolicy::Latest },
-            max_image_age: None,
-            policy,
-            suspend: false,
-            waits_for_wave: None,
-            other_upgrade: None,
-            retry: None,
-            baseline: None,
-            abandoned: false,
-        };
+        let kubernetes = (*scope != Scope::NodeImage).then(|| self.version(*way));
+        let node_image = if skips { NodeImagePolicy::Skip } else { NodeImagePolicy::Latest };
+        let request = Request { node_image, policy, ..Request::new(*scope, kubernetes) };
         (request, left_out)
     }
 
@@ -74,7 +75,7 @@ impl Draw {
     fn version(&mut self, way: Way) -> KubernetesRequest {
         let target = way.target();
         let newest = way.versions.iter().rfind(|version| minor(version) == minor(target)) == Some(&target);
-        if way.newest && newest && minor(target) >= 36 && self.is_drawn("a channel as the target", 0.6) {
+        if way.newest && newest && minor(target) >= 36 && self.is_drawn("a channel as the target", 0.9) {
             return KubernetesRequest::Channel(if minor(target) == 37 {
                 Channel::Rapid
             } else {

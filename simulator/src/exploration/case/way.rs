@@ -78,7 +78,7 @@ impl Draw {
             (Way { versions: &UNSUPPORTED, ..ordinary }, 0)
         } else if self.is_drawn("a version from which only the whole cluster goes on", 0.05) {
             (Way { versions: &TOO_OLD, too_old: true, ..ordinary }, 0)
-        } else if self.is_drawn("the newest minor", 0.12) {
+        } else if self.is_drawn("the newest minor", 0.16) {
             (Way { versions: &NEWEST, newest: true, ..ordinary }, 5)
         } else {
             (ordinary, VERSIONS.len() - 2)

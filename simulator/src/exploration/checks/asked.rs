@@ -11,6 +11,7 @@ pub(super) enum Asked<'a> {
     ControlPlane { to: &'a str },
     Pool { name: &'a str, to: &'a str },
     Image { pool: &'a str },
+    Rollback { name: &'a str, to: &'a str, image: &'a str },
 }
 
 impl<'a> Asked<'a> {
@@ -18,6 +19,10 @@ impl<'a> Asked<'a> {
         let version = |body: &'a Value, field: &str| body["properties"][field].as_str().unwrap_or_default();
         if let Call::PutCluster { body, .. } = call {
             return Some(Self::ControlPlane { to: version(body, "kubernetesVersion") });
+        }
+        if let (Call::PutPool { pool, body, .. }, Some(image)) = (call, rolls_back_to(call)) {
+            let to = version(body, "orchestratorVersion");
+            return Some(Self::Rollback { name: &pool.name, to, image });
         }
         if let Call::PutPool { pool, body, .. } = call {
             return Some(Self::Pool { name: &pool.name, to: version(body, "orchestratorVersion") });
@@ -39,6 +44,7 @@ impl<'a> Asked<'a> {
             Self::ControlPlane { to } => (StepKind::ControlPlane, None, *to),
             Self::Pool { name, to } => (StepKind::NodePoolVersion, Some(*name), *to),
             Self::Image { pool } => (StepKind::NodePoolImage, Some(*pool), ""),
+            Self::Rollback { name, to, .. } => (StepKind::NodePoolRollback, Some(*name), *to),
         };
         Step { kind, pool: pool.map(str::to_owned), from: String::new(), to: to.to_owned() }.id()
     }
@@ -47,9 +53,15 @@ impl<'a> Asked<'a> {
     pub(super) const fn pool(&self) -> Option<&'a str> {
         match self {
             Self::ControlPlane { .. } => None,
-            Self::Pool { name, .. } | Self::Image { pool: name } => Some(name),
+            Self::Pool { name, .. } | Self::Image { pool: name } | Self::Rollback { name, .. } => Some(name),
         }
     }
+}
+
+/// The image that a call takes a pool back to: it is named for nothing else.
+fn rolls_back_to(call: &Call) -> Option<&str> {
+    let Call::PutPool { body, .. } = call else { return None };
+    body["properties"]["nodeImageVersion"].as_str()
 }
 
 /// A call, in words.
@@ -59,6 +71,7 @@ pub(in crate::exploration) fn describe(call: &Call) -> String {
         Some(Asked::ControlPlane { to }) => format!("{cluster} control plane to {to}"),
         Some(Asked::Pool { name, to }) => format!("{cluster} pool {name} to {to}"),
         Some(Asked::Image { pool }) => format!("{cluster} pool {pool} to the newest image"),
+        Some(Asked::Rollback { name, to, image }) => format!("{cluster} pool {name} back to {to} {image}"),
         None => format!("{call:?}"),
     }
 }
@@ -69,6 +82,9 @@ pub(super) fn changes_settings(call: &Call, document: &Value) -> Option<bool> {
         return changes((&document["properties"], &body["properties"]), "kubernetesVersion");
     }
     let Call::PutPool { pool, body, .. } = call else { return None };
+    if rolls_back_to(call).is_some() {
+        return None;
+    }
     changes((pool_of(document, &pool.name)?, &body["properties"]), "orchestratorVersion")
 }
 

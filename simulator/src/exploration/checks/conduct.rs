@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use engine::{FailureClass, Ledger, Phase, Progress, WaitingOn};
+use engine::{FailureClass, Ledger, Operation, Phase, Progress, WaitingOn};
 use jiff::Timestamp;
 
 use super::{Checks, gates::KNOWLEDGE, rules};
-use crate::{effects::ClusterKey, exploration::sim::State};
+use crate::{
+    effects::ClusterKey,
+    exploration::{hub::Record, sim::State},
+};
 
 /// How old may be what a decision to start a step was made from: a listing of a minute ago, over reads
 /// that show what was before, and writes that take their time.
@@ -81,7 +84,10 @@ impl Checks {
         if before.retry_token != after.retry_token || moved.as_ref().is_some_and(is_taken_over) {
             *moved = None;
         }
-        let (None, Some(operation)) = (&before.operation, &after.operation) else { return };
+        // One step may follow another in a single write.
+        let known = before.operation.as_ref().map(|operation| &operation.step_id);
+        let begins = |operation: &&Operation| Some(&operation.step_id) != known;
+        let Some(operation) = after.operation.as_ref().filter(begins) else { return };
         // A pool that is gone, or goes, has no version any more.
         let is_there = |pool: &String| {
             let shown = state.world.properties(&state.checks.keys[index], Some(pool));
@@ -91,6 +97,15 @@ impl Checks {
         let moved = moved.filter(|(_, (pool, _))| pool.as_ref().is_none_or(is_there));
         if moved.as_ref().is_some_and(|(moved, _)| *moved + LISTED < state.now) {
             let what = format!("{} starts although somebody has moved a version", operation.step_id);
+            Self::violated(state, rules::OTHERS, what);
+        }
+    }
+
+    /// R9: and only that is: nobody is said to have moved what nobody has touched.
+    pub(super) fn accuses_nobody_wrongly(state: &mut State, index: usize, after: &Record) {
+        let Some((reason, words)) = &after.standing else { return };
+        if reason == "ExternalChange" && !state.checks.touched.contains(&state.checks.keys[index]) {
+            let what = format!("{}: {words}; and nobody has", state.hub.upgrades[index].name);
             Self::violated(state, rules::OTHERS, what);
         }
     }

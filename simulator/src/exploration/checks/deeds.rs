@@ -26,6 +26,8 @@ pub(in crate::exploration) struct Before {
     done: bool,
     /// The call changes settings, and nothing else.
     settings: bool,
+    /// The step that it starts, or changes settings for.
+    pub(super) of_step: Option<Step>,
 }
 
 impl Before {
@@ -40,16 +42,18 @@ impl Before {
 pub(super) struct Credit {
     /// When it was written.
     pub(super) at: Timestamp,
-    of: Claimed,
+    pub(super) of: Claimed,
 }
 
 /// What a record claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Claimed {
+pub(super) enum Claimed {
     /// The step in flight, or the settings that it needs.
     Step(String),
     /// Settings that are put back: of a pool, or of the cluster.
     Restore(Option<String>),
+    /// The operation in flight is aborted.
+    Abort,
 }
 
 impl Checks {
@@ -80,8 +84,13 @@ impl Checks {
             super::nodes::is_really_done(&state.world, &cluster, step)
                 && !state.workloads.is_blemished(&cluster, step, since, state.now)
         });
-        let before = Before { cluster, upgrade, replica, document, step, sent_at, done, settings };
+        let current = record.ledger.current().map(|(_, record)| record.step.clone());
+        let mut before =
+            Before { cluster, upgrade, replica, document, step, sent_at, done, settings, of_step: None };
         let credit = Self::is_claimed(state, call, &before);
+        if credit.as_ref().is_some_and(|credit| matches!(credit.of, Claimed::Step(_))) {
+            before.of_step = before.step.clone().or(current);
+        }
         Self::knows_of_nothing(state, call, (replica, &before.cluster), credit.as_ref());
         Some(before)
     }
@@ -94,17 +103,37 @@ impl Checks {
         before: Option<Before>,
     ) {
         let Some(before) = before else {
+            if call.cluster().is_some_and(|cluster| state.world.document(cluster).is_none()) {
+                // It was deleted while the call was on its way.
+                return;
+            }
             Self::violated(state, rules::INTENT, format!("{} is nobody's step", describe(call)));
             return;
         };
+        Self::starts_in_time(state, &describe(call), &before, before.sent_at);
+        if !before.settings {
+            Self::is_let_go_on(state, call, &before);
+            // What takes a pool back goes on where something new would not start.
+            if !matches!(Asked::of(call), Some(Asked::Rollback { .. })) {
+                Self::is_not_suspended(state, before.upgrade, before.sent_at, &describe(call));
+                Self::passed_its_gate(state, call, before.sent_at, &before);
+            }
+        }
         if !answer.is_success() {
+            if matches!(Asked::of(call), Some(Asked::Rollback { .. })) {
+                return Self::could_go_back(state, call, answer, &before.cluster);
+            }
             return Self::provokes_nothing(state, call, answer, &before);
         }
-        if !before.settings {
-            Self::is_not_suspended(state, before.upgrade, before.sent_at, &describe(call));
-            Self::passed_its_gate(state, call, before.sent_at, &before);
-        }
         Self::is_alone(state, call, answer, &before);
+        if let Some(step) = before.step.as_ref().filter(|_| !before.settings) {
+            let count = if step.pool.is_some() { &mut state.checks.rolled } else { &mut state.checks.hops };
+            *count += 1;
+        }
+        if !before.settings {
+            Self::leads_back(state, call, &before);
+            Self::takes_the_pinned_image(state, before.upgrade, call, &before.document);
+        }
         Self::is_needed(state, call, &before);
         Self::keeps_fields(state, call, &before);
         Self::keeps_skew(state, call, &before);
@@ -123,6 +152,7 @@ impl Checks {
         let covers = |credit: &Credit| match &credit.of {
             Claimed::Step(of) => before.settings || *of == id,
             Claimed::Restore(of) => before.settings && *of == pool,
+            Claimed::Abort => false,
         };
         let credit = watched.credits.remove(&before.replica).filter(covers);
         if credit.is_none() {
@@ -130,6 +160,11 @@ impl Checks {
             Self::violated(state, rules::INTENT, what);
         }
         credit
+    }
+
+    /// Whether a record claims what the one before it did not.
+    pub(in crate::exploration) fn is_claim(before: &Record, after: &Record) -> bool {
+        claimed(before, after).is_some()
     }
 
     /// A replica has written a record: a claim is good for one submission.
@@ -182,6 +217,10 @@ fn claimed(before: &Record, after: &Record) -> Option<Claimed> {
         record.ledger.restore.iter().find(|known| known.pool == *pool).map_or(0, |known| known.attempts)
     };
     let restore = after.ledger.restore.iter().find(|known| known.attempts > attempts(before, &known.pool));
+    let aborts = |record: &Record| record.ledger.control.abort.as_ref().map_or(0, |abort| abort.claims);
+    if aborts(after) > aborts(before) {
+        return Some(Claimed::Abort);
+    }
     if let Some(restore) = restore {
         return Some(Claimed::Restore(restore.pool.clone()));
     }

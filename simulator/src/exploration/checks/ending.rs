@@ -27,10 +27,12 @@ impl Checks {
     pub(in crate::exploration) fn at_the_end(state: &mut State, case: &Case) {
         for (index, upgrade) in case.upgrades.iter().enumerate() {
             Self::has_arrived(state, index, upgrade);
-            if !state.hub.upgrades[index].gone {
+            let of = &state.hub.upgrades[index];
+            if !of.gone && !of.record.ledger.is_skipped() {
                 Self::has_all_nodes(state, upgrade);
             }
         }
+        Self::is_converged(state);
         let written = state.written();
         if let Some((_, by_then)) = state.checks.done.filter(|(_, by_then)| *by_then != written) {
             let what = format!("{} writes after everything was done", written - by_then);
@@ -54,7 +56,17 @@ impl Checks {
     fn has_arrived(state: &mut State, index: usize, wanted: &UpgradeCase) {
         let name = &wanted.name;
         let upgrade = &state.hub.upgrades[index];
-        if !upgrade.is_over() {
+        // A cluster that needed nothing was in no rollout.
+        let is_idle = upgrade.place.is_none() && Self::is_continuous(state);
+        if !upgrade.is_over() && Self::has_lost(state, index) {
+            return Self::says_what_it_has_lost(state, index);
+        }
+        // A continuous plan is looked at for some days: its clusters may be waiting for their time.
+        if !upgrade.is_over() && Self::is_continuous(state) && Self::waits_rightly(state, index) {
+            return;
+        }
+        let upgrade = &state.hub.upgrades[index];
+        if !upgrade.is_over() && !is_idle {
             let (reason, words) = upgrade.record.standing.clone().unwrap_or_default();
             let what = format!("{name} is not done; it waits on {reason}: {words}");
             return Self::violated(state, rules::END, what);
@@ -70,7 +82,8 @@ impl Checks {
                 return Self::violated(state, rules::SETTINGS, what);
             }
         }
-        if state.hub.upgrades[index].gone {
+        // What was left out is where it was.
+        if state.hub.upgrades[index].gone || state.hub.upgrades[index].record.ledger.is_skipped() {
             return;
         }
         let Some(view) = state.world.cluster_view(&wanted.key) else { return };

@@ -48,6 +48,8 @@ impl Checks {
         }
         let soak = state.hub.upgrades[index].request.policy.soak;
         let finished = before.finished_at.is_none() && after.finished_at.is_some();
+        // Of what is left out nothing is waited for.
+        let finished = finished && !after.is_skipped();
         let has_soaked = finished && !soak.is_zero() && after.progress().0 > 0;
         let over = match newly_done(before, after) {
             Some(record) => {
@@ -72,6 +74,24 @@ impl Checks {
         state.workloads.could_pass(&key, (baseline.taken_at, since), span)
     }
 
+    /// An operation is aborted because of gates when these have failed for as long as they may since Azure took it:
+    /// what was seen of them before says nothing of it. Where clocks jump, nobody can say how long that was.
+    pub(super) fn aborts_when_gates_have_failed(
+        state: &mut State,
+        index: usize,
+        before: &Ledger,
+        after: &Ledger,
+    ) {
+        let (Some(abort), None) = (&after.control.abort, &before.control.abort) else { return };
+        let since = after.operation.as_ref().and_then(|operation| operation.submitted_at);
+        let Some(since) = since.filter(|_| abort.because.is_some() && !state.clocks_jumped) else { return };
+        if state.now + ROUNDED < since + state.hub.upgrades[index].request.policy.progress_deadline {
+            let failed = state.now.duration_since(since);
+            let what = format!("a gate aborts what Azure has taken only {failed:#} before");
+            Self::violated(state, rules::ABORT, what);
+        }
+    }
+
     /// Workloads are watched for as long as was asked, after a pool and after the whole; where clocks jump,
     /// nobody can say how long that was.
     pub(super) fn soaks(state: &mut State, index: usize, before: &Ledger, after: &Ledger) {
@@ -84,7 +104,7 @@ impl Checks {
             over = soak.map(|soak| (id.clone(), since, soak));
             watched.last_success = Some(state.now);
         }
-        if before.finished_at.is_none() && after.finished_at.is_some() {
+        if before.finished_at.is_none() && after.finished_at.is_some() && !after.is_skipped() {
             let soak = state.hub.upgrades[index].request.policy.soak;
             let since = state.checks.watched[index].last_success;
             over = over.or(since.map(|since| ("the upgrade".to_owned(), since, soak)));
@@ -110,14 +130,17 @@ fn mends(document: &Value, step: &Step, was_accepted: bool, asked_to_repair: boo
     let half_done = ["Failed", "Canceled"].iter().any(|broken| shown["provisioningState"] == **broken);
     let claims_to_be_done = match step.kind {
         StepKind::NodePoolImage => shown["nodeImageVersion"] != *step.from,
-        StepKind::ControlPlane | StepKind::NodePoolVersion => shown[version] == *step.to,
+        StepKind::ControlPlane | StepKind::NodePoolVersion | StepKind::NodePoolRollback => {
+            shown[version] == *step.version_after()
+        }
     };
     (half_done && (was_accepted || claims_to_be_done)) || (claims_to_be_done && asked_to_repair)
 }
 
 /// How long workloads are to be watched after a step of a pool: the first rule that fits decides.
 fn pool_soak(state: &State, index: usize, key: &ClusterKey, step: &Step) -> Duration {
-    let Some(name) = &step.pool else { return Duration::ZERO };
+    // After a rollback nothing goes on until somebody asks for it: there is nothing to hold back.
+    let Some(name) = step.pool.as_ref().filter(|_| !step.is_rollback()) else { return Duration::ZERO };
     let Some(shown) = state.world.properties(key, Some(name)) else { return Duration::ZERO };
     let text = |field: &str| shown.get(field).and_then(Value::as_str).unwrap_or_default();
     let order = &state.hub.upgrades[index].request.policy.order;

@@ -107,7 +107,7 @@ impl Checks {
         };
         // An image step writes no document, and is judged by the whole cluster.
         let document = Asked::of(call).and_then(|asked| match asked {
-            Asked::Pool { name, .. } => Some(name.to_owned()),
+            Asked::Pool { name, .. } | Asked::Rollback { name, .. } => Some(name.to_owned()),
             Asked::ControlPlane { .. } | Asked::Image { .. } => None,
         });
         let read_at = known.read_at.get(&document).copied();

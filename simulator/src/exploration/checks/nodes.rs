@@ -13,9 +13,9 @@ use crate::{
     world::World,
 };
 
-/// How long it takes from looking at nodes to recording what they show: two slow calls to the cluster's
-/// API server, one to the hub.
-const LOOKED: Duration = Duration::from_secs(60);
+/// How long it takes from looking at nodes to recording what they show: in between lie calls to the cluster's
+/// API server and, where the whole upgrade ends with it, live reads of Azure, each of which may take half a minute.
+const LOOKED: Duration = Duration::from_secs(180);
 /// How long ago Azure may have been at the step when that is recorded: slow calls to Azure lie in between.
 const SEEN: Duration = Duration::from_secs(600);
 
@@ -148,7 +148,9 @@ fn shows_it(state: &State, key: &ClusterKey, step: &Step) -> bool {
 /// Whether the control plane, or every node that the pool should have, really is where the step leads.
 pub(super) fn is_really_done(world: &World, key: &ClusterKey, step: &Step) -> bool {
     let Some(shown) = world.properties(key, step.pool.as_deref()) else { return false };
-    if shown.get("provisioningState").and_then(|state| state.as_str()) != Some("Succeeded") {
+    // While somebody upgrades the cluster all of its pools are Upgrading, whatever their nodes show.
+    let state = shown.get("provisioningState").and_then(|state| state.as_str());
+    if matches!(state, None | Some("Failed" | "Canceled")) {
         return false;
     }
     let Some(pool) = &step.pool else {
@@ -162,6 +164,10 @@ pub(super) fn is_really_done(world: &World, key: &ClusterKey, step: &Step) -> bo
         let there = match step.kind {
             StepKind::NodePoolImage => node.node_image != step.from,
             StepKind::ControlPlane | StepKind::NodePoolVersion => node.kubernetes_version == step.to,
+            StepKind::NodePoolRollback => {
+                node.kubernetes_version == step.version_after()
+                    && step.image_after() == Some(&node.node_image)
+            }
         };
         let whole = node.ready && !node.cordoned && !node.quarantined && !node.surge;
         there && whole && node.node_image == image
@@ -175,7 +181,9 @@ fn is_under_way(world: &World, key: &ClusterKey, step: &Step) -> bool {
     let text = |field: &str| shown.get(field).and_then(|value| value.as_str()).unwrap_or_default();
     match step.kind {
         StepKind::ControlPlane => text("kubernetesVersion") == step.to,
-        StepKind::NodePoolVersion => text("orchestratorVersion") == step.to,
+        StepKind::NodePoolVersion | StepKind::NodePoolRollback => {
+            text("orchestratorVersion") == step.version_after()
+        }
         StepKind::NodePoolImage => {
             text("provisioningState").starts_with("Upgrading") || text("nodeImageVersion") != step.from
         }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use engine::Policy;
 
 use super::{Checks, rules};
-use crate::{effects::ClusterKey, exploration::sim::State};
+use crate::{
+    effects::ClusterKey,
+    exploration::{people::People, sim::State},
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -15,7 +18,19 @@ const HOUR: Duration = Duration::from_secs(3600);
 const SLACK: Duration = Duration::from_secs(2 * 3600);
 
 /// Reasons that pass only when a person has looked at the upgrade, and asked for another try.
-const FOR_PEOPLE: [&str; 4] = ["OperationFailed", "ExternalChange", "PreflightBlocked", "NodesNotUpdated"];
+const FOR_PEOPLE: [&str; 8] = [
+    "OperationFailed",
+    "ExternalChange",
+    "PreflightBlocked",
+    "NodesNotUpdated",
+    "Aborted",
+    "RolledBack",
+    "RollbackRefused",
+    "WindowTooShort",
+];
+
+/// Of an upgrade whose cluster was deleted.
+pub(in crate::exploration) const GONE: &str = "ClusterGone";
 
 /// Whether a person is asked to do something about an upgrade that stands so.
 pub(in crate::exploration) fn needs_a_person(reason: &str) -> bool {
@@ -28,24 +43,37 @@ fn promise(reason: &str, policy: &Policy) -> Option<Duration> {
     let soaks = policy.order.iter().map(|rule| rule.soak).chain([policy.soak]);
     match reason {
         reason if needs_a_person(reason) => None,
+        // Nobody makes a cluster again that was deleted.
+        GONE => None,
         // It is looked at every half minute, or is one call away.
         "UpgradingControlPlane"
         | "UpgradingNodePool"
         | "UpgradingNodeImage"
+        | "RollingBackNodePool"
+        | "Aborting"
+        | "SendingStep"
         | "StepTimeout"
         | "WaitingForCluster"
         | "AzureUnreachable"
         | "ChangingSettings"
+        | "WaitingForWindow"
+        | "Frozen"
+        | "NotBefore"
         | "RestoringSettings" => Some(15 * MINUTE),
         // Its backoff ends at ten minutes, and blocked steps are tried again every thirty.
         "Retrying" | "GateInconclusive" | "GateFailed" | "Suspended" | "WaitingForWave" => Some(30 * MINUTE),
-        "DrainBlocked" | "RestoreFailed" => Some(HOUR),
-        // Azure remembers for twelve hours who has used a deprecated API.
-        "OperationBlocked" => Some(13 * HOUR),
+        "DrainBlocked" | "AbortFailed" => Some(HOUR),
+        // Azure remembers for twelve hours who has used a deprecated API. Settings that went over that are put
+        // back with a write which is an upgrade to Azure where the control plane is older than it shows.
+        "OperationBlocked" | "RestoreFailed" => Some(13 * HOUR),
         // Nodes are given half an hour, workloads `progressDeadline`.
         "Verifying" => Some(HOUR.max(2 * policy.progress_deadline)),
         "Soaking" => Some(soaks.max().unwrap_or_default() + 15 * MINUTE),
         "WaitingForAzureLimit" => Some(6 * HOUR),
+        // An image comes to every region within days.
+        "WaitingForImage" => Some(72 * HOUR),
+        // Whoever looks leaves to AKS what of its configurations is not understood.
+        "InvalidSpec" => Some(HOUR),
         // Nothing in a case asks for it.
         _ => Some(Duration::ZERO),
     }
@@ -65,8 +93,11 @@ impl Checks {
 
     /// Time passes.
     pub(super) fn keeps_its_promise(state: &mut State, index: usize, key: &ClusterKey) {
-        let is_excused =
-            state.world.is_busy(key) || waits_for_others(state, index) || Self::nobody_runs(state);
+        let is_excused = state.world.is_busy(key)
+            || waits_for_others(state, index)
+            || Self::nobody_runs(state)
+            || People::holds(state, index)
+            || Self::waits_rightly(state, index);
         let watched = &mut state.checks.watched[index];
         if is_excused {
             watched.idle_since = None;
@@ -81,7 +112,9 @@ impl Checks {
             return;
         }
         let upgrade = &state.hub.upgrades[index];
-        let Some(promise) = promise(reason, &upgrade.request.policy) else { return };
+        let halts = upgrade.record.ledger.control.halt.is_some();
+        let promise = promise(reason, &upgrade.request.policy).filter(|_| !halts);
+        let Some(promise) = promise else { return };
         if upgrade.record.ledger.finished_at.is_none() && state.now > began + promise + SLACK {
             let (name, words) = (&upgrade.name, upgrade.record.standing.clone().unwrap_or_default().1);
             let what = format!("{name} stands on {reason} since {began}, and nothing is in its way: {words}");

@@ -1,12 +1,24 @@
 //! Rules about what the operator records and says.
 
-use engine::{Ledger, Progress};
+use engine::{Control, Ledger, Progress, WaitingOn};
 
 use super::{Checks, rules};
 use crate::exploration::{hub::Record, sim::State};
 
 /// Bytes of the record of an upgrade with up to four pools.
 const LARGEST: usize = 6 * 1024;
+
+/// Whether a finished record says what it said before, but for what has been asked for in vain since.
+fn is_as_it_was(old: &Ledger, new: &Ledger) -> bool {
+    let Control { skip_token, abort_token, rollback_token, refused, .. } = new.control.clone();
+    let control = Control { skip_token, abort_token, rollback_token, refused, ..old.control.clone() };
+    let told = Ledger { retry_token: new.retry_token.clone(), control, ..old.clone() };
+    let tokens = |ledger: &Ledger| {
+        let Control { skip_token, abort_token, rollback_token, .. } = ledger.control.clone();
+        (ledger.retry_token.clone(), skip_token, abort_token, rollback_token)
+    };
+    old == new || (told == *new && tokens(old) != tokens(new))
+}
 
 impl Checks {
     /// A replica has written a record.
@@ -24,13 +36,19 @@ impl Checks {
         Self::is_really_under_way(state, index, old, new);
         Self::judged(state, index, old, new);
         Self::soaks(state, index, old, new);
+        Self::begins_nothing_while_it_soaks(state, index, old, new);
+        Self::aborts_when_gates_have_failed(state, index, old, new);
         Self::settings_are_back(state, index, before, after);
         Self::stops_for_others(state, index, old, new);
+        Self::accuses_nobody_wrongly(state, index, after);
         Self::bears_failures(state, index, old, new);
+        Self::note_halt(state, index, old, new);
+        Self::found_something(state, index, (old, new));
         Self::counts_effort(state, index, before, after);
         Self::stays_small(state, index, after);
+        Self::keeps_to_its_words(state, index, after);
         Self::tells_each_step_once(state, index, after);
-        if old.finished_at.is_some() && old != new {
+        if old.finished_at.is_some() && !is_as_it_was(old, new) {
             let name = state.hub.upgrades[index].name.clone();
             Self::violated(state, rules::FINISHED, format!("{name} was finished, and its record changed"));
         }
@@ -43,6 +61,9 @@ impl Checks {
         match &progress.waiting {
             None if progress.ledger.finished_at.is_none() && !state.hub.upgrades[index].request.abandoned => {
                 Self::violated(state, rules::REASON, format!("{name} rests without being done"));
+            }
+            Some(WaitingOn::Undecided) => {
+                Self::violated(state, rules::REASON, format!("{name} comes to no decision"));
             }
             Some(waiting) if waiting.look_again(state.now).is_zero() => {
                 let what = format!("{name} waits on {} and never looks again", waiting.reason());

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use engine::{Phase, Restore, StepState};
+use engine::{HaltedAfter, Phase, Restore, StepState};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -19,6 +19,8 @@ use crate::{
 /// For how long settings may stay changed when nothing needs them any more, and nothing is in the way:
 /// what was sent may show two minutes later, and a read may be a minute old.
 const PUT_BACK: Duration = Duration::from_secs(15 * 60);
+/// How much longer where Azure has refused to take them back: as long as it is left alone with what was in the way.
+const REFUSED: Duration = Duration::from_secs(30 * 60);
 /// How much longer where clocks were wrong.
 const JUMPED: Duration = Duration::from_secs(2 * 3600);
 
@@ -97,15 +99,21 @@ impl Checks {
             Phase::Intent | Phase::Submitted | Phase::Verifying => true,
             Phase::Gating | Phase::Soaking => false,
         });
-        let excused =
-            needed || state.now < state.calm_from || state.world.is_busy(key) || Self::nobody_runs(state);
+        let excused = needed
+            || stays_aborted(state, index, key)
+            || state.now < state.calm_from
+            || state.world.is_busy(key)
+            || Self::nobody_runs(state);
         let watched = &mut state.checks.watched[index];
         if excused {
             watched.idle_overridden = None;
             return;
         }
         let since: Timestamp = *watched.idle_overridden.get_or_insert(state.now);
-        let allowed = if state.clocks_jumped { PUT_BACK + JUMPED } else { PUT_BACK };
+        let was_refused = ledger.restore.iter().any(|record| record.failure.is_some());
+        let refused = if was_refused { REFUSED } else { Duration::ZERO };
+        let jumped = if state.clocks_jumped { JUMPED } else { Duration::ZERO };
+        let allowed = PUT_BACK + refused + jumped;
         if state.now > since + allowed {
             let names = watched.overridden.join(", ");
             let what = format!(
@@ -115,6 +123,15 @@ impl Checks {
             Self::violated(state, rules::SETTINGS, what);
         }
     }
+}
+
+/// Whether a rollback was refused of a pool that was aborted, or has failed: a write would have Azure go on with
+/// what it was at.
+fn stays_aborted(state: &State, index: usize, key: &ClusterKey) -> bool {
+    let halt = state.hub.upgrades[index].record.ledger.control.halt.as_ref();
+    let pools = state.world.cluster_view(key).map(|view| view.pools).unwrap_or_default();
+    halt.is_some_and(|halt| halt.after == HaltedAfter::RefusedRollback)
+        && pools.iter().any(|pool| pool.provisioning_state != "Succeeded")
 }
 
 /// The settings that Azure shows, of the resources that there were in the beginning, and still are.

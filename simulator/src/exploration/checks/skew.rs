@@ -101,7 +101,7 @@ fn problem_of(document: &Value, asked: &Asked<'_>) -> Option<String> {
         // It is there: settings change, or something is repaired.
         Asked::ControlPlane { to } if to.parse().ok() == control_plane => return None,
         Asked::ControlPlane { to } => (to.parse().ok(), pools),
-        Asked::Pool { name, to } => {
+        Asked::Pool { name, to } | Asked::Rollback { name, to, .. } => {
             let moved =
                 |(pool, at): (String, _)| if pool == *name { (pool, to.parse().ok()) } else { (pool, at) };
             // Others may have been too far behind before: that is not for this pool to mend.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Happening;
+use super::{Deed, Happening};
 
 use crate::{
     effects::ClusterKey,
     exploration::sim::{Event, State},
-    scenario::{DenyPolicy, Fault, QuirkRule},
+    scenario::{DenyPolicy, Fault, QuirkName, QuirkRule},
     world::{Call, ManagerCall, Scope},
 };
 
@@ -32,6 +32,15 @@ pub(in crate::exploration) enum AzureChange {
     Lock { cluster: ClusterKey, locked: bool },
     /// A policy denies changes of a cluster, or does not any more.
     Policy { cluster: ClusterKey, denies: bool },
+}
+
+/// Somebody begins something, and Azure calls it done when a part of it is (Azure/AKS#3558).
+pub(super) fn push_aside(state: &mut State, cluster: &ClusterKey, deed: Deed) {
+    let rule = QuirkRule { clusters: vec![cluster.0.clone()], ..QuirkRule::new(QuirkName::Preemption) };
+    // There is nothing to push aside where somebody has deleted the cluster.
+    let Ok(rule) = state.world.add_quirk(rule) else { return };
+    deed.carry_out(state, cluster);
+    state.world.remove_quirk(rule);
 }
 
 impl AzureChange {

@@ -64,6 +64,7 @@ pub(in crate::exploration) enum Deed {
         pool: String,
     },
     TurnOffChannel,
+    DeleteCluster,
 }
 
 impl Deed {
@@ -89,6 +90,7 @@ impl Deed {
                 format!("{} {name} pool {pool}", if *on { "starts" } else { "stops" })
             }
             Self::Unpin { pool } => format!("takes {name} pool {pool} off its snapshot"),
+            Self::DeleteCluster => format!("deletes {name}"),
             Self::TurnOffChannel => format!("turns the auto-upgrade channel of {name} off"),
         }
     }
@@ -112,6 +114,7 @@ impl Deed {
             Self::SwitchPool { on: true, .. } => "starts a pool",
             Self::Unpin { .. } => "takes a pool off its snapshot",
             Self::TurnOffChannel => "turns the channel off",
+            Self::DeleteCluster => "deletes the cluster",
         }
     }
 
@@ -135,6 +138,7 @@ impl Deed {
     pub(super) fn carry_out(self, state: &mut State, cluster: &ClusterKey) -> Option<bool> {
         let call = self.call(state, cluster)?;
         let to = self.version(&call);
+        let before = state.world.document(cluster).unwrap_or_default();
         let answer = state.world.call(state.now, SOMEBODY, call);
         let error = answer.body.get("error").unwrap_or(&answer.body);
         let why = if answer.is_success() { "" } else { error["message"].as_str().unwrap_or_default() };
@@ -143,11 +147,18 @@ impl Deed {
             return Some(false);
         }
         state.tally.add(Kind::Deed, self.name());
+        state.checks.touched.insert(cluster.clone());
         for pool in self.moves(state, cluster) {
+            if let Some(pool) = &pool {
+                Checks::left_by_somebody(state, cluster, &before, (pool, to.as_deref()));
+            }
             if let Some(to) = &to {
                 Checks::moved_by_somebody(state, cluster, pool.as_deref(), to);
             }
             state.checks.moved.insert((cluster.clone(), pool));
+        }
+        if let Self::DeleteCluster = &self {
+            state.checks.deleted.insert(cluster.clone());
         }
         if let Self::RollBack { pool } | Self::SwitchPool { pool, .. } = &self {
             state.checks.excused.insert((cluster.clone(), pool.clone()));
@@ -179,32 +190,20 @@ impl Deed {
             | Self::AddPool { .. }
             | Self::DeletePool { .. }
             | Self::Unpin { .. }
-            | Self::TurnOffChannel => Vec::new(),
+            | Self::TurnOffChannel
+            | Self::DeleteCluster => Vec::new(),
         }
     }
 
     /// The version that it asks for.
     fn version(&self, call: &Call) -> Option<String> {
-        match self {
-            Self::UpgradeControlPlane { to } | Self::UpgradeAll { to } | Self::UpgradePool { to, .. } => {
-                Some(to.clone())
-            }
-            Self::RollBack { .. } => {
-                let Call::PutPool { body, .. } = call else { return None };
-                body["properties"]["orchestratorVersion"].as_str().map(str::to_owned)
-            }
-            Self::UpdateCluster
-            | Self::RefreshImage { .. }
-            | Self::Abort { .. }
-            | Self::Tag { .. }
-            | Self::Label { .. }
-            | Self::Settings { .. }
-            | Self::AddPool { .. }
-            | Self::DeletePool { .. }
-            | Self::SwitchPool { .. }
-            | Self::Unpin { .. }
-            | Self::TurnOffChannel => None,
+        if let Self::UpgradeControlPlane { to } | Self::UpgradeAll { to } | Self::UpgradePool { to, .. } =
+            self
+        {
+            return Some(to.clone());
         }
+        let (Self::RollBack { .. }, Call::PutPool { body, .. }) = (self, call) else { return None };
+        body["properties"]["orchestratorVersion"].as_str().map(str::to_owned)
     }
 
     fn call(&self, state: &mut State, cluster: &ClusterKey) -> Option<Call> {
@@ -251,6 +250,7 @@ impl Deed {
                 body_of(&document, pool)?;
                 Some(Call::DeletePool { pool: key(pool), if_match: None })
             }
+            Self::DeleteCluster => Some(Call::DeleteCluster { cluster: cluster.clone(), if_match: None }),
             Self::RefreshImage { pool } => Some(Call::UpgradeNodeImage { pool: key(pool) }),
             Self::Abort { pool: None } => Some(Call::AbortCluster { cluster: cluster.clone() }),
             Self::Abort { pool: Some(pool) } => Some(Call::AbortPool { pool: key(pool) }),

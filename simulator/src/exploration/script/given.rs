@@ -20,6 +20,7 @@ use crate::{
     exploration::{
         case::{Arrival, Case, UpgradeCase},
         happening::Happening,
+        timing::Timing,
         workloads::{Surroundings, Truth},
     },
     scenario::{ClusterSpec, Scenario, ScenarioError},
@@ -78,6 +79,9 @@ pub(super) fn case(spec: Spec) -> Result<Case, ScriptError> {
         waves,
         quiet: true,
         triggers,
+        mode: engine::Mode::Once,
+        inventory: Vec::new(),
+        is_long: false,
         drawn: BTreeSet::new(),
     })
 }
@@ -141,18 +145,13 @@ fn upgrade_case(
         arrival: Arrival::of_all(target_version, cluster.pools.iter().map(|pool| pool.name.clone())),
         surroundings: inside.get(&cluster.name).map(|inside| surroundings(inside, start)).unwrap_or_default(),
         request: Request {
-            scope: target.scope,
-            kubernetes,
             node_image: target.node_image,
+            images: target.images.clone(),
             max_image_age: target.max_image_age.map(|age| age.0),
             policy,
-            suspend: false,
-            waits_for_wave: None,
-            other_upgrade: None,
-            retry: None,
-            baseline: None,
-            abandoned: false,
+            ..Request::new(target.scope, kubernetes)
         },
+        timing: Timing::default(),
     })
 }
 

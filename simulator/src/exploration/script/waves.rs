@@ -1,6 +1,6 @@
 //! The plan of a script: waves as they are written in an UpgradePlan.
 
-use crds::{WaveSpec, share_of};
+use crds::{WaveSpec, budget_of, share_of};
 use engine::RequestedWave;
 use serde_json::Value;
 
@@ -15,6 +15,11 @@ pub(super) fn waves(written: Vec<Value>, upgrades: &[UpgradeCase]) -> Result<Opt
         let field = format!("waves[{index}]");
         let wave: WaveSpec = check::read(&field, written)?;
         let share = share_of(&wave, index).map_err(|error| invalid(&field, error.to_string()))?;
+        let failure_budget = budget_of(&wave, index).map_err(|error| invalid(&field, error.to_string()))?;
+        if wave.approvals.is_some() {
+            let problem = "are not for scripts; give the wave none";
+            return Err(invalid(format!("{field}.approvals"), problem));
+        }
         if wave.soak.is_some() {
             let problem = "is not for scripts; give policy.soak to the upgrades of the wave";
             return Err(invalid(format!("{field}.soak"), problem));
@@ -34,7 +39,9 @@ pub(super) fn waves(written: Vec<Value>, upgrades: &[UpgradeCase]) -> Result<Opt
             }
         }
         let clusters = order.clone();
-        waves.push((RequestedWave { name: wave.name, max_concurrent: share, order }, clusters));
+        let asked =
+            RequestedWave { name: wave.name, max_concurrent: share, failure_budget, approvals: None, order };
+        waves.push((asked, clusters));
     }
     let in_a_wave = |name: &&String| waves.iter().any(|(_, clusters)| clusters.contains(name));
     match names.iter().find(|name| !in_a_wave(name)) {

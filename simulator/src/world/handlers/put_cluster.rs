@@ -165,6 +165,10 @@ fn plan_pools(
         read_only.push("nodeImageVersion");
         let mut properties = document::replace(&pool.properties, profile, &read_only, document::POOL_STICKY);
         properties.remove("name");
+        // The autoscaler has the say on the size of its pools: what was read before it acted changes nothing.
+        if properties.get("enableAutoScaling") == Some(&Value::Bool(true)) {
+            document::keep(&mut properties, &pool.properties, &[&["count"]]);
+        }
         pools.insert(name, properties);
     }
     if pools.len() < cluster.pools.len() {

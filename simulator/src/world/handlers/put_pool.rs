@@ -120,7 +120,9 @@ fn decide(
         _ if *version != pool.version() || !same_sku || pool.lags() => {
             rules::check_pool(cluster, pool, context, version)?;
             rules::check_sku(&pool.name, os_sku, version)?;
-            (upgrade(newest())?, "Upgrading", false)
+            // What has begun to go back goes on going back.
+            let goes_back = pool.going_back.clone().filter(|_| *version == pool.version() && same_sku);
+            (upgrade(goes_back.unwrap_or_else(newest))?, "Upgrading", false)
         }
         _ => match count {
             Some(count) => {
@@ -187,7 +189,15 @@ fn fill_upgrade_settings(properties: &mut Map<String, Value>) {
 /// (Azure/azure-cli, recording of `test_aks_nodepool_rollback`).
 fn asks_for_rollback(pool: &Pool, version: &Version, image: &str) -> bool {
     let known = || pool.recent.iter().any(|recent| recent.version == *version && recent.image == image);
-    image != pool.image() || (*version < pool.version() && known())
+    image != pool.image()
+        || (*version < pool.version() && known())
+        || goes_on_going_back(pool, version, image)
+}
+
+/// Whether a PUT asks for what a rollback has begun and not brought to its end.
+fn goes_on_going_back(pool: &Pool, version: &Version, image: &str) -> bool {
+    let is_underway = image != pool.image() || pool.lags();
+    is_underway && *version == pool.version() && pool.going_back.as_deref() == Some(image)
 }
 
 /// One step back, within a week, with automatic upgrades off ("Roll back node pool versions").
@@ -198,12 +208,13 @@ fn check_rollback(
     version: &Version,
     image: &str,
 ) -> Result<(), Refusal> {
-    let known = pool.recent.iter().any(|recent| {
+    // Azure lists more than one: it goes one step back, and no further.
+    let known = pool.recent.first().is_some_and(|recent| {
         recent.version == *version
             && recent.image == image
             && context.now.duration_since(recent.until) <= ROLLBACK_WITHIN
     });
-    let problem = if !known {
+    let problem = if !known && !goes_on_going_back(pool, version, image) {
         format!(
             "NodeImageVersion '{image}' is not accepted. NodeImageVersion can only be current version '{}' or \
              'latest', or with version {version} one of the recently used versions of the last 7 days",

@@ -114,15 +114,20 @@ impl World {
             let upgrades = upgrades.iter().map(|version| json!({ "kubernetesVersion": version.to_string() }));
             properties["upgrades"] = upgrades.collect();
         }
-        if !pool.recent.is_empty() {
-            let recent = pool.recent.iter().map(|recent| {
+        // What the region does not have any more, a pool cannot go back to.
+        let recent =
+            pool.recent.iter().filter(|recent| recent.version == version || catalog.offers(&recent.version));
+        let recent: Vec<Value> = recent
+            .map(|recent| {
                 json!({
                     "orchestratorVersion": recent.version.to_string(),
                     "nodeImageVersion": recent.image,
                     "timestamp": recent.until.to_string(),
                 })
-            });
-            properties["recentlyUsedVersions"] = recent.collect();
+            })
+            .collect();
+        if !recent.is_empty() {
+            properties["recentlyUsedVersions"] = recent.into();
         }
         Ok(Answer::new(
             200,

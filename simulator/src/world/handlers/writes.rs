@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many earlier pairs of versions a pool remembers.
-const RECENT: usize = 1;
+const RECENT: usize = 3;
 
 impl World {
     pub(in crate::world) fn put_cluster(
@@ -85,8 +85,14 @@ impl World {
         self.change_pool(key, |pool| {
             let upgrades = matches!(task, Task::Pool { .. });
             let before = std::mem::replace(&mut pool.properties, properties);
-            if upgrades {
-                pool.upgrades += 1;
+            if let (Task::Pool { image, .. }, true) = (&task, is_rollback) {
+                pool.going_back = Some(image.clone());
+            } else if upgrades && version_in(&before) != pool.text("currentOrchestratorVersion") {
+                pool.going_back = None;
+            }
+            pool.upgrades += u32::from(upgrades);
+            // What is sent once more leads to where it has led before.
+            if upgrades && (is_rollback || version_in(&before) != pool.text("currentOrchestratorVersion")) {
                 pool.remember(now, &before, is_rollback);
             }
         });
@@ -129,6 +135,7 @@ impl World {
         self.make_way(now, &key.cluster, busy);
         self.change_pool(key, |pool| {
             pool.upgrades += 1;
+            pool.going_back = None;
             if pool.image() != image {
                 let before = pool.properties.clone();
                 pool.remember(now, &before, false);
@@ -160,12 +167,14 @@ impl Pool {
         }
     }
 
-    /// Keeps what the pool ran before; after a rollback there is nothing to go back to.
+    /// Keeps what the pool ran before, the newest first; after a rollback there is nothing to go back to.
     fn remember(&mut self, now: Timestamp, before: &serde_json::Map<String, Value>, is_rollback: bool) {
-        self.recent.clear();
+        if is_rollback {
+            return self.recent.clear();
+        }
         let version = version_in(before).parse();
         let image = before.get("nodeImageVersion").and_then(Value::as_str);
-        if let (Ok(version), Some(image), false) = (version, image, is_rollback) {
+        if let (Ok(version), Some(image)) = (version, image) {
             self.recent.insert(0, Recent { version, image: image.to_owned(), until: now });
             self.recent.truncate(RECENT);
         }

@@ -119,6 +119,8 @@ pub(crate) fn check(name: &str, properties: &Value) -> Result<(), Problem> {
     match given("maintenanceWindow") {
         Some(window) => check_window(window),
         None if default && given("timeInWeek").is_some() => Ok(()),
+        // The resource that it names has the times. This world has none of these: AKS's own upgrades come at any.
+        None if given("maintenanceWindowId").is_some_and(Value::is_string) => Ok(()),
         None => Err(wrong("maintenanceWindow", "is missing")),
     }
 }
@@ -258,6 +260,9 @@ mod tests {
             "notAllowedTime": [{ "start": "2026-12-24T00:00:00Z", "end": "2026-12-27T00:00:00Z" }],
         });
         assert_eq!(check("default", &legacy), Ok(()));
+        let linked =
+            json!({ "maintenanceWindowId": "/subscriptions/s/resourceGroups/rg/providers/p/windows/w" });
+        assert_eq!(check("aksManagedNodeOSUpgradeSchedule", &linked), Ok(()));
     }
 
     #[test]

@@ -141,4 +141,6 @@ fn months_between(from: Date, to: Date) -> i32 {
 }
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod tests;

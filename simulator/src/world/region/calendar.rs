@@ -131,7 +131,8 @@ fn images_of(month: Date, seed: u64) -> Vec<(Timestamp, Release)> {
         releases.push((at(thursday, 0, &mut draw), Release::SecurityPatches { on: thursday }));
     }
     if let Ok(tuesday) = month.nth_weekday_of_month(2, Weekday::Tuesday) {
-        let revision = 120 + u32::from(draw.below(120).unsigned_abs());
+        // A build is the same in every region, whenever it gets there.
+        let revision = 120 + u32::from(Draw::new(0, month, 4).below(120).unsigned_abs());
         let built = tuesday.saturating_add(2.days());
         releases
             .push((at(tuesday, 6 + draw.below(5), &mut draw), Release::WindowsImages { built, revision }));
@@ -253,6 +254,20 @@ mod tests {
             let days = (*released - *built).get_days();
             (4..=8).contains(&days)
         }));
+    }
+
+    #[test]
+    fn regions_get_the_same_images_each_at_its_own_time() {
+        let images = |seed: u64| {
+            let images = year(seed).into_iter().filter(|(_, release)| {
+                matches!(release, Release::LinuxImages { .. } | Release::WindowsImages { .. })
+            });
+            images.unzip::<_, _, Vec<_>, Vec<_>>()
+        };
+        let ((west, built), (east, same)) = (images(7), images(8));
+        let is_in = |all: &[Release], one: &Release| all.contains(one);
+        assert!(built.iter().all(|image| is_in(&same, image)), "{built:?} {same:?}");
+        assert_ne!(west, east);
     }
 
     #[test]

@@ -14,6 +14,16 @@ use crate::scenario::{RegionSpec, VersionSpec};
 /// Patches from here on are for long-term support only.
 pub(crate) const FIRST_LTS_PATCH: u64 = 100;
 
+/// What API servers and kubelets call themselves: patches of long-term support are builds of AKS's own.
+pub(crate) fn build_name(version: &str) -> String {
+    let patch = version.rsplit('.').next().and_then(|patch| patch.parse::<u64>().ok());
+    if patch.is_some_and(|patch| patch >= FIRST_LTS_PATCH) {
+        format!("{version}-akslts")
+    } else {
+        version.to_owned()
+    }
+}
+
 /// How many minors an upgrade on the long-term-support plan may go at once: pools stay within this.
 const LTS_STEP: u64 = 3;
 
@@ -247,6 +257,15 @@ pub(crate) fn minors(os_sku: &str) -> (Option<u64>, Option<u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patches_of_long_term_support_are_builds_with_a_name_of_their_own() {
+        for (version, name) in
+            [("1.31.100", "1.31.100-akslts"), ("1.34.4", "1.34.4"), ("1.33.101", "1.33.101-akslts")]
+        {
+            assert_eq!(build_name(version), name);
+        }
+    }
 
     fn upgrades(from: &str, long_term: bool) -> Vec<String> {
         let catalog = Catalog::new(&RegionSpec::default());

@@ -62,6 +62,8 @@ impl World {
             if let (Upcoming::Begun(releases), Some(catalog)) = (upcoming, self.catalogs.get_mut(region))
                 && releases.take(now, catalog)
             {
+                let (at, count) = self.released.entry(region.clone()).or_insert((now, 0));
+                (*at, *count) = (now, *count + 1);
                 moved.push(region.clone());
             }
         }

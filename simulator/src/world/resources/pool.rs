@@ -24,6 +24,8 @@ pub(crate) struct Pool {
     pub(crate) upgrades: u32,
     /// What the pool ran before, newest first.
     pub(crate) recent: Vec<Recent>,
+    /// The image that it is on its way back to, or went back to last: what was begun may be gone on with.
+    pub(crate) going_back: Option<String>,
     next_index: u64,
     home: Home,
 }
@@ -109,6 +111,7 @@ impl Pool {
             nodes: BTreeMap::new(),
             upgrades: 0,
             recent: Vec::new(),
+            going_back: None,
             next_index: 0,
             home,
         }

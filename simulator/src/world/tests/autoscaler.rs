@@ -31,6 +31,21 @@ fn nodes_come_and_go_without_an_operation() {
 }
 
 #[test]
+fn a_write_of_the_cluster_that_was_read_before_it_acted_leaves_the_size_alone() {
+    let mut script = Script::with(POOLS, "");
+    script.autoscale(5).unwrap();
+    script.pass(5);
+    let answer = script.put_cluster(|document| {
+        document["properties"]["agentPoolProfiles"][0]["count"] = json!(3);
+        document["properties"]["kubernetesVersion"] = json!("1.35.3");
+    });
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(script.count(), json!(5));
+    script.pass(30);
+    assert_eq!((script.nodes("apps").len(), script.count()), (5, json!(5)));
+}
+
+#[test]
 fn in_an_upgrade_new_nodes_are_new_and_nodes_in_work_stay() {
     let mut script = Script::with(POOLS, "");
     let answer = script.upgrade_pool("apps", "1.34.4");

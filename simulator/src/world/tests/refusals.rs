@@ -320,6 +320,30 @@ fn a_rollback_goes_one_step_back_with_automatic_upgrades_off() {
 }
 
 #[test]
+fn a_pool_goes_one_step_back_also_where_more_is_listed() {
+    let fields =
+        "kubernetesVersion: 1.34.4, pools: [{ name: apps, kubernetesVersion: 1.34.2, nodeImage: old }]";
+    let mut script = Script::whole("", fields);
+    let newest = "AKSUbuntu-2204gen2containerd-202611.10.0";
+    let _answer = script.call(Call::UpgradeNodeImage { pool: pool("apps") });
+    script.pass(60);
+    let _answer = script.upgrade_pool("apps", "1.34.4");
+    script.pass(60);
+    let profile = script.call(Call::PoolUpgradeProfile { pool: pool("apps") }).body;
+    let recent = profile["properties"]["recentlyUsedVersions"].as_array().unwrap();
+    let images: Vec<&str> = recent.iter().filter_map(|recent| recent["nodeImageVersion"].as_str()).collect();
+    assert_eq!(images, [newest, "old"]);
+    let to = |script: &mut Script, image: &str| {
+        script.put_pool("apps", |properties| {
+            properties["orchestratorVersion"] = json!("1.34.2");
+            properties["nodeImageVersion"] = json!(image);
+        })
+    };
+    assert_refused(&to(&mut script, "old"), 400, "InvalidParameter", "recently used");
+    assert_eq!(to(&mut script, newest).status, 200);
+}
+
+#[test]
 fn lists_come_in_pages() {
     let yaml = (0..5).map(|number| {
         format!("  - {{ subscription: s, resourceGroup: g{}, name: c{number}, kubernetesVersion: 1.34.4, pools: [{{ name: a }}] }}\n", number % 2)

@@ -139,5 +139,4 @@ fn the_same_seed_releases_the_same() {
         (script.offered(), script.latest_image("win"), script.minors())
     };
     assert_eq!(run(3), run(3));
-    assert_ne!(run(3).1, run(4).1);
 }

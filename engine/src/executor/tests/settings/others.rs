@@ -55,7 +55,11 @@ fn what_is_sent_is_claimed_also_when_another_read_makes_it_something_else() {
     in_pool(&world, &request, "linux1");
     let state = world.state();
     assert!(state.settings_sent.is_empty());
-    assert!(state.log.ends_with(&["recheck", "save", "recheck", "submit", "save"]), "{:?}", state.log);
+    assert!(
+        state.log.ends_with(&["recheck", "save", "recheck", "freezes", "submit", "save"]),
+        "{:?}",
+        state.log
+    );
     let claims: Vec<i32> =
         state.writes.iter().filter_map(|(ledger, _)| Some(ledger.operation.as_ref()?.claims)).collect();
     assert_eq!(claims, [1, 2, 2], "the override, then the step; then the answer");

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{Conflict, State, World};
 use crate::{
-    Clock, Creation, NewMember, Phase, Place, Rollout, RolloutMember, RolloutStore, rollout::tests::member,
+    Approval, Clock, Creation, NewMember, Phase, Place, Rollout, RolloutMember, RolloutRecord, RolloutStore,
+    remember, rollout::tests::member,
 };
 
 /// A process that believes to lead.
@@ -15,6 +16,8 @@ pub(super) struct Replica<'a> {
     pub(super) plan_version: u64,
     /// When it last wrote the record.
     pub(super) claimed_at: u64,
+    /// What is remembered with the next write of the record.
+    pub(super) kept: Vec<RolloutRecord>,
 }
 
 impl Replica<'_> {
@@ -28,7 +31,7 @@ impl RolloutStore for Replica<'_> {
     type Error = Conflict;
 
     async fn save(&mut self, rollout: &Rollout) -> Result<(), Conflict> {
-        let read = self.plan_version;
+        let (read, kept) = (self.plan_version, std::mem::take(&mut self.kept));
         let (version, at) = self
             .world
             .port(self.shared, true, |state| {
@@ -36,12 +39,20 @@ impl RolloutStore for Replica<'_> {
                     return Err(Conflict);
                 }
                 state.plan_version += 1;
+                state.begins(rollout);
                 state.record = Some(rollout.clone());
+                let gone = state.withdrawn.take_if(|_| !rollout.approved.is_empty());
+                state.approvals.retain(|approval| Some(&approval.name) != gone.as_ref());
+                kept.into_iter().for_each(|record| remember(&mut state.history, record));
                 Ok((state.plan_version, state.events))
             })
             .await?;
         (self.plan_version, self.claimed_at) = (version, at);
         Ok(())
+    }
+
+    fn keep(&mut self, record: RolloutRecord) {
+        self.kept.push(record);
     }
 
     async fn list(&self) -> Result<Vec<RolloutMember>, Conflict> {
@@ -62,6 +73,7 @@ impl RolloutStore for Replica<'_> {
                 let first = state.made.insert((rollout.id.clone(), cluster.clone()));
                 assert!(first || !present, "{name} is made once");
                 let version = state.events.to_string();
+                state.let_go_on_at = state.calls;
                 state.members.insert(
                     name.clone(),
                     RolloutMember {
@@ -93,6 +105,9 @@ impl RolloutStore for Replica<'_> {
                     "{} goes on although the plan is suspended",
                     member.name
                 );
+                if goes_on {
+                    state.let_go_on_at = state.calls;
+                }
                 state.members.get_mut(&member.name).unwrap().place = place;
                 let changed = state.members.get_mut(&member.name).unwrap();
                 changed.version = state.events.to_string();
@@ -104,6 +119,24 @@ impl RolloutStore for Replica<'_> {
             .await
     }
 
+    async fn retry(&self, member: &RolloutMember, token: &str) -> Result<RolloutMember, Conflict> {
+        self.world
+            .port(self.shared, true, |state| {
+                Self::guarded(state, member)?;
+                let changed = state.members.get_mut(&member.name).unwrap();
+                assert!(changed.is_stopped(), "{} has not stopped", member.name);
+                assert_ne!(changed.retry.as_deref(), Some(token), "{} is asked twice", member.name);
+                changed.retry = Some(token.to_owned());
+                changed.version = state.events.to_string();
+                Ok(changed.clone())
+            })
+            .await
+    }
+
+    async fn approvals(&self) -> Result<Vec<Approval>, Conflict> {
+        Ok(self.world.port(self.shared, false, |state| state.approvals.clone()).await)
+    }
+
     async fn delete(&self, member: &RolloutMember) -> Result<(), Conflict> {
         self.world
             .port(self.shared, true, |state| {
@@ -112,6 +145,10 @@ impl RolloutStore for Replica<'_> {
                 }
                 Self::guarded(state, member)?;
                 let there = state.members.remove(&member.name).unwrap();
+                // What was made after the record of its rollout had gone has done nothing.
+                let has_done = there.place.admitted;
+                let is_known = !has_done || state.history.iter().any(|known| known.id == there.rollout);
+                assert!(is_known, "{} is deleted, and nothing tells of {}", there.name, there.rollout);
                 state.stopped_at.remove(&member.name);
                 let operation = there.ledger.operation.map(|operation| operation.phase);
                 assert!(

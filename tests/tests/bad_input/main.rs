@@ -1,10 +1,12 @@
 //! Bad input is refused at admission or stalls, names the field and what would be right, and stops
 //! nobody else.
 
+mod windows;
+
 use anyhow::{Context as _, Result};
 use crds::{AKSCluster, UpgradePlan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use tests::stage::{Setup, Shared, Stage, is, refusal, when};
+use tests::stage::{Setup, Shared, Stage, is, refusal, when, would_take};
 
 static STAGE: Shared =
     Shared::new(|| Setup::new("bad-input", SCENARIO).kubeconfig_secrets("secrets", &["weu-2-kubeconfig"]));
@@ -57,7 +59,7 @@ fn what_one_object_can_tell_about_itself_is_refused_at_admission() -> Result<()>
             let manifest = plan("bad", target, &wave(concurrent));
             refused(stage, &manifest, &["spec.waves[0].maxConcurrent"]).await?;
         }
-        let cases: [(&str, &str, &[&str]); 8] = [
+        let cases: [(&str, &str, &[&str]); 13] = [
             (
                 "{kubernetes: {version: '1.35', channel: Stable}}",
                 GOOD_WAVES,
@@ -70,6 +72,31 @@ fn what_one_object_can_tell_about_itself_is_refused_at_admission() -> Result<()>
                 "{scope: NodeImage, kubernetes: {version: '1.35'}}",
                 GOOD_WAVES,
                 &["spec.target.kubernetes", "NodeImage, which must not have it"],
+            ),
+            (
+                "{scope: NodeImage, nodeImage: Skip}",
+                GOOD_WAVES,
+                &["spec.target.nodeImage must be Latest or Consistent"],
+            ),
+            (
+                "{scope: ControlPlane, kubernetes: {version: '1.35'}, maxImageAge: 30d}",
+                GOOD_WAVES,
+                &["spec.target.maxImageAge needs images"],
+            ),
+            (
+                "{kubernetes: {version: '1.35'}, nodeImage: Skip, maxImageAge: 30d}",
+                GOOD_WAVES,
+                &["spec.target.maxImageAge needs images"],
+            ),
+            (
+                "{scope: NodeImage, images: {AKSUbuntu-2204gen2containerd: AKSUbuntu-2204gen2containerd-202611.10.0}}",
+                GOOD_WAVES,
+                &["spec.target.images belongs to nodeImage Consistent"],
+            ),
+            (
+                "{scope: NodeImage, nodeImage: Consistent, images: {AKSUbuntu-2204gen2containerd: AKSUbuntu-2204gen2containerd-202611.10.0}}",
+                GOOD_WAVES,
+                &["spec.target.images is for ClusterUpgrades"],
             ),
             (target, "[]", &["spec.waves", "at least 1 item"]),
             (
@@ -86,7 +113,11 @@ fn what_one_object_can_tell_about_itself_is_refused_at_admission() -> Result<()>
         for (target, waves, words) in cases {
             refused(stage, &plan("bad", target, waves), words).await?;
         }
+        refused_waves(stage).await?;
+        let always = plan("bad", target, GOOD_WAVES).replace("spec: {", "spec: {mode: Always, ");
+        refused(stage, &always, &["spec.mode", "Always", "Continuous"]).await?;
         refused_settings(stage).await?;
+        refused_gates(stage).await?;
         let cluster = "
 apiVersion: tidegate.dev/v1alpha1
 kind: AKSCluster
@@ -95,6 +126,79 @@ spec: {resourceId: /subscriptions/nonsense/managedClusters/weu-9}
 ";
         refused(stage, cluster, &["spec.resourceId", "/[pP]roviders/"]).await
     })
+}
+
+/// Failure budgets and approvals that mean nothing.
+async fn refused_waves(stage: &Stage) -> Result<()> {
+    let cases: [(&str, &[&str]); 11] = [
+        ("failureBudget: '101%'", &["spec.waves[0].failureBudget", "101%"]),
+        ("failureBudget: '5'", &["spec.waves[0].failureBudget", "5"]),
+        ("failureBudget: '1.5%'", &["spec.waves[0].failureBudget", "1.5%"]),
+        ("failureBudget: -1", &["spec.waves[0].failureBudget", "greater than or equal to 0"]),
+        ("approvals: {}", &["spec.waves[0].approvals.required", "Required value"]),
+        ("approvals: {required: 0}", &["spec.waves[0].approvals.required", "greater than or equal to 1"]),
+        ("approvals: {required: 11}", &["spec.waves[0].approvals.required", "less than or equal to 10"]),
+        ("approvals: {required: two}", &["spec.waves[0].approvals.required", "integer"]),
+        ("approvals: {required: 1, expireAfter: soon}", &["spec.waves[0].approvals.expireAfter", "soon"]),
+        ("approvals: {required: 1, expireAfter: -1h}", &["spec.waves[0].approvals.expireAfter", "-1h"]),
+        ("approvals: {required: 1, separateAuthor: true}", &["tidegate.dev/authors", "must have a line"]),
+    ];
+    for (wave, words) in cases {
+        let waves = format!("[{{name: all, clusters: {{names: [weu-2]}}, {wave}}}]");
+        let manifest = plan("bad", "{kubernetes: {version: '1.35'}}", &waves);
+        refused(stage, &manifest, words).await?;
+    }
+    let approval = |spec: &str| {
+        format!(
+            "
+apiVersion: tidegate.dev/v1alpha1
+kind: UpgradeApproval
+metadata: {{namespace: bad, name: mine}}
+spec: {spec}
+"
+        )
+    };
+    let cases: [(&str, &[&str]); 3] = [
+        ("{plan: p, rollout: p-1, planHash: '0', wave: w, approver: a}", &["spec.reason", "Required value"]),
+        ("{plan: p, rollout: p-1, planHash: '0', wave: w, approver: a, reason: ''}", &["spec.reason"]),
+        (
+            "{plan: p, rollout: p-1, planHash: '0', wave: w, approver: a, reason: b}",
+            &["spec.approver must be"],
+        ),
+    ];
+    for (spec, words) in cases {
+        refused(stage, &approval(spec), words).await?;
+    }
+    Ok(())
+}
+
+/// Two deadlines for the same workloads; for a plan and for the upgrade of one cluster.
+async fn refused_gates(stage: &Stage) -> Result<()> {
+    let gate = |name: &str| format!("{{name: {name}, workloads: {{progressDeadline: 5m}}}}");
+    let two = format!("gates: [{}, {{name: b, workloads: {{}}}}, {}]", gate("a"), gate("c"));
+    let one = format!("gates: [{}, {{name: b, workloads: {{}}}}]", gate("a"));
+    let target = "{scope: NodePools, kubernetes: {version: '1.35'}}";
+    let plan = |gates: &str| {
+        let plan = plan("gates", target, GOOD_WAVES);
+        plan.trim_end().trim_end_matches('}').to_owned() + &format!(", {gates}}}\n")
+    };
+    let upgrade = |gates: &str| {
+        format!(
+            "
+apiVersion: tidegate.dev/v1alpha1
+kind: ClusterUpgrade
+metadata: {{namespace: bad, name: gates}}
+spec: {{clusterRef: {{name: weu-2}}, target: {target}, policy: {{{gates}}}}}
+"
+        )
+    };
+    let words = "workloads.progressDeadline may be set by one of the gates";
+    refused(stage, &plan(&two), &["spec.gates", words]).await?;
+    refused(stage, &upgrade(&two), &["spec.policy.gates", words]).await?;
+    for manifest in [plan(&one), upgrade(&one)] {
+        would_take(&stage.hub(), &manifest).await?;
+    }
+    Ok(())
 }
 
 /// Settings beyond what Azure takes; for the whole plan and for a rule of the order.
@@ -155,7 +259,7 @@ fn what_only_the_clusters_can_tell_stalls_and_other_plans_go_on() -> Result<()> 
             stage.register("bad", cluster, &[]).await?;
         }
         let version = |version: &str| format!("{{kubernetes: {{version: '{version}'}}}}");
-        let cases: [(&str, &str, &str, &[&str]); 5] = [
+        let cases: [(&str, &str, &str, &[&str]); 6] = [
             (
                 "unknown-minor",
                 "1.99",
@@ -184,6 +288,12 @@ fn what_only_the_clusters_can_tell_stalls_and_other_plans_go_on() -> Result<()> 
                 "1.35",
                 "[{name: all, clusters: {names: [weu-2, weu-7]}}]",
                 &["spec.waves[0].clusters.names[1]", "no AKSCluster weu-7", "registered: weu-1, weu-2"],
+            ),
+            (
+                "no-time",
+                "1.35",
+                "[{name: all, clusters: {names: [weu-2]}, approvals: {required: 1, expireAfter: 0s}}]",
+                &["spec.waves[0].approvals.expireAfter", "must be longer than 0s"],
             ),
             (
                 "empty-selection",

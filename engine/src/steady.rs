@@ -1,10 +1,15 @@
 //! Messages that stay the same while the matter does: they end up in conditions and events, which
 //! are written when they change.
 
+use crate::planted::{PlantedBug, planted};
+
 /// `text` without what differs from one answer to the next: instants, seconds to wait, and the ids
 /// of single requests.
 #[must_use]
 pub fn steady(text: &str) -> String {
+    if planted(PlantedBug::TellInstants) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -48,7 +53,7 @@ fn is_guid(word: &str) -> bool {
 
 /// The words before an id say that it is of one request; others, of identities, are worth knowing.
 fn is_of_request(before: &str) -> bool {
-    const WORDS: [&str; 5] = ["trace", "correlation", "request", "activity", "tracking"];
+    const WORDS: [&str; 7] = ["trace", "correlation", "request", "activity", "tracking", "operation", "etag"];
     let start = before.char_indices().rev().nth(20).map_or(0, |(at, _)| at);
     let near = before[start..].to_ascii_lowercase();
     WORDS.iter().any(|word| near.contains(word))
@@ -74,6 +79,17 @@ mod tests {
         let one = entra("01", "0a0a0a0a-0000-4000-8000-000000000001");
         assert_eq!(one, entra("59", "0b0b0b0b-0000-4000-8000-000000000002"));
         assert!(one.contains("Application 11111111-2222-4333-8444-555555555555 not found"), "{one}");
+        let etag =
+            |id: &str| steady(&format!("The eTag {id} of the request does not match the current eTag {id}."));
+        assert_eq!(
+            etag("0a0a0a0a-0000-4000-8000-000000000001"),
+            etag("0b0b0b0b-0000-4000-8000-000000000002")
+        );
+        let began = |at: &str| {
+            steady(&format!("there's an in progress operation on the resource started at {at}. Please wait"))
+        };
+        assert_eq!(began("2026-11-20 22:00:01 +0000 UTC"), began("2026-11-21 02:10:59 +0000 UTC"));
+        assert_eq!(began("2026-11-20T22:00:01Z"), began("2026-11-20T22:00:01.123456789+00:00"));
         assert_eq!(steady("Throttled: try again in 37 seconds"), "Throttled: try again in … seconds");
     }
 
