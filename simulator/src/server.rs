@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) kube_log: Log,
     pub(crate) clock: SimulatedClock,
     pub(crate) holds: Holds,
+    pub(crate) supervisor: Supervisor,
     pub(crate) request_ids: arm::RequestIds,
     /// `https://127.0.0.1:PORT`
     pub(crate) endpoint: String,
@@ -146,7 +147,6 @@ pub struct Simulator {
     ready: Ready,
     rules: BTreeMap<ClusterKey, Vec<WorkloadRule>>,
     handles: [Handle<SocketAddr>; 2],
-    supervisor: Supervisor,
 }
 
 impl fmt::Debug for Simulator {
@@ -199,6 +199,7 @@ impl Simulator {
             kube_log: Log::default(),
             clock,
             holds: Holds::default(),
+            supervisor,
             request_ids: arm::RequestIds::default(),
             endpoint,
             started: real_now(),
@@ -215,11 +216,11 @@ impl Simulator {
             .map_err(|source| SimulatorError::Listen { address: control_address, source })?
             .handle(handles[1].clone())
             .serve(control::routes().with_state(Arc::clone(&shared)).into_make_service());
-        supervisor.start(serve(front));
-        supervisor.start(serve(side));
+        shared.supervisor.start(serve(front));
+        shared.supervisor.start(serve(side));
 
         let rules = scenario.clusters.into_iter().map(|cluster| (cluster.key(), cluster.workloads)).collect();
-        let simulator = Self { shared, ready, rules, handles, supervisor };
+        let simulator = Self { shared, ready, rules, handles };
         for (key, target) in targets {
             simulator.attach(key, target).await?;
         }
@@ -247,10 +248,10 @@ impl Simulator {
             rules.clone(),
             self.shared.clock.scale,
             self.shared.world.outcomes.clone(),
-            self.supervisor.token().child_token(),
+            self.shared.supervisor.token().child_token(),
         );
         let (effects, mut queued) = mpsc::unbounded_channel();
-        self.supervisor.start(async move {
+        self.shared.supervisor.start(async move {
             while let Some(effect) = queued.recv().await {
                 if driver.send(effect).await.is_err() {
                     return;
@@ -353,14 +354,14 @@ impl Simulator {
         for handle in &self.handles {
             handle.graceful_shutdown(Some(GRACE));
         }
-        self.supervisor.stop().await;
+        self.shared.supervisor.stop().await;
     }
 }
 
 impl Drop for Simulator {
     /// A simulator that is dropped without [`Self::stop`] stops serving at once.
     fn drop(&mut self) {
-        self.supervisor.token().cancel();
+        self.shared.supervisor.token().cancel();
         for handle in &self.handles {
             handle.shutdown();
         }
@@ -385,3 +386,6 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SimulatorError
     };
     listen().map_err(|source| SimulatorError::Listen { address, source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long tasks may take to stop; what is left then is abandoned.
@@ -15,9 +16,13 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts a task, which ends by itself once [`Self::token`] is cancelled.
-    pub(crate) fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+    /// Starts a task, which ends by itself, at the latest once [`Self::token`] is cancelled. It goes on when nobody
+    /// waits for it any more.
+    pub(crate) fn start<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tasks.spawn(task)
     }
 
     /// Cancelled when everything is to stop.

@@ -78,43 +78,59 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/metadata/endpoints", get(metadata::endpoints)).fallback(handle)
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (incoming, body) = Incoming::new(request);
-    let Handled { answer, mutation, caller, simulated, missing } = match request::read(body).await {
-        Ok(body) => answer(&shared, &incoming, &body).await,
-        Err(refusal) => refused(&incoming, refusal.into()),
+    let understood = match request::read(body).await {
+        Ok(body) => understand(&shared, &incoming, &body),
+        Err(refusal) => Err(Box::new(refusal.into())),
     };
-    let entry = LogEntry {
-        simulated: simulated.unwrap_or_else(|| shared.clock.now()),
-        real: (shared.clock.real_now)(),
-        method: incoming.method.to_string(),
-        path: incoming.path.clone(),
-        status: answer.status,
-        mutation,
-        accepted: answer.is_success(),
-        operation: answer.started.as_ref().map(|started| started.id.clone()),
-        caller,
-        lost: answer.delivery.lost,
-        quirks: answer.delivery.quirks.clone(),
-        missing,
+    if understood.as_ref().is_ok_and(|understood| understood.call.is_mutation()) {
+        shared.holds.pass(Hold::Requests).await;
+    }
+    let incoming = Arc::new(incoming);
+    // By itself: what has arrived is carried out and logged, also when its caller goes away before the answer.
+    let arrived = carry_out(Arc::clone(&shared), Arc::clone(&incoming), understood);
+    let Ok(Handled { answer, mutation, .. }) = shared.supervisor.start(arrived).await else {
+        return respond::cut();
     };
-    tracing::debug!(method = entry.method, path = entry.path, status = entry.status, "request");
-    shared.log.add(entry);
     if mutation {
         shared.holds.pass(Hold::Answers).await;
     }
     respond::deliver(&shared, &incoming, answer).await
 }
 
-async fn answer(shared: &Shared, incoming: &Incoming, body: &[u8]) -> Handled {
-    let Understood { call, address, caller } = match understand(shared, incoming, body) {
-        Ok(understood) => understood,
-        Err(refusal) => return refused(incoming, *refusal),
+async fn carry_out(
+    shared: Arc<Shared>,
+    incoming: Arc<Incoming>,
+    understood: Result<Understood, Box<Refused>>,
+) -> Handled {
+    let handled = match understood {
+        Ok(understood) => answer(&shared, &incoming, understood).await,
+        Err(refusal) => refused(&incoming, *refusal),
     };
+    let answer = &handled.answer;
+    let entry = LogEntry {
+        simulated: handled.simulated.unwrap_or_else(|| shared.clock.now()),
+        real: (shared.clock.real_now)(),
+        method: incoming.method.to_string(),
+        path: incoming.path.clone(),
+        status: answer.status,
+        mutation: handled.mutation,
+        accepted: answer.is_success(),
+        operation: answer.started.as_ref().map(|started| started.id.clone()),
+        caller: handled.caller.clone(),
+        lost: answer.delivery.lost,
+        quirks: answer.delivery.quirks.clone(),
+        missing: handled.missing.clone(),
+    };
+    tracing::debug!(method = entry.method, path = entry.path, status = entry.status, "request");
+    shared.log.add(entry);
+    handled
+}
+
+async fn answer(shared: &Shared, incoming: &Incoming, understood: Understood) -> Handled {
+    let Understood { call, address, caller } = understood;
     let mutation = call.is_mutation();
-    if mutation {
-        shared.holds.pass(Hold::Requests).await;
-    }
     match shared.world.call(caller.object_id.clone(), call).await {
         Ok((simulated, mut answer)) => {
             if answer.is_success() {

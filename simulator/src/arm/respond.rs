@@ -30,7 +30,7 @@ pub(super) async fn deliver(shared: &Shared, incoming: &Incoming, mut answer: An
 }
 
 /// A response that ends the connection before anything of it is sent.
-fn cut() -> Response<Body> {
+pub(super) fn cut() -> Response<Body> {
     Response::new(Body::from_stream(futures::stream::iter([Err::<&[u8], _>(io::Error::from(
         io::ErrorKind::ConnectionAborted,
     ))])))
