@@ -91,7 +91,7 @@ pub struct Inventory<'a> {
 pub struct Left {
     /// What its target was resolved to.
     pub target: ResolvedTarget,
-    /// When it ended, or when a cluster of it that had failed has come to its end, or failed again, after that.
+    /// When it ended, or when a cluster of it that had failed has come to its end, or was tried again, after that.
     pub rests_since: Timestamp,
     /// Clusters of it that have not come to their end: skipped, or failed within the budget.
     pub clusters: BTreeSet<String>,

@@ -163,9 +163,13 @@ impl RolloutMember {
         self.ledger.finished_at.is_some()
     }
 
-    /// When it came to its end, or to what it waits on now.
+    /// When it came to its end, or when a step of it last came to something. By what is recorded: the reason that it
+    /// tells is another whenever somebody holds it, and nothing is done to its cluster by that.
     pub(super) fn last_change(&self) -> Option<Timestamp> {
-        self.ledger.finished_at.or_else(|| self.standing.as_ref().map(|standing| standing.since))
+        let Ledger { finished_at, steps, operation, .. } = &self.ledger;
+        let in_flight = operation.as_ref().map(|operation| operation.since);
+        let steps = steps.iter().filter_map(|step| step.finished_at);
+        finished_at.or_else(|| steps.chain(in_flight).max())
     }
 
     /// Whether it goes on, or will by itself. The plan holds what is to make way for another rollout.

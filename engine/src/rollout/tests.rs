@@ -1,5 +1,6 @@
 //! Rollouts in a small world, told as stories, and tables of how far a cluster is.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
@@ -50,8 +51,12 @@ fn standing(stopped: bool, reason: &str) -> Option<MemberStanding> {
 }
 
 fn operation(phase: Phase) -> Option<crate::Operation> {
+    operation_since(phase, INSTANT.parse().unwrap())
+}
+
+fn operation_since(phase: Phase, since: Timestamp) -> Option<crate::Operation> {
     let operation: Value = json!({"stepId": "image-a", "phase": phase, "attempt": 1, "intentAt": INSTANT,
-        "deadline": INSTANT, "since": INSTANT});
+        "deadline": INSTANT, "since": since});
     Some(serde_json::from_value(operation).unwrap())
 }
 

@@ -1,7 +1,5 @@
 //! Continuous plans: one rollout after the other, never two, and what was done is remembered.
 
-use jiff::Timestamp;
-
 use super::{
     world::{Crash, World},
     *,
@@ -221,6 +219,23 @@ fn what_fails_late_is_left_in_peace_from_then_on() {
     let again = rests_since(&world).unwrap();
     assert!(again > now + jiff::SignedDuration::from_hours(6 * 24), "{again}");
     assert_eq!(rollout(&world).ended_at, ended_at, "the rollout was over before");
+}
+
+#[test]
+fn who_holds_what_has_failed_and_lets_it_go_on_does_not_begin_its_rest_anew() {
+    let world = fails_late(8);
+    let ended_at = rollout(&world).ended_at;
+    for held in [true, false] {
+        world.days_pass(5);
+        let mut state = world.state();
+        let since = state.now;
+        let told = if held { standing(false, "Suspended") } else { standing(true, "DrainBlocked") }.unwrap();
+        let member = state.members.get_mut("p-1-b").unwrap();
+        member.place.suspended = held;
+        member.standing = Some(MemberStanding { since, ..told });
+        drop(state);
+        assert_eq!(rests_since(&world), ended_at, "held: {held}");
+    }
 }
 
 #[test]

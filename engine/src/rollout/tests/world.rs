@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use replica::Replica;
 
-use super::{INSTANT, operation, standing};
+use super::{INSTANT, operation_since, standing};
 use crate::{
     Approval, ApprovalPolicy, Baseline, MemberState, Obstacle, Phase, Proposal, ProposedWave, RequestedWave,
     ResolvedTarget, Rollout, RolloutMember, RolloutProgress, RolloutRequest, Share, advance_rollout,
@@ -359,7 +359,7 @@ impl State {
         member.standing = if member.ledger.finished_at.is_some() {
             standing(false, "Succeeded")
         } else if phase == Some(Phase::Submitted) && stuck {
-            member.ledger.operation = operation(Phase::Intent);
+            member.ledger.operation = operation_since(Phase::Intent, now);
             standing(true, "DrainBlocked")
         } else if phase == Some(Phase::Submitted) {
             member.ledger.operation = None;
@@ -382,7 +382,7 @@ impl State {
             starts = true;
             let taken = || Baseline { taken_at: now, unhealthy: Vec::new() };
             member.ledger.baseline.get_or_insert_with(taken);
-            member.ledger.operation = operation(Phase::Submitted);
+            member.ledger.operation = operation_since(Phase::Submitted, now);
             standing(false, "UpgradingNodeImage")
         };
         if let Some(standing) = &mut member.standing {
