@@ -30,7 +30,7 @@ use writing::{Ended, Writing};
 /// What a verb does, and to what.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
-    /// An UpgradePlan, a ClusterUpgrade, or an AKSCluster, whose upgrade is meant then.
+    /// An UpgradePlan (not for `skip`), a ClusterUpgrade, or an AKSCluster, whose upgrade is meant then.
     name: String,
     #[command(flatten)]
     common: Common,
@@ -122,7 +122,7 @@ fn agree(edits: &[Edit], common: &Common) -> anyhow::Result<Option<ExitCode>> {
     let ended = match course {
         Course::Write => return Ok(None),
         Course::Ask if confirm::ask()? => return Ok(None),
-        Course::Ask => ExitCode::FAILURE,
+        Course::Ask => ExitCode::from(2),
         Course::Unasked => {
             complain(
                 "tidegate: this disrupts what runs, and nobody can be asked without a terminal: add --yes, or look first with --dry-run",

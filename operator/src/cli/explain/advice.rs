@@ -134,7 +134,7 @@ pub(super) fn of_plan(reason: &str, plan: &UpgradePlan, upgrades: &[ClusterUpgra
             "nothing, unless the message says to delete a ClusterUpgrade".to_owned()
         }
         "LeftBehind" => format!(
-            "see what was left undone: tidegate history {name} -n {namespace}; then try it again (tidegate retry {name} -n {namespace}), or wait for the next rollout"
+            "nothing: what was skipped is in the next rollout; see which clusters they are: tidegate history {name} -n {namespace}"
         ),
         "WaitingForOtherUpgrade" => return hold::holders(&members(plan, upgrades), upgrades),
         "Frozen" => {
