@@ -139,6 +139,9 @@ impl Schedule {
     }
 }
 
+/// An opening is seen some seconds after it has begun: who looks has to read the cluster first. So much less may
+/// remain of what is open, or a step that needs a window as long as it is would come too late for each, for ever.
+const SEEN_WITHIN: Duration = Duration::from_secs(60);
 /// How far ahead windows are looked at first, and where that shows none that is long enough.
 const NEAR: Duration = Duration::from_secs(8 * 24 * 3600);
 const FAR: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -210,7 +213,8 @@ impl Schedule {
         let Ask { now, needs, freezes, .. } = *ask;
         let open = self.open(ask, ahead).after(now);
         let open = if planted(PlantedBug::IgnoreFreezes) { open } else { open.without(freezes) };
-        let next = open.0.iter().find(|span| length(span.from, span.until) >= needs)?;
+        let late = |span: &&Span| if span.from <= now { SEEN_WITHIN } else { Duration::ZERO };
+        let next = open.0.iter().find(|span| length(span.from, span.until) + late(span) >= needs)?;
         if next.from <= now {
             return Some(Answer::Start);
         }

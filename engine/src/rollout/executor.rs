@@ -82,7 +82,13 @@ impl<S: RolloutStore, C: Clock> Run<'_, S, C> {
             let occasion = Occasion { target, left };
             let mut proposal = match propose(&occasion) {
                 Ok(proposal) => proposal,
-                Err(refusal) => return Ok(Some(Obstacle::Refused(refusal))),
+                Err(refusal) => {
+                    if present.is_none() {
+                        // The plan has changed: what was made for it as it was goes no further, whatever is wrong now.
+                        self.suspend_all().await?;
+                    }
+                    return Ok(Some(Obstacle::Refused(refusal)));
+                }
             };
             if planted(PlantedBug::ForgetLateClusters) && occasion.left.is_some() {
                 let known = |cluster: &String| self.upgrades.iter().any(|member| member.cluster == *cluster);

@@ -246,6 +246,28 @@ fn suspend_reaches_members_of_a_plan_that_is_wrong() {
 }
 
 #[test]
+fn a_plan_that_is_edited_and_wrong_holds_its_clusters_until_it_is_right_again() {
+    let world = World::new();
+    for _ in 0..3 {
+        world.reconcile().unwrap();
+        world.tick();
+    }
+    let edition = world.state().edition;
+    world.edit();
+    world.state().refuses = true;
+    let progress = world.reconcile().unwrap();
+    assert_eq!(progress.obstacle, Some(Obstacle::Refused("the plan is wrong")));
+    assert!(world.upgrades().iter().all(|member| member.place.suspended || member.is_finished()));
+    // The edit is taken back: the same rollout goes on.
+    world.edit();
+    let mut state = world.state();
+    (state.edition, state.refuses) = (edition, false);
+    drop(state);
+    world.settle();
+    assert_eq!(world.state().record.as_ref().unwrap().id, "p-1");
+}
+
+#[test]
 fn a_name_that_is_taken_is_told_and_waited_for() {
     let world = World::new();
     world.state().taken = Some("p-1-c".to_owned());

@@ -55,9 +55,11 @@ fn r12_a_step_starts_only_when_it_fits_into_what_remains() {
     let schedule = saturday();
     for (now, hours, expected) in [
         ("2026-11-21T21:00:00Z", 6, Answer::Start),
-        ("2026-11-21T21:00:01Z", 6, closed("weekend", "2026-11-28T21:00:00Z", true)),
-        ("2026-11-22T01:00:00Z", 2, Answer::Start),
-        ("2026-11-22T01:00:01Z", 2, closed("weekend", "2026-11-28T21:00:00Z", true)),
+        // Who looks has to read first.
+        ("2026-11-21T21:01:00Z", 6, Answer::Start),
+        ("2026-11-21T21:01:01Z", 6, closed("weekend", "2026-11-28T21:00:00Z", true)),
+        ("2026-11-22T01:01:00Z", 2, Answer::Start),
+        ("2026-11-22T01:01:01Z", 2, closed("weekend", "2026-11-28T21:00:00Z", true)),
         ("2026-11-21T12:00:00Z", 7, never(6 * HOUR)),
         ("2026-11-22T01:00:01Z", 7, never(6 * HOUR)),
     ] {
@@ -72,7 +74,7 @@ fn r12_the_clock_change_makes_an_opening_neither_longer_nor_shorter() {
     // On 28 March 2027 the clocks go from two to three, on 31 October back.
     for (opens, needs) in [("2027-03-28T00:00:00Z", 4), ("2027-10-30T23:00:00Z", 4)] {
         assert_eq!(ask(&schedule, opens, needs * HOUR), Answer::Start, "{opens}");
-        let late = at(opens) + Duration::from_secs(1);
+        let late = at(opens) + Duration::from_secs(61);
         assert_ne!(ask(&schedule, &late.to_string(), needs * HOUR), Answer::Start, "{opens}");
     }
 }
@@ -98,7 +100,7 @@ fn freezes_cut_windows_and_not_before_begins_them() {
     schedule.freezes = vec![freeze("holidays", "2026-11-21T23:00:00Z", Some("2026-11-22T01:00:00Z"))];
     assert_eq!(ask(&schedule, "2026-11-21T21:00:00Z", 2 * HOUR), Answer::Start);
     let after = closed("weekend", "2026-11-22T01:00:00Z", true);
-    assert_eq!(ask(&schedule, "2026-11-21T21:00:01Z", 2 * HOUR), after, "the freeze ends what is open");
+    assert_eq!(ask(&schedule, "2026-11-21T21:01:01Z", 2 * HOUR), after, "the freeze ends what is open");
     let frozen = Answer::Frozen(schedule.freezes[0].clone());
     assert_eq!(ask(&schedule, "2026-11-21T23:00:00Z", HOUR), frozen);
     assert_eq!(ask(&schedule, "2026-11-22T00:59:59Z", HOUR), frozen);
@@ -129,7 +131,7 @@ fn of_several_freezes_that_is_named_which_holds_longest() {
     let schedule = Schedule { freezes: soon, ..Schedule::default() };
     assert_eq!(ask(&schedule, "2026-11-20T22:00:00Z", HOUR), Answer::Start);
     let after = closed("", "2026-11-21T00:00:00Z", true);
-    assert_eq!(ask(&schedule, "2026-11-20T22:00:01Z", HOUR), after);
+    assert_eq!(ask(&schedule, "2026-11-20T22:01:01Z", HOUR), after);
 }
 
 const OWN: &str = "aksManagedAutoUpgradeSchedule";

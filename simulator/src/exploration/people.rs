@@ -172,8 +172,12 @@ impl People {
         tasks.into_iter().for_each(|task| state.wake(task));
     }
 
-    /// Freezes clusters.
+    /// Freezes clusters; a freeze that is there already stays as it is.
     pub(super) fn freeze(state: &mut State, freeze: Freeze, only: Option<usize>) {
+        let is_there = |known: &HubFreeze| known.freeze.name == freeze.name && known.lifted_at.is_none();
+        if state.hub.freezes.iter().any(is_there) {
+            return;
+        }
         let until = freeze.until.map_or("for good".to_owned(), |until| format!("until {until}"));
         state.tell("person", &format!("makes {} from {} {until}", freeze.name, freeze.from));
         let made_at = state.now;

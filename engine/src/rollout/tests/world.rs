@@ -44,7 +44,7 @@ pub(super) struct State {
     /// As the API server counts it: of the specification and the record.
     plan_version: u64,
     /// What the plan says; counts edits.
-    edition: u32,
+    pub(super) edition: u32,
     suspend: bool,
     suspended_at: u64,
     /// At which call a member was last made, or let go on.

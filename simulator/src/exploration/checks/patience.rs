@@ -124,13 +124,15 @@ impl Checks {
 }
 
 /// Whether an upgrade waits for its wave while the plan has a cluster that it has let start and that is
-/// not done.
+/// not done, or one that is gone, which counts as failed.
 fn waits_for_others(state: &State, index: usize) -> bool {
     let reason = state.checks.watched[index].stands.as_ref().map(|(reason, _)| reason.as_str());
     reason == Some("WaitingForWave")
         && state.hub.upgrades.iter().enumerate().any(|(other, upgrade)| {
             let admitted = upgrade.place.is_some_and(|place| place.admitted);
-            other != index && admitted && upgrade.record.ledger.finished_at.is_none()
+            let stands = state.checks.watched[other].stands.as_ref();
+            let holds = admitted || stands.is_some_and(|(reason, _)| reason == GONE);
+            other != index && holds && upgrade.record.ledger.finished_at.is_none()
         })
 }
 

@@ -14,6 +14,8 @@ use crate::{
     world::Call,
 };
 
+/// Who looks at an opening has to read first: so much less may remain.
+const SEEN_WITHIN: Duration = Duration::from_secs(60);
 /// How long it may take from a freeze until nothing starts any more: one look at the hub, and the way to Azure.
 const SECONDS: Duration = Duration::from_secs(45);
 /// An estimate may have been made from another number of nodes: only what is far too long is told.
@@ -65,7 +67,7 @@ impl Checks {
             Some(asked) => asked,
             None => expected(state, index, &before.cluster, &step) / FAR_TOO_LONG,
         };
-        if remains < needs {
+        if remains + SEEN_WITHIN < needs {
             let what = format!("{call} at {at} by its clock, which needs {needs:?}, and {until} is the end");
             Self::violated(state, rules::FIT, what);
         }

@@ -28,8 +28,9 @@ fn matter(words: &str) -> String {
     let words = words.split(|c: char| c.is_whitespace() || "'\"()[]{},;=".contains(c));
     let mut matter = Vec::new();
     for word in words.filter(|word| !word.is_empty()) {
-        // What is left of a quota, and needed of it, says how much somebody is to ask for.
-        let is_amount = matches!(matter.last(), Some(&"left" | &"needed"));
+        // What is left of a quota, and needed of it, says how much somebody is to ask for; and a pool that was
+        // resized should have another number of nodes.
+        let is_amount = matches!(matter.last(), Some(&"left" | &"needed" | &"the" | &"have"));
         // So does the status of an answer, which ends with a colon.
         let is_status = word.len() == 4 && word.ends_with(':');
         let is_matter = is_amount || is_status;
@@ -77,6 +78,8 @@ mod tests {
                 "quota vCPUs of standardDSv5Family, left 0, needed 4",
                 "quota vCPUs of standardDSv5Family, left 0, needed 12",
             ),
+            ("fewer nodes than the 2 it should have", "fewer nodes than the 3 it should have"),
+            ("pool linux0 should have 2 nodes", "pool linux0 should have 1 nodes"),
             ("node aks-a-1-vmss000001 is old", "node aks-a-1-vmss000002 is old"),
             ("to AKSUbuntu-2404gen2containerd-202609.01.0", "to AKSUbuntu-2404gen2containerd-202610.01.0"),
         ] {
