@@ -314,6 +314,7 @@ async fn assert_user_rights(hub: &ControlPlane) -> Result<()> {
     let planner = rights(&[
         ("tidegate.dev/aksclusters", "get list watch"),
         ("tidegate.dev/upgradeapprovals", "get list watch"),
+        ("tidegate.dev/upgradefreezes", "get list watch"),
         ("tidegate.dev/clusterupgrades", write),
         ("tidegate.dev/maintenancewindows", write),
         ("tidegate.dev/upgradeplans", write),
@@ -326,6 +327,7 @@ async fn assert_user_rights(hub: &ControlPlane) -> Result<()> {
         ("tidegate.dev/aksclusters", "get list watch"),
         ("tidegate.dev/clusterupgrades", "get list watch"),
         ("tidegate.dev/maintenancewindows", "get list watch"),
+        ("tidegate.dev/upgradefreezes", "get list watch"),
         ("tidegate.dev/upgradeplans", "get list watch"),
         ("tidegate.dev/upgradeapprovals", "get list watch create delete"),
     ]);
