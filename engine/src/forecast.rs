@@ -48,7 +48,7 @@ impl Outlay<'_> {
         steps.into_iter().try_fold(from, |at, step| {
             let starts =
                 self.schedule.next_start(at, self.schedule.needs(step, self.cluster, self.policy))?;
-            starts.checked_add(self.takes(step)).ok()
+            starts.checked_add(self.takes(step) + self.soak_after(step)).ok()
         })
     }
 
@@ -102,10 +102,24 @@ impl Outlay<'_> {
                 let began = operation.submitted_at.unwrap_or(operation.since);
                 let passed = Duration::try_from(now.duration_since(began)).unwrap_or_default();
                 // What takes longer than expected takes a while longer.
-                now.checked_add(takes.saturating_sub(passed).max(takes / 10)).ok()
+                let left = takes.saturating_sub(passed).max(takes / 10);
+                now.checked_add(left + self.soak_after(&record.step)).ok()
             }
-            Phase::Verifying | Phase::Gating | Phase::Soaking => from.checked_add(SETTLING).ok(),
+            Phase::Verifying | Phase::Gating => {
+                from.checked_add(SETTLING + self.soak_after(&record.step)).ok()
+            }
+            Phase::Soaking => {
+                let until = operation.since.checked_add(self.soak_after(&record.step)).ok()?;
+                Some(until.max(from))
+            }
         }
+    }
+
+    /// For how long workloads are watched after a step, before the next.
+    fn soak_after(&self, step: &Step) -> Duration {
+        let pool = step.pool.as_ref().filter(|_| !step.is_rollback());
+        let pool = pool.and_then(|name| self.cluster.pool(name));
+        pool.map_or(Duration::ZERO, |pool| self.policy.pool_soak(pool))
     }
 
     fn takes(&self, step: &Step) -> Duration {

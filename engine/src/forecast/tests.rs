@@ -2,6 +2,7 @@ use jiff::civil::Weekday;
 use serde_json::json;
 
 use super::*;
+use crate::policy::OrderRule;
 use crate::schedule::{Answer, Ask};
 use crate::testing::{cluster, freeze, weekly};
 
@@ -133,6 +134,26 @@ fn the_soak_counts_and_what_needs_a_person_or_its_turn_has_no_end() {
         None,
         "nothing is known of its steps"
     );
+}
+
+#[test]
+fn the_soak_of_a_pool_counts_before_the_next_step() {
+    let (cluster, schedule) = (cluster("1.33.8"), Schedule::default());
+    let order = vec![OrderRule { soak: minutes(30), ..OrderRule::default() }];
+    let policy = Policy { order, ..Policy::default() };
+    let outlay = Outlay { cluster: &cluster, policy: &policy, schedule: &schedule, steps: &[] };
+    let now = at("2026-11-21T22:00:00Z");
+    let passing = WaitingOn::AzureUnreadable("throttled".to_owned());
+    let ends = |ledger: &Ledger| outlay.end_of_upgrade(ledger, Some(&passing), now).unwrap();
+    assert_eq!(ends(&ledger(["Planned"; 3])), now + minutes(20 + 38 + 30 + 68 + 30));
+    let mut running = ledger(["Succeeded", "Running", "Planned"]);
+    for (phase, left) in [("Submitted", 38 + 30), ("Verifying", 5 + 30), ("Gating", 5 + 30), ("Soaking", 30)]
+    {
+        let operation = json!({"stepId": "pool-linux1-1.34.4", "phase": phase, "attempt": 1, "since": now,
+            "intentAt": now, "submittedAt": now, "deadline": now});
+        running.operation = Some(serde_json::from_value(operation).unwrap());
+        assert_eq!(ends(&running), now + minutes(left + 68 + 30), "{phase}");
+    }
 }
 
 #[test]

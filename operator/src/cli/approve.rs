@@ -72,11 +72,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let approver = who(&hub).await?;
     let starts = starts(&hub, &plan, (rollout, wave)).await?;
+    let notes = notes(&plan, wave, &approver, &hub.approvals().await?);
     if args.output.render(&()).is_ok_and(|text| text.is_none()) {
-        print(&summary(&plan, rollout, wave, &approver));
+        print(&summary(&plan, (rollout, wave), &approver, notes.is_empty()));
         print(&wave_text(&starts));
     }
-    for note in notes(&plan, wave, &approver, &hub.approvals().await?) {
+    for note in notes {
         complain(&format!("tidegate: {note}"));
     }
     if !args.dry_run && !args.yes && !confirmed(&wave.name)? {
@@ -172,7 +173,12 @@ async fn who(hub: &Hub) -> anyhow::Result<String> {
     user.filter(|name| !name.is_empty()).context("the API server knows you by no name")
 }
 
-fn summary(plan: &UpgradePlan, rollout: &Rollout, wave: &WaveStatus, approver: &str) -> String {
+fn summary(
+    plan: &UpgradePlan,
+    (rollout, wave): (&Rollout, &WaveStatus),
+    approver: &str,
+    counts: bool,
+) -> String {
     let (given, required) =
         wave.approvals.as_ref().map_or((0, 0), |approvals| (approvals.given, approvals.required));
     let by = wave.approvals.as_ref().map(|approvals| approvals.by.join(", ")).filter(|by| !by.is_empty());
@@ -187,11 +193,15 @@ fn summary(plan: &UpgradePlan, rollout: &Rollout, wave: &WaveStatus, approver: &
         plan.name_any(),
         rollout.id,
         wave.name,
-        if given + 1 >= required { "lets these start:" } else { "is not enough yet to start these:" },
+        match counts {
+            false => "does not count, and starts none of these:",
+            true if given + 1 >= required => "lets these start:",
+            true => "is not enough yet to start these:",
+        },
     )
 }
 
-/// What a person should know before.
+/// Why an approval would not count; none when it would.
 fn notes(plan: &UpgradePlan, wave: &WaveStatus, approver: &str, known: &[UpgradeApproval]) -> Vec<String> {
     let rollout = plan.status.as_ref().and_then(|status| status.rollout.as_ref());
     let separate = plan.spec.waves.iter().any(|spec| {
@@ -353,7 +363,9 @@ mod tests {
         assert!(notes(&plan, wave, "ann", &known)[0].contains("ann has written the plan"));
         assert!(notes(&plan, wave, "bea", &known)[0].contains("UpgradeApproval p-1-prod-x"));
         assert!(notes(&plan, wave, "cem", &known).is_empty());
-        let text = summary(&plan, rollout, wave, "cem");
+        let text = summary(&plan, (rollout, wave), "bea", false);
+        assert!(text.contains("approving as bea does not count, and starts none of these:"), "{text}");
+        let text = summary(&plan, (rollout, wave), "cem", true);
         assert!(
             text.contains("wave prod has 1 of 2 approvals, by bea\napproving as cem lets these start:"),
             "{text}"
