@@ -1,6 +1,6 @@
 //! Rules about how it all ends: everything wanted is so, and nothing is done any more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
@@ -12,6 +12,9 @@ use crate::{
         sim::State,
     },
 };
+
+/// A soak is over by then, and so is any step.
+const RECENT: Duration = Duration::from_secs(6 * 3600);
 
 /// The settings of upgrades: of each pool, and of the cluster under no name.
 pub(in crate::exploration) fn settings_of(document: &Value) -> BTreeMap<String, Value> {
@@ -53,6 +56,19 @@ impl Checks {
         }
     }
 
+    /// Whether a rollout of a continuous plan, which is looked at for some days only, is under way: one of its clusters
+    /// waits for its time, or has come to something else not long ago. That nothing stands still is told by another rule.
+    fn is_at_it(state: &mut State) -> bool {
+        let now = state.now;
+        (0..state.hub.upgrades.len()).any(|index| {
+            let stands = state.checks.watched[index].stands.as_ref();
+            let is_recent = stands.is_some_and(|(_, since)| now < *since + RECENT);
+            let upgrade = &state.hub.upgrades[index];
+            let goes_on = upgrade.place.is_some() && !upgrade.is_over();
+            goes_on && (is_recent || Self::waits_rightly(state, index))
+        })
+    }
+
     fn has_arrived(state: &mut State, index: usize, wanted: &UpgradeCase) {
         let name = &wanted.name;
         let upgrade = &state.hub.upgrades[index];
@@ -61,8 +77,7 @@ impl Checks {
         if !upgrade.is_over() && Self::has_lost(state, index) {
             return Self::says_what_it_has_lost(state, index);
         }
-        // A continuous plan is looked at for some days: its clusters may be waiting for their time.
-        if !upgrade.is_over() && Self::is_continuous(state) && Self::waits_rightly(state, index) {
+        if (!upgrade.is_over() || is_idle) && Self::is_continuous(state) && Self::is_at_it(state) {
             return;
         }
         let upgrade = &state.hub.upgrades[index];
