@@ -4,7 +4,7 @@
 //! read again after it was saved, and one call of [`advance`] submits at most once. Waiting is
 //! cheap: it needs no more than a glance at a listing that all clusters share.
 
-use std::{collections::BTreeMap, mem, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, mem, time::Duration};
 
 use jiff::Timestamp;
 
@@ -17,6 +17,7 @@ use crate::{
     observation::{Inside, Look, Observation, Reading, Unreadable},
     planted::{PlantedBug, planted},
     ports::{Clock, Fleet, Glance, Journal, Workloads},
+    schedule::learned,
     settings::subject,
     waiting::WaitingOn,
 };
@@ -52,7 +53,7 @@ pub async fn advance<F: Fleet, W: Workloads, J: Journal, C: Clock>(
     let seen = Observation::default();
     let ledger = mended(request, ledger, clock.now());
     let mut run = Run {
-        request,
+        request: Cow::Borrowed(request),
         ledger,
         claimed: None,
         freezes_at: None,
@@ -175,7 +176,8 @@ fn glance_suffices(decision: &Decision, ledger: &Ledger) -> bool {
 }
 
 struct Run<'a, F, W, C> {
-    request: &'a Request,
+    /// What is wanted; estimates are learned on the way.
+    request: Cow<'a, Request>,
     ledger: Ledger,
     /// What was claimed by this run since its record changed last, and when: nothing else is sent.
     claimed: Option<(Action, Timestamp)>,
@@ -193,7 +195,7 @@ struct Run<'a, F, W, C> {
 
 impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     fn view(&self) -> View<'_> {
-        View { request: self.request, ledger: &self.ledger, seen: &self.seen, now: self.clock.now() }
+        View { request: &self.request, ledger: &self.ledger, seen: &self.seen, now: self.clock.now() }
     }
 
     /// Readings of one step say nothing about the next.
@@ -208,8 +210,18 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             // With the target, other offers matter.
             self.seen.offers = Err(Unreadable::NotAsked);
         }
+        self.learn(&ledger);
         self.claimed = None;
         self.ledger = ledger;
+    }
+
+    /// The next step may be decided at once: whether it fits is told with what the last one took.
+    fn learn(&mut self, next: &Ledger) {
+        if let (Some((step, took)), Ok(cluster)) = (learned(&self.ledger, next), &self.seen.cluster) {
+            let mut estimates = self.request.schedule.estimates.clone();
+            estimates.learn(step, took, cluster, &self.request.policy);
+            self.request.to_mut().schedule.estimates = estimates;
+        }
     }
 
     /// Counts, so that the write is never one that changes nothing, whatever the clock shows.
@@ -294,7 +306,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
     async fn look(&mut self) -> Option<WaitingOn> {
         let now = self.clock.now();
         let aborts = self.ledger.control.abort.as_ref().is_some_and(|abort| !abort.is_tried_later(now));
-        if aborts || is_asked(self.request, &self.ledger) {
+        if aborts || is_asked(&self.request, &self.ledger) {
             // Whoever asks for something waits for it, and what runs may end meanwhile.
             self.read_live().await;
             return None;
@@ -351,7 +363,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
 
     /// What the step in flight waits on, told from the record alone.
     fn underway(&self) -> Option<WaitingOn> {
-        underway(self.request, &self.ledger, self.clock.now())
+        underway(&self.request, &self.ledger, self.clock.now())
     }
 
     /// What is about to be sent, as what it will be waited for.
@@ -365,7 +377,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
 
     /// Reads what the next decision needs and is not known yet. `Some` when there is only to wait.
     async fn observe(&mut self) -> Option<WaitingOn> {
-        let needs = Needs::of(self.request, &self.ledger, self.clock.now());
+        let needs = Needs::of(&self.request, &self.ledger, self.clock.now());
         if needs.cluster && not_asked(&self.seen.cluster) {
             let waiting = self.look().await;
             if waiting.is_some() {
@@ -377,7 +389,7 @@ impl<F: Fleet, W: Workloads, C: Clock> Run<'_, F, W, C> {
             return None;
         }
         if let (true, true, Ok(cluster)) = (needs.offers, not_asked(&self.seen.offers), &self.seen.cluster) {
-            let needed = offers_needed(self.request, &self.ledger, cluster);
+            let needed = offers_needed(&self.request, &self.ledger, cluster);
             self.seen.offers = self.fleet.offers(cluster, &needed).await;
         }
         if needs.workloads && not_asked(&self.seen.workloads) {

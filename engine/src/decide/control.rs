@@ -98,7 +98,7 @@ pub fn refused_at_end(ledger: &Ledger, asked: &Asked, retry: Option<&String>) ->
 }
 
 /// Whether the step may be on its way to Azure: it was claimed, and no answer has come since.
-fn may_be_on_its_way(operation: &Operation, now: Timestamp) -> bool {
+pub(super) fn may_be_on_its_way(operation: &Operation, now: Timestamp) -> bool {
     let has_answer = operation.since >= operation.intent_at
         && operation
             .failure
@@ -116,6 +116,7 @@ fn new_token<'a>(asked: Option<&'a String>, done: Option<&String>) -> Option<&'a
 pub(crate) fn is_asked(view: &super::Request, ledger: &Ledger) -> bool {
     let (asked, control) = (&view.asked, &ledger.control);
     let abort = new_token(asked.abort.as_ref(), control.abort_token.as_ref());
-    abort.is_some() && !planted(PlantedBug::IgnoreAbort)
-        || new_token(asked.rollback.as_ref(), control.rollback_token.as_ref()).is_some()
+    let rollback = new_token(asked.rollback.as_ref(), control.rollback_token.as_ref());
+    // A pool goes back when what is being aborted has ended.
+    abort.is_some() && !planted(PlantedBug::IgnoreAbort) || (rollback.is_some() && control.abort.is_none())
 }

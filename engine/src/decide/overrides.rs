@@ -12,13 +12,13 @@
 
 use std::time::Duration;
 
-use super::{Decision, View, answer::refused, record};
+use super::{Decision, View, answer::refused, control::may_be_on_its_way, record};
 use crate::{
     action::Action,
     cluster::{Cluster, ProvisioningState},
     failure::Failure,
     instants::later,
-    ledger::Ledger,
+    ledger::{Ledger, Phase},
     observation::Unreadable,
     plan::Plan,
     planted::{PlantedBug, planted},
@@ -187,7 +187,11 @@ fn may_still_come(view: &View<'_>, known: &Restore) -> bool {
     let claimed = operation.map(|operation| operation.intent_at);
     let accepted = operation.and_then(|operation| operation.submitted_at);
     let last = claimed.max(accepted).max(known.sent_at);
-    !known.is_given_back() && last.is_some_and(|at| view.now < later(at, SETTLES))
+    let settles = last.is_some_and(|at| view.now < later(at, SETTLES));
+    // Also a process that was stopped after its claim may still send it.
+    let intent = operation.filter(|operation| operation.phase == Phase::Intent);
+    let on_its_way = intent.is_some_and(|operation| may_be_on_its_way(operation, view.now));
+    !known.is_given_back() && (settles || on_its_way)
 }
 
 /// Nothing is left to put back there.

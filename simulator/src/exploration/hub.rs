@@ -69,6 +69,9 @@ pub(super) struct Upgrade {
     pub(super) timing: Timing,
     /// How long steps of its cluster took.
     pub(super) estimates: Estimates,
+    /// When the upgrades of its cluster that were before this one last did something: its history tells, also
+    /// when they are gone.
+    pub(super) upgraded_at: Option<Timestamp>,
     /// It was deleted, and the operator has let it go.
     pub(super) gone: bool,
 }
@@ -113,6 +116,7 @@ impl Hub {
             writes: 0,
             timing: upgrade.timing.clone(),
             estimates: Estimates::default(),
+            upgraded_at: None,
             gone: false,
         });
         Self {
@@ -144,6 +148,7 @@ impl Hub {
     /// Makes room for another upgrade of the same cluster; the one that was there is one of the past.
     pub(super) fn renew(&mut self, index: usize) {
         let old = self.upgrades[index].clone();
+        let upgraded_at = super::inventory::upgraded_at(&old);
         let Upgrade { cluster, template, version, generation, writes, timing, estimates, .. } = old.clone();
         self.past.push(old);
         self.upgrades[index] = Upgrade {
@@ -163,6 +168,7 @@ impl Hub {
             writes,
             timing,
             estimates,
+            upgraded_at,
             gone: false,
         };
     }

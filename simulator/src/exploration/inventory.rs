@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{
     azure::Azure,
     checks::Checks,
+    hub::Upgrade,
     replica::clock,
     sim::{Here, State},
 };
@@ -101,7 +102,7 @@ impl Watch {
         }
         let fleet = self.azure.fleet(&self.here, &self.id);
         let cluster = fleet.cluster().await.map_err(|_| NotRead)?;
-        let upgraded_at = upgraded_at(&self.here.state(), self.index);
+        let upgraded_at = upgraded_at(&self.here.state().hub.upgrades[self.index]);
         let is_old = |read_at: Timestamp| {
             now >= read_at + OFFERS_AGE || upgraded_at.is_some_and(|at| read_at < at && at <= now)
         };
@@ -137,11 +138,8 @@ impl Watch {
 struct NotRead;
 
 /// When the last upgrade of a cluster did something that it tells of.
-pub(super) fn upgraded_at(state: &State, index: usize) -> Option<Timestamp> {
-    let upgrade = &state.hub.upgrades[index];
+pub(super) fn upgraded_at(upgrade: &Upgrade) -> Option<Timestamp> {
     let of_present =
         upgrade.place.and_then(|_| engine::UpgradeRecord::of("u", "", None, &upgrade.record.ledger));
-    let past = state.hub.past.iter().filter(|past| past.cluster == upgrade.cluster);
-    let past = past.filter_map(|past| engine::UpgradeRecord::of("u", "", None, &past.record.ledger));
-    of_present.into_iter().chain(past).map(|record| record.last_change()).max()
+    of_present.map(|record| record.last_change()).max(upgrade.upgraded_at)
 }

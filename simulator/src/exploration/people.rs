@@ -165,6 +165,7 @@ impl People {
             return;
         };
         *asked += 1;
+        state.checks.somebody_asks(state.now);
         let token = format!("retry-{asked}");
         let name = state.hub.upgrades[index].name.clone();
         state.tell("person", &format!("sets tidegate.dev/retry={token} on {name}"));

@@ -129,7 +129,7 @@ fn continuous(state: &State, replica: usize, waves: &Waves, occasion: &Occasion)
             name: &upgrade.cluster,
             cluster: known.cluster.as_ref().map(|(cluster, at)| (cluster, *at)),
             offers: known.offers.as_ref().map(|(offers, at)| (offers, *at)),
-            upgraded_at: super::inventory::upgraded_at(state, index),
+            upgraded_at: super::inventory::upgraded_at(&state.hub.upgrades[index]),
             awaited: occasion.is_new() && can_be_read(state, index),
         };
         let mut wanted = wanted(&upgrade.template);

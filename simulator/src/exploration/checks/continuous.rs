@@ -165,7 +165,8 @@ impl Checks {
             return;
         };
         let shown = super::asked::pool_of(document, &pool);
-        if shown.is_some_and(|shown| shown["provisioningState"] == "Failed") {
+        let is_half_done = |shown: &Value| ["Failed", "Canceled"].contains(&shown["provisioningState"].as_str()?).then_some(());
+        if shown.and_then(is_half_done).is_some() {
             return;
         }
         let key = state.checks.keys[index].clone();

@@ -75,8 +75,8 @@ pub(crate) fn plan(
 /// them any number between its bounds will do.
 fn asked_count(pool: &Pool, properties: &Map<String, Value>) -> Result<Option<usize>, Refusal> {
     let number = |field: &str| properties.get(field).and_then(Value::as_u64);
-    let Some(count) = number("count").filter(|_| properties.get("count") != pool.properties.get("count"))
-    else {
+    let is_other = properties.get("count") != pool.properties.get("count");
+    let Some(count) = number("count").filter(|count| is_other || lacks_nodes(pool, *count)) else {
         return Ok(None);
     };
     if properties.get("enableAutoScaling") != Some(&Value::Bool(true)) {
@@ -91,6 +91,12 @@ fn asked_count(pool: &Pool, properties: &Map<String, Value>) -> Result<Option<us
         pool.name
     );
     Err(rules::invalid_parameter("agentPoolProfile.count", &details))
+}
+
+/// Whether nodes are gone that it should have, as after a deletion that was aborted: they are made again.
+fn lacks_nodes(pool: &Pool, count: u64) -> bool {
+    let is_running = rules::check_pool_running(pool).is_ok();
+    is_running && u64::try_from(pool.members().len()).is_ok_and(|there| there < count)
 }
 
 fn decide(
