@@ -79,7 +79,7 @@ pub struct PastStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2))]
     pub attempts: Option<i32>,
-    /// Why it failed.
+    /// Why it failed, or had failed before somebody asked for another try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub failure: Option<String>,
@@ -122,6 +122,29 @@ impl UpgradeRecord {
     fn is_of(&self, other: &Self) -> bool {
         self.upgrade == other.upgrade && self.uid == other.uid
     }
+
+    /// What is known now, without losing what has failed before: `retry` makes an upgrade forget that.
+    fn update(&mut self, now: Self) {
+        let before = std::mem::replace(self, now);
+        self.left_out = self.left_out.max(before.left_out);
+        for failed in before.steps.into_iter().filter(|step| step.failure.is_some()) {
+            match self.steps.iter_mut().find(|step| step.is_of(&failed)) {
+                Some(step) if step.failure.is_none() => step.failure = failed.failure,
+                Some(_) => {}
+                None => self.steps.push(failed),
+            }
+        }
+        self.steps.sort_by_key(|step| step.started_at.unwrap_or(Timestamp::MAX));
+        let too_many = self.steps.len().saturating_sub(STEPS);
+        self.steps.drain(..too_many);
+        self.left_out = self.left_out.saturating_add(i32::try_from(too_many).unwrap_or(i32::MAX));
+    }
+}
+
+impl PastStep {
+    fn is_of(&self, other: &Self) -> bool {
+        (&self.subject, &self.to, self.started_at) == (&other.subject, &other.to, other.started_at)
+    }
 }
 
 fn past(record: &StepRecord, ledger: &Ledger) -> PastStep {
@@ -157,7 +180,7 @@ pub fn remember_upgrade(history: &mut Vec<UpgradeRecord>, record: UpgradeRecord)
     }
     let before = history.clone();
     match history.iter_mut().find(|known| known.is_of(&record)) {
-        Some(known) => *known = record,
+        Some(known) => known.update(record),
         None => history.push(record),
     }
     history.sort_by_key(|record| std::cmp::Reverse(record.started_at));
@@ -238,6 +261,25 @@ mod tests {
         let words = told.steps[0].failure.clone().unwrap();
         assert!(words.len() <= 256 && words.ends_with('…'), "{words}");
         assert_eq!(told.steps[0].finished_at, None);
+    }
+
+    #[test]
+    fn what_has_failed_is_told_also_after_another_try() {
+        let why = |words: &str| Some(words.to_owned());
+        let mut failed = record("u", &ledger(vec![step("a", StepState::Failed)])).unwrap();
+        failed.steps[0].failure = why("a node did not come up");
+        let mut history = vec![failed.clone()];
+        let running = ledger(vec![step("a", StepState::Running), step("b", StepState::Dropped)]);
+        assert!(remember_upgrade(&mut history, record("u", &running).unwrap()));
+        assert_eq!(history[0].steps.iter().filter(|step| step.failure.is_some()).count(), 1, "not over yet");
+        let done = record("u", &ledger(vec![step("a", StepState::Succeeded)])).unwrap();
+        assert!(remember_upgrade(&mut history, done.clone()));
+        assert!(!remember_upgrade(&mut history, done), "nothing new");
+        let told = &history[0].steps[0];
+        assert!(told.finished_at.is_some() && told.failure == why("a node did not come up"), "{told:?}");
+        failed.steps[0].failure = why("no quota");
+        assert!(remember_upgrade(&mut history, failed));
+        assert_eq!(history[0].steps[0].failure, why("no quota"), "the last failure");
     }
 
     #[test]

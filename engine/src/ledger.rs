@@ -276,6 +276,19 @@ impl Ledger {
         self.finished_at.is_some() && self.control.skipped
     }
 
+    /// Whether it holds its cluster: a step is in flight or done, or there are settings to put back.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        let has_done = || self.steps.iter().any(|step| step.state == StepState::Succeeded);
+        self.has_settings_to_restore() || self.in_flight() || has_done()
+    }
+
+    /// Whether there are settings to put back.
+    #[must_use]
+    pub const fn has_settings_to_restore(&self) -> bool {
+        !self.restore.is_empty()
+    }
+
     /// Whether something may be running in Azure on our behalf.
     #[must_use]
     pub fn in_flight(&self) -> bool {

@@ -6,6 +6,7 @@
 
 mod action;
 pub mod calendar;
+mod claim;
 mod cluster;
 mod control;
 mod decide;
@@ -46,6 +47,7 @@ mod wave;
 
 pub use action::Action;
 pub use calendar::{Opening, Window};
+pub use claim::Claimant;
 pub use cluster::{Cluster, NodePool, PoolType, Power, ProvisioningState};
 pub use control::{Abort, Asked, Control, Halt, HaltedAfter, RecentlyUsed};
 pub use decide::{

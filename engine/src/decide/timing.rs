@@ -5,12 +5,15 @@
 //! somebody has moved is a matter for a person, and told while nothing may start, too. Gates come after: a
 //! cluster that waits for days is not asked for its workloads meanwhile.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
+
+use jiff::Timestamp;
 
 use super::{Decision, Stop, View, wait};
 use crate::{
     calendar::Window,
     cluster::Cluster,
+    ledger::Ledger,
     observation::Unreadable,
     plan::Plan,
     planted::{PlantedBug, planted},
@@ -18,6 +21,10 @@ use crate::{
     step::{Step, StepKind},
     waiting::WaitingOn,
 };
+
+/// The most that a change of settings takes of a window: AKS mostly needs 1 to 5 minutes for one, and it is looked
+/// for each half minute.
+const SETTINGS_TAKE: Duration = Duration::from_secs(15 * 60);
 
 /// Whether a step may start now. `Err` is the decision to stop with.
 ///
@@ -35,10 +42,20 @@ pub(super) fn may_start(view: &View<'_>, cluster: &Cluster, step: &Step) -> Resu
 /// Whether a step may start now, as windows and freezes are: the cluster's own are looked at where one is given.
 fn in_time(view: &View<'_>, cluster: &Cluster, step: &Step, own: Option<&Window>) -> Result<(), Stop> {
     let schedule = &view.request.schedule;
-    let needs = schedule.needs(step, cluster, &view.request.policy);
+    let whole = schedule.needs(step, cluster, &view.request.policy);
+    let needs = whole.saturating_sub(begun_since(view.ledger, view.now));
     let freezes = view.seen.freezes.as_deref().unwrap_or(&schedule.freezes);
     let answer = schedule.answer(&Ask { now: view.now, needs, freezes, cluster: own });
-    waiting(answer, step, needs).map_or(Ok(()), |waiting| Err(wait(waiting)))
+    waiting(answer, step, whole).map_or(Ok(()), |waiting| Err(wait(waiting)))
+}
+
+/// For how long the settings of the step in flight are being changed: it has begun, and that is not taken from its
+/// time, or one that needs all of a window would change them in each, and go no further.
+fn begun_since(ledger: &Ledger, now: Timestamp) -> Duration {
+    let sent_at =
+        ledger.restore.iter().filter(|_| ledger.operation.is_some()).filter_map(|known| known.sent_at).min();
+    let since = sent_at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
+    since.unwrap_or_default().min(SETTINGS_TAKE)
 }
 
 /// The cluster's own maintenance configurations, where they are kept to. `Err` is the decision to stop with.
@@ -54,7 +71,7 @@ fn own<'a>(view: &View<'a>) -> Result<Option<&'a Maintenance>, Stop> {
 }
 
 /// What a step waits on; `None` when it may start.
-fn waiting(answer: Answer, step: &Step, needs: std::time::Duration) -> Option<WaitingOn> {
+fn waiting(answer: Answer, step: &Step, needs: Duration) -> Option<WaitingOn> {
     Some(match answer {
         Answer::Start => return None,
         Answer::Unusable(why) => WaitingOn::InvalidSpec(why),

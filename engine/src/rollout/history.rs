@@ -54,7 +54,7 @@ pub struct RolloutRecord {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub pools_rolled: i32,
-    /// Clusters that had stopped, by name; at most four.
+    /// Clusters that had stopped, by name, with those that went on afterwards; at most four.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub failed: Vec<FailedCluster>,
@@ -183,6 +183,7 @@ impl RolloutRecord {
             self.pools_rolled = self.pools_rolled.max(now.pools_rolled);
         } else {
             let approvals = std::mem::take(&mut self.approvals);
+            let failed_before = std::mem::take(&mut self.failed);
             // Nothing undoes that every cluster was done.
             let end = (self.outcome == Outcome::Succeeded).then_some((self.outcome, self.ended_at));
             *self = now;
@@ -190,6 +191,11 @@ impl RolloutRecord {
             if self.approvals.is_empty() {
                 self.approvals = approvals;
             }
+            let is_told =
+                |failed: &FailedCluster| self.failed.iter().any(|known| known.cluster == failed.cluster);
+            let others: Vec<_> = failed_before.into_iter().filter(|failed| !is_told(failed)).collect();
+            self.failed.extend(others);
+            self.failed.truncate(FAILED);
         }
     }
 }
@@ -316,6 +322,15 @@ mod tests {
         assert_eq!(history, full);
         remember(&mut history, RolloutRecord::of(&over, &[done("b")], None));
         assert_eq!(history, full);
+    }
+
+    #[test]
+    fn what_had_stopped_is_told_also_when_it_went_on() {
+        let mut history = Vec::new();
+        remember(&mut history, RolloutRecord::of(&rollout(1), &[done("a"), stopped("b")], None));
+        remember(&mut history, RolloutRecord::of(&rollout(1), &[stopped("a"), done("b")], None));
+        let names: Vec<_> = history[0].failed.iter().map(|failed| failed.cluster.as_str()).collect();
+        assert_eq!(names, ["a", "b"], "who is stopped now comes first");
     }
 
     #[test]

@@ -91,6 +91,30 @@ fn r12_what_does_not_fit_waits_for_the_next_opening_and_what_never_fits_says_so_
 }
 
 #[test]
+fn r12_a_step_that_needs_all_of_a_window_starts_although_its_settings_are_changed_first() {
+    let world = World::at("1.34.4");
+    let mut request = on_saturdays(request(Scope::NodeImage, None));
+    request.policy.upgrade_settings = [(crate::Setting::MaxSurge, "33%")].into();
+    request.schedule.minimum_remaining = Some(6 * 60 * MINUTE);
+    world.state().now = at("2026-11-21T21:00:20Z");
+    world.until_reason(&request, "ChangingSettings");
+    world.until_reason(&request, "UpgradingNodeImage");
+    assert_eq!(world.state().settings_sent, ["override linux1"]);
+}
+
+#[test]
+fn r12_what_the_last_step_took_counts_for_the_next_at_once() {
+    let world = World::at("1.33.8");
+    // A control plane is expected to take 20 minutes, and takes three hours: another would end two hours too late.
+    world.state().takes = 180 * MINUTE;
+    let request = on_saturdays(control_plane("1.35.2"));
+    world.until(&request, is_operation);
+    let waiting = world.until_reason(&request, "WaitingForWindow");
+    assert!(waiting.to_string().starts_with("control plane does not fit into what remains"), "{waiting}");
+    assert_eq!(world.state().sent.len(), 1);
+}
+
+#[test]
 fn r12_a_step_that_failed_is_sent_again_inside_a_window_only_and_its_deadline_does_not_pass_meanwhile() {
     let world = World::at("1.34.2").answers([
         Answer::Refuse(failure(Some(503), "ServiceUnavailable", "try later"), Some(240 * MINUTE)),

@@ -69,7 +69,7 @@ fn remarks(rollout: &RolloutRecord) -> String {
     let mut lines = Vec::new();
     for failed in &rollout.failed {
         lines.push(format!(
-            "✖ {}: cluster {} stopped: {}, {}",
+            "✖ {}: cluster {} had stopped: {}, {}",
             rollout.id,
             failed.cluster,
             failed.reason,
@@ -114,8 +114,11 @@ fn steps(upgrade: &UpgradeAnswer) -> String {
     }
     let rows = record.steps.iter().map(|past| step(past, record.skipped)).collect();
     text.push_str(&indented_table(&["STEP", "FROM", "TO", "STARTED", "TOOK", "ATTEMPTS"], rows));
-    for failed in record.steps.iter().filter_map(|step| Some((step, step.failure.as_ref()?))) {
-        text.push_str(&format!("  ✖ {}: {}\n", failed.0.subject, brief(failed.1)));
+    for (step, why) in record.steps.iter().filter_map(|step| Some((step, step.failure.as_ref()?))) {
+        text.push_str(&match step.finished_at {
+            Some(_) => format!("  !  {} had failed before: {}\n", step.subject, brief(why)),
+            None => format!("  ✖ {}: {}\n", step.subject, brief(why)),
+        });
     }
     record.deviations.iter().for_each(|words| text.push_str(&format!("  !  {words}\n")));
     text

@@ -51,7 +51,7 @@ fn a_line_each_rollout_and_what_else_there_is_to_say() {
     assert!(brief.contains(&local("2026-12-05T22:00:00Z".parse().unwrap())), "{brief}");
     let whole = render::text(&[plan], &[], true);
     for line in [
-        "✖ autumn-2: cluster neu-2 stopped: DrainBlocked, budget shop/checkout allows none",
+        "✖ autumn-2: cluster neu-2 had stopped: DrainBlocked, budget shop/checkout allows none",
         "!  autumn-2: 2 pools did not get the image of the rollout",
         "✔ autumn-2: wave prod approved by ana@example.org",
         "!  autumn-2: the plan was changed before it was done",
@@ -109,6 +109,16 @@ fn a_line_each_step_of_a_cluster() {
     }
     assert!(text(&cluster(false), &there).contains("Unfinished"));
     assert!(text(&cluster(false), &[]).contains("Deleted"), "its ClusterUpgrade has gone before it was done");
+}
+
+#[test]
+fn a_step_that_was_done_at_last_says_why_it_had_failed() {
+    let mut cluster = cluster(true);
+    let step = &mut cluster.status.as_mut().unwrap().history[0].steps[1];
+    step.finished_at = "2026-12-05T23:10:00Z".parse().ok();
+    let text = render::text(&[], &[ClusterAnswer::of(&cluster, &[])], true);
+    assert!(text.contains("!  pool apps had failed before: a node did not come up"), "{text}");
+    assert!(text.contains("1 h 0 m") && !text.contains("✖"), "{text}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crds::{
     ABORT_ANNOTATION, ClusterUpgrade, ClusterUpgradeSpec, InvalidField, RETRY_ANNOTATION,
     ROLLBACK_ANNOTATION, SKIP_ANNOTATION, kubernetes_request, policy_of, schedule_of,
 };
-use engine::{Asked, Ledger, Policy, Request, StepState};
+use engine::{Asked, Claimant, Ledger, Policy, Request};
 use kube::{Resource as _, ResourceExt};
 
 use super::observe::Observed;
@@ -108,59 +108,43 @@ pub(crate) fn request(spec: &ClusterUpgradeSpec) -> Result<Request, InvalidField
     })
 }
 
-/// The ClusterUpgrade that has the cluster before this one: it has begun, or it is older. Of two plans the
-/// older rollout has it also before its wave's turn has come: ClusterUpgrades are made when a rollout starts.
+/// The ClusterUpgrade that has the cluster before this one.
 pub(crate) fn other_upgrade<'a>(
     upgrade: &ClusterUpgrade,
     others: impl Iterator<Item = &'a ClusterUpgrade>,
 ) -> Option<String> {
-    let age =
-        |upgrade: &ClusterUpgrade| (upgrade.creation_timestamp().map(|time| time.0), upgrade.name_any());
-    let begun = has_begun(upgrade);
-    let has_a_say = |other: &ClusterUpgrade| {
-        let waits = !is_admitted(other) && !is_of_another_plan(other, upgrade);
-        !is_finished(other) && !waits || is_changed(other)
-    };
-    others
-        .filter(|other| has_a_say(other))
-        .find(|other| match (has_begun(other), begun) {
-            (true, false) => true,
-            (false, true) => false,
-            (true, true) | (false, false) => age(other) < age(upgrade),
-        })
-        .map(ResourceExt::name_any)
+    claimant(upgrade).waits_for(others.map(claimant)).map(str::to_owned)
 }
 
-/// Whether it holds its cluster: a step of it is in flight or done, or it has settings to put back.
+fn claimant(upgrade: &ClusterUpgrade) -> Claimant<'_> {
+    let plan = upgrade.spec.plan.as_ref();
+    Claimant {
+        name: upgrade.metadata.name.as_deref().unwrap_or_default(),
+        made_at: upgrade.creation_timestamp().map(|time| time.0),
+        plan: plan.map(|plan| plan.name.as_str()),
+        admitted: plan.is_none_or(|plan| plan.admitted),
+        going: upgrade.metadata.deletion_timestamp.is_some(),
+        ledger: ledger(upgrade),
+    }
+}
+
+fn ledger(upgrade: &ClusterUpgrade) -> Option<&Ledger> {
+    upgrade.status.as_ref().map(|status| &status.ledger)
+}
+
+/// Whether it holds its cluster.
 pub(crate) fn has_begun(upgrade: &ClusterUpgrade) -> bool {
-    let has_done = |ledger: &Ledger| ledger.steps.iter().any(|step| step.state == StepState::Succeeded);
-    let ledger = upgrade.status.as_ref().map(|status| &status.ledger);
-    is_changed(upgrade) || ledger.is_some_and(|ledger| ledger.in_flight() || has_done(ledger))
+    ledger(upgrade).is_some_and(Ledger::has_begun)
 }
 
 /// Whether it has settings to put back.
 fn is_changed(upgrade: &ClusterUpgrade) -> bool {
-    upgrade.status.as_ref().is_some_and(|status| !status.ledger.restore.is_empty())
+    ledger(upgrade).is_some_and(Ledger::has_settings_to_restore)
 }
 
 /// Whether nothing is left to do for it.
 pub(crate) fn is_over(upgrade: &ClusterUpgrade) -> bool {
-    is_finished(upgrade) && !is_changed(upgrade)
-}
-
-fn is_finished(upgrade: &ClusterUpgrade) -> bool {
-    upgrade.status.as_ref().is_some_and(|status| status.ledger.finished_at.is_some())
-}
-
-/// Whether it was made by another plan than `upgrade`, which was made by a plan, too.
-fn is_of_another_plan(other: &ClusterUpgrade, upgrade: &ClusterUpgrade) -> bool {
-    let plan = |upgrade: &ClusterUpgrade| upgrade.spec.plan.as_ref().map(|plan| plan.name.clone());
-    let is_going = other.metadata.deletion_timestamp.is_some();
-    plan(other).zip(plan(upgrade)).is_some_and(|(other, this)| other != this) && !is_going
-}
-
-fn is_admitted(upgrade: &ClusterUpgrade) -> bool {
-    upgrade.spec.plan.as_ref().is_none_or(|plan| plan.admitted)
+    ledger(upgrade).is_some_and(|ledger| ledger.finished_at.is_some()) && !is_changed(upgrade)
 }
 
 #[cfg(test)]
@@ -181,44 +165,11 @@ mod tests {
         .unwrap()
     }
 
-    fn begun() -> Value {
-        json!({"steps": [{"from": "1.33.8", "to": "1.34.4", "state": "Succeeded"}]})
-    }
-
     fn member(name: &str, minute: u8, admitted: bool) -> ClusterUpgrade {
         let mut upgrade = upgrade(name, minute, json!({}));
         let plan = json!({"name": "p", "rollout": "p-1", "wave": "w", "admitted": admitted});
         upgrade.spec.plan = Some(serde_json::from_value(plan).unwrap());
         upgrade
-    }
-
-    #[test]
-    fn of_two_upgrades_of_a_cluster_the_one_that_has_begun_goes_first_else_the_older() {
-        let (old, new) = (upgrade("old", 0, json!({})), upgrade("new", 1, json!({})));
-        let waits_for =
-            |upgrade: &ClusterUpgrade, other: &ClusterUpgrade| other_upgrade(upgrade, std::iter::once(other));
-        assert_eq!(waits_for(&new, &old).as_deref(), Some("old"));
-        assert_eq!(waits_for(&old, &new), None);
-        let ahead = upgrade("ahead", 2, begun());
-        assert_eq!(waits_for(&old, &ahead).as_deref(), Some("ahead"));
-        assert_eq!(waits_for(&ahead, &old), None);
-        let twin = upgrade("a-twin", 1, json!({}));
-        assert_eq!(waits_for(&new, &twin).as_deref(), Some("a-twin"), "of one age: the name decides");
-        assert_eq!(waits_for(&twin, &new), None);
-    }
-
-    #[test]
-    fn an_upgrade_that_has_settings_to_put_back_has_the_cluster() {
-        let open = || json!({"restore": [{"pool": "apps", "ours": {"maxSurge": "33%"}}]});
-        let (old, new) = (upgrade("old", 0, json!({})), upgrade("new", 1, open()));
-        assert_eq!(other_upgrade(&old, std::iter::once(&new)).as_deref(), Some("new"));
-        assert_eq!(other_upgrade(&new, std::iter::once(&old)), None);
-        let mut member = member("later", 2, false);
-        member.status = new.status;
-        assert_eq!(
-            other_upgrade(&upgrade("older", 0, json!({})), std::iter::once(&member)).as_deref(),
-            Some("later")
-        );
     }
 
     #[test]
@@ -234,36 +185,22 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_what_is_finished_or_waits_for_its_wave() {
-        let new = upgrade("new", 9, json!({}));
-        let finished = upgrade("finished", 0, json!({"finishedAt": "2026-12-05T22:30:00Z"}));
-        assert_eq!(other_upgrade(&new, [finished, member("later", 1, false)].iter()), None);
-        assert_eq!(other_upgrade(&new, [member("now", 1, true)].iter()).as_deref(), Some("now"));
-    }
-
-    #[test]
-    fn of_two_plans_the_older_rollout_has_the_cluster_before_its_wave_comes_too() {
-        let of_plan = |plan: &str, name: &str, minute, admitted| {
-            let mut upgrade = member(name, minute, admitted);
-            upgrade.spec.plan.as_mut().unwrap().name = plan.to_owned();
-            upgrade
-        };
+    fn what_has_a_cluster_first_is_told_from_its_object() {
+        let (old, new) = (upgrade("old", 0, json!({})), upgrade("new", 1, json!({})));
         let waits_for =
             |upgrade: &ClusterUpgrade, other: &ClusterUpgrade| other_upgrade(upgrade, std::iter::once(other));
-        let (old, new) = (of_plan("p", "old", 0, false), of_plan("q", "new", 1, false));
-        assert_eq!(waits_for(&new, &old).as_deref(), Some("old"));
-        assert_eq!(waits_for(&old, &new), None);
-        let mut begun_first = of_plan("q", "new", 1, true);
-        begun_first.status = upgrade("u", 0, begun()).status;
-        assert_eq!(waits_for(&begun_first, &old), None, "what has begun goes on");
-        assert_eq!(waits_for(&old, &begun_first).as_deref(), Some("new"));
-        let same = of_plan("p", "p-2", 1, false);
-        assert_eq!(waits_for(&same, &old), None, "what is left of the plan's own earlier rollout goes");
-        assert_eq!(
-            waits_for(&upgrade("by-hand", 1, json!({})), &old),
-            None,
-            "one made by hand does not wait"
-        );
+        assert_eq!(waits_for(&new, &old).as_deref(), Some("old"), "the older one");
+        let ahead =
+            upgrade("ahead", 2, json!({"steps": [{"from": "1.33.8", "to": "1.34.4", "state": "Succeeded"}]}));
+        assert_eq!(waits_for(&old, &ahead).as_deref(), Some("ahead"), "what has begun");
+        let (waits, starts) = (member("waits", 0, false), member("starts", 0, true));
+        assert_eq!((waits_for(&new, &waits), waits_for(&new, &starts).as_deref()), (None, Some("starts")));
+        let mut of_another = member("of-another", 1, false);
+        of_another.spec.plan.as_mut().unwrap().name = "q".to_owned();
+        assert_eq!(waits_for(&of_another, &waits).as_deref(), Some("waits"), "the older rollout");
+        let mut going = waits;
+        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-12-05T22:00:00Z")).unwrap();
+        assert_eq!(waits_for(&of_another, &going), None);
     }
 
     #[test]

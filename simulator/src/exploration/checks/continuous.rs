@@ -165,7 +165,9 @@ impl Checks {
             return;
         };
         let shown = super::asked::pool_of(document, &pool);
-        let is_half_done = |shown: &Value| ["Failed", "Canceled"].contains(&shown["provisioningState"].as_str()?).then_some(());
+        let is_half_done = |shown: &Value| {
+            ["Failed", "Canceled"].contains(&shown["provisioningState"].as_str()?).then_some(())
+        };
         if shown.and_then(is_half_done).is_some() {
             return;
         }

@@ -95,11 +95,12 @@ impl Checks {
             }
             Some(Asked::Rollback { name, to, image }) => {
                 let left = &state.checks.watched[before.upgrade].left;
+                let all: Vec<_> = left.iter().filter(|(pool, _)| pool == name).map(|(_, was)| was).collect();
                 // What somebody has upgraded to what it was already has left nothing.
                 let shows = pool_of(&before.document, name).map(shown);
-                let mut all = left.iter().filter(|(pool, _)| pool == name).map(|(_, was)| was);
-                let last = all.rfind(|was| Some(*was) != shows.as_ref());
-                if !last.is_some_and(|(version, was)| version == to && was == image) {
+                let last = [all.last(), all.iter().rfind(|was| Some(**was) != shows.as_ref())];
+                let is_back = |(version, was): &&(String, String)| version == to && was == image;
+                if !last.into_iter().flatten().any(is_back) {
                     let what = format!("{}, and it had {last:?} before", describe(call));
                     Self::violated(state, rules::ROLLBACK, what);
                 }

@@ -16,6 +16,8 @@ use crate::{
 
 /// Who looks at an opening has to read first: so much less may remain.
 const SEEN_WITHIN: Duration = Duration::from_secs(60);
+/// Settings that are changed first, inside the window, have taken so much of it at most.
+const SETTINGS_TAKE: Duration = Duration::from_secs(900);
 /// How long it may take from a freeze until nothing starts any more: one look at the hub, and the way to Azure.
 const SECONDS: Duration = Duration::from_secs(45);
 /// An estimate may have been made from another number of nodes: only what is far too long is told.
@@ -67,7 +69,10 @@ impl Checks {
             Some(asked) => asked,
             None => expected(state, index, &before.cluster, &step) / FAR_TOO_LONG,
         };
-        if remains + SEEN_WITHIN < needs {
+        let settings = &upgrade.record.ledger.restore;
+        let changed_first = settings.iter().any(|known| known.sent_at.is_some());
+        let late = if changed_first { SEEN_WITHIN + SETTINGS_TAKE } else { SEEN_WITHIN };
+        if remains + late < needs {
             let what = format!("{call} at {at} by its clock, which needs {needs:?}, and {until} is the end");
             Self::violated(state, rules::FIT, what);
         }

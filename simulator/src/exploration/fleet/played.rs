@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Approval, Ledger, MemberStanding, Operation, Phase, Rollout, RolloutMember, RolloutRequest};
+use engine::{
+    Approval, Claimant, Ledger, MemberStanding, Operation, Phase, Rollout, RolloutMember, RolloutRequest,
+};
 use fastrand::Rng;
 use jiff::Timestamp;
 
@@ -10,6 +12,9 @@ use super::{
     Case, PlanCase, Violation,
     case::{AUTHOR, ClusterCase, Deed, Stop},
 };
+
+/// What the plans are called.
+const PLANS: [&str; 2] = ["first", "second"];
 
 /// A plan, as stored.
 pub(super) struct Plan {
@@ -140,19 +145,12 @@ impl World {
         waves
     }
 
-    /// The upgrade that has the cluster of another before it: what has begun, else what is older, also when it
-    /// still waits for its turn.
+    /// The upgrade that has the cluster of another before it.
     pub(super) fn claimant(&self, name: &str) -> Option<String> {
         let this = &self.upgrades[name];
-        let others = self.upgrades.iter().filter(|(_, other)| {
-            other.plan != this.plan && other.member.cluster == this.member.cluster && !other.is_finished()
-        });
-        let mut before = others.filter(|(_, other)| match (other.has_begun(), this.has_begun()) {
-            (true, false) => true,
-            (false, true) => false,
-            (true, true) | (false, false) => other.made < this.made,
-        });
-        before.next().map(|(name, _)| name.clone())
+        let others = self.upgrades.iter().filter(|(other, _)| *other != name);
+        let same = others.filter(|(_, other)| other.member.cluster == this.member.cluster);
+        this.claimant().waits_for(same.map(|(_, other)| other.claimant())).map(str::to_owned)
     }
 
     /// One round of a ClusterUpgrade.
@@ -183,6 +181,17 @@ impl Upgrade {
             soak: None,
             stop: None,
             retried: None,
+        }
+    }
+
+    fn claimant(&self) -> Claimant<'_> {
+        Claimant {
+            name: &self.member.name,
+            made_at: i64::try_from(self.made).ok().and_then(|made| Timestamp::from_second(made).ok()),
+            plan: PLANS.get(self.plan).copied(),
+            admitted: self.member.place.admitted,
+            going: false,
+            ledger: Some(&self.member.ledger),
         }
     }
 
