@@ -248,6 +248,19 @@ fn is_bounded_already(operation: &Operation, failure: &Failure, now: Timestamp) 
     }
 }
 
+/// The record without the step in flight. What was sent with it may be shown only later: until then its settings
+/// count as changed.
+pub(super) fn dropped(ledger: &Ledger, state: StepState) -> Ledger {
+    let mut ledger = ledger.clone();
+    set_state(&mut ledger, state);
+    let sent = ledger.operation.take().filter(|operation| operation.claims > 0);
+    let sent_at = sent.and_then(|operation| operation.submitted_at.max(Some(operation.intent_at)));
+    for known in &mut ledger.restore {
+        known.sent_at = known.sent_at.max(sent_at);
+    }
+    ledger
+}
+
 pub(super) fn set_state(ledger: &mut Ledger, state: StepState) {
     let Some(operation) = &ledger.operation else { return };
     if let Some(record) = ledger.steps.iter_mut().find(|record| record.id == operation.step_id) {

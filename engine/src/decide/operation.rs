@@ -2,7 +2,7 @@
 
 use super::{
     Decision, EXTERNAL_ADVICE, View,
-    answer::{deadline_of_accepted, end_hold, set_state},
+    answer::{self, deadline_of_accepted, end_hold, set_state},
     control::{taking_back, without_going_back},
     overrides, record,
 };
@@ -58,10 +58,7 @@ fn changed(view: &View<'_>, what: &str, is_accepted: bool) -> Decision {
 
 /// The step is not done after all: everything is planned anew.
 fn dropped(view: &View<'_>) -> Decision {
-    let mut ledger = view.ledger.clone();
-    set_state(&mut ledger, StepState::Planned);
-    ledger.operation = None;
-    record(ledger)
+    record(answer::dropped(view.ledger, StepState::Planned))
 }
 
 pub(super) fn move_on(view: &View<'_>, phase: Phase) -> Decision {

@@ -20,7 +20,8 @@ pub struct Restore {
     /// What was there before. What is set and not named here was absent.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub before: Settings,
-    /// When a write of the settings alone was accepted last.
+    /// When a write of the settings alone was accepted last, or the step that had brought them along was sent which
+    /// is in flight no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
     /// How often putting back was begun, without the failures before Azure accepted it.

@@ -93,9 +93,13 @@ impl People {
     fn approve_what_waits(state: &mut State) {
         let waves = state.hub.plan.as_ref().map_or(0, |plan| plan.request.waves.len());
         for wave in 0..waves {
-            let Some(asked) = state.hub.plan.as_ref().map(|plan| &plan.request.waves[wave]) else { return };
+            let Some(plan) = &state.hub.plan else { return };
+            let (asked, rollout) =
+                (&plan.request.waves[wave], plan.rollout.as_ref().map(|rollout| &rollout.id));
             let started = state.hub.upgrades.iter().any(|upgrade| {
-                upgrade.wave == asked.name && upgrade.place.is_some_and(|place| place.admitted)
+                upgrade.wave == asked.name
+                    && Some(&upgrade.rollout) == rollout
+                    && upgrade.place.is_some_and(|place| place.admitted)
             });
             if asked.approvals.is_some() && !started {
                 Self::approve(state, wave, "cem");

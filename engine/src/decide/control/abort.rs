@@ -50,6 +50,8 @@ pub(super) fn asked(view: &View<'_>) -> Option<Decision> {
         Phase::Intent if operation.claims > 0 && control.halt.is_none() => {
             let resource = match Resource::seen(view, &current.step) {
                 Ok(resource) => resource,
+                // There is nothing there any more that could run.
+                Err(_) if view.seen.cluster.is_ok() => return nothing(),
                 Err(stop) => return Some(*stop),
             };
             if resource.is_moving_to_target(&current.step) {
@@ -96,6 +98,8 @@ pub(super) fn at_work(view: &View<'_>, abort: &Abort) -> Decision {
     let step = &current.step;
     let resource = match Resource::seen(view, step) {
         Ok(resource) => resource,
+        // There is nothing there any more that could be aborted; what became of it is told next.
+        Err(_) if view.seen.cluster.is_ok() => return record(over(view.ledger, |_| {})),
         Err(stop) => return *stop,
     };
     let wait = || Decision::Wait(waiting(abort, step));

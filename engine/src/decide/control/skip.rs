@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{may_be_on_its_way, new_token};
 use crate::{
     control::Control,
-    decide::{Decision, View, answer::set_state, operation::Resource, operation::move_on, overrides, record},
+    decide::{Decision, View, answer, operation::Resource, operation::move_on, overrides, record},
     ledger::{Ledger, Phase, StepState},
     observation::Unreadable,
     planted::{PlantedBug, planted},
@@ -66,11 +66,8 @@ pub fn left_out(ledger: &Ledger, skip: Option<&String>, now: Timestamp) -> Optio
 
 /// The step in flight is left as it is.
 fn dropped(view: &View<'_>) -> Decision {
-    let mut ledger = view.ledger.clone();
-    let was_sent = ledger.operation.as_ref().is_some_and(|operation| operation.claims > 0);
-    set_state(&mut ledger, if was_sent { StepState::Dropped } else { StepState::Planned });
-    ledger.operation = None;
-    record(ledger)
+    let was_sent = view.ledger.operation.as_ref().is_some_and(|operation| operation.claims > 0);
+    record(answer::dropped(view.ledger, if was_sent { StepState::Dropped } else { StepState::Planned }))
 }
 
 /// Nothing is in flight: what was changed is put back, and then it is over.

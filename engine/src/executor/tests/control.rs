@@ -170,6 +170,20 @@ fn r1_a_cluster_that_is_left_out_ends_its_operation_and_has_its_settings_back() 
 }
 
 #[test]
+fn who_asks_to_abort_the_step_of_a_pool_that_is_gone_is_answered() {
+    let refused = Answer::Refuse(Failure::new(Some(403), Some("AuthorizationFailed"), None, "no"), None);
+    let world = World::at("1.34.2").answers([Answer::Accept, refused]);
+    let request = full("1.34.4");
+    world.until_reason(&request, "OperationBlocked");
+    world.state().cluster.pools.retain(|pool| pool.name != "linux1");
+    world.until_reason(&request, "ExternalChange");
+    world.until_reason(&aborts(&request, "1"), "ExternalChange");
+    let control = world.state().stored.control.clone();
+    assert_eq!(control.abort_token.as_deref(), Some("1"));
+    assert!(control.refused.unwrap().starts_with("not aborted: no operation of this upgrade runs"));
+}
+
+#[test]
 fn what_cannot_be_carried_out_is_left_out_unless_something_is_in_flight() {
     let (now, token) = (crate::testing::world::start(), "1".to_owned());
     let none = crate::Ledger::default();

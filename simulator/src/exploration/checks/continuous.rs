@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use semver::Version;
 use serde_json::Value;
 
-use super::{Checks, rules};
+use super::{Checks, plans::has_failed, rules};
 use crate::{
     exploration::{hub::Upgrade, sim::State},
     world::Call,
@@ -43,12 +43,13 @@ impl Checks {
         if needs {
             state.checks.watched[index].needed_at = Some(now);
         }
-        let runs = state.hub.upgrades.iter().any(|upgrade| upgrade.place.is_some() && !upgrade.is_over());
+        let runs = rollout_runs(state);
         let key = state.checks.keys[index].clone();
         let blind = state.inventory[index].blind.is_some_and(|(_, until)| now < until + HOUR);
         let registered = state.inventory[index].is_registered(now);
-        // What a rollout has left undone because somebody asked for it is left in peace.
-        let skipped = state.hub.upgrades[index].record.ledger.is_skipped();
+        // What a rollout has left undone, as somebody asked for it or because it has failed, is left in peace.
+        let of = &state.hub.upgrades[index];
+        let is_left = of.record.ledger.is_skipped() || has_failed(of, now);
         // What somebody else has left broken is theirs to mend.
         let broken = |pool: &crate::world::PoolView| pool.provisioning_state != "Succeeded";
         let is_broken = state.world.cluster_view(&key).is_some_and(|view| view.pools.iter().any(broken));
@@ -57,7 +58,7 @@ impl Checks {
         let rests = found_nothing.is_some_and(|at| now < at + FOUND_NOTHING + 2 * HOUR);
         let is_due = needs
             && !awaits_images(state, index)
-            && !skipped
+            && !is_left
             && !rests
             && !runs
             && registered
@@ -78,8 +79,13 @@ impl Checks {
     pub(in crate::exploration) fn rollout_begins(state: &mut State, before: Option<&Rollout>, new: &Rollout) {
         let Some(before) = before.filter(|before| before.id != new.id) else { return };
         state.tell("plan", &format!("begins {}", new.id));
+        let now = state.now;
+        // The plan holds what had failed and is to make way.
+        let is_held = |upgrade: &Upgrade| upgrade.place.is_some_and(|place| place.suspended);
+        let goes_on =
+            |upgrade: &&Upgrade| !upgrade.is_over() && !has_failed(upgrade, now) && !is_held(upgrade);
         let unfinished =
-            state.hub.upgrades.iter().find(|upgrade| upgrade.rollout == before.id && !upgrade.is_over());
+            state.hub.upgrades.iter().filter(goes_on).find(|upgrade| upgrade.rollout == before.id);
         if let Some(unfinished) = unfinished.map(|upgrade| upgrade.name.clone()) {
             let what = format!("{} begins and {unfinished} is not done", new.id);
             Self::violated(state, rules::ONE_ROLLOUT, what);
@@ -214,6 +220,14 @@ impl Checks {
             }
         }
     }
+}
+
+/// Whether a rollout is under way: it has not ended, or what had failed in it goes on.
+fn rollout_runs(state: &State) -> bool {
+    let ended = state.hub.plan.as_ref().and_then(|plan| plan.rollout.as_ref()?.ended_at).is_some();
+    let mut unfinished =
+        state.hub.upgrades.iter().filter(|upgrade| upgrade.place.is_some() && !upgrade.is_over());
+    unfinished.any(|upgrade| !ended || !has_failed(upgrade, state.now))
 }
 
 /// Whether an upgrade has come to its end, and was not left out.

@@ -17,7 +17,7 @@ const CLOCKS: Duration = Duration::from_secs(2 * 3600);
 
 /// Whether it has failed, or had when whoever acts now looked: it takes no place then, and a wave may be done
 /// without it.
-fn has_failed(upgrade: &Upgrade, now: Timestamp) -> bool {
+pub(super) fn has_failed(upgrade: &Upgrade, now: Timestamp) -> bool {
     upgrade.stopped_since.is_some() || upgrade.stopped_until.is_some_and(|until| until + SEEN > now)
 }
 
@@ -43,9 +43,11 @@ impl Checks {
     /// Nothing starts in the plan when more clusters of a wave have failed than may, or all.
     fn keeps_to_its_budget(state: &mut State, index: usize) {
         let Some(plan) = &state.hub.plan else { return };
+        let rollout = &state.hub.upgrades[index].rollout;
+        let of_rollout = || state.hub.upgrades.iter().filter(|upgrade| upgrade.rollout == *rollout);
         let mut over = None;
         for wave in &plan.request.waves {
-            let of_wave = || state.hub.upgrades.iter().filter(|upgrade| upgrade.wave == wave.name);
+            let of_wave = || of_rollout().filter(|upgrade| upgrade.wave == wave.name);
             let failed = of_wave().filter(|upgrade| {
                 let since = upgrade.stopped_since.filter(|_| upgrade.record.ledger.finished_at.is_none());
                 since.is_some_and(|since| state.now > since + SEEN)
@@ -68,11 +70,11 @@ impl Checks {
     /// The first cluster of a wave starts with approvals of as many people as it needs, none of them too old.
     fn has_its_approvals(state: &mut State, index: usize) {
         let Some(plan) = &state.hub.plan else { return };
-        let wave = &state.hub.upgrades[index].wave;
+        let Upgrade { wave, rollout, .. } = &state.hub.upgrades[index];
         let asked = plan.request.waves.iter().find(|asked| asked.name == *wave);
         let Some(policy) = asked.and_then(|asked| asked.approvals.as_ref()) else { return };
         let others = state.hub.upgrades.iter().enumerate().filter(|(other, _)| *other != index);
-        let started = others.filter(|(_, other)| other.wave == *wave);
+        let started = others.filter(|(_, other)| other.wave == *wave && other.rollout == *rollout);
         if started.clone().any(|(_, other)| other.place.is_some_and(|place| place.admitted)) {
             return;
         }
@@ -84,7 +86,8 @@ impl Checks {
         let people: std::collections::BTreeSet<&str> = plan
             .approvals
             .iter()
-            .filter(|approval| approval.wave == *wave && fresh(approval.given_at))
+            .filter(|approval| approval.wave == *wave && approval.rollout == *rollout)
+            .filter(|approval| fresh(approval.given_at))
             .map(|approval| approval.approver.as_str())
             .filter(|approver| *approver != AUTHOR)
             .collect();

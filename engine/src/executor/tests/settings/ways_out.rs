@@ -124,3 +124,20 @@ fn a_pool_that_somebody_moves_before_its_nodes_were_seen_is_not_taken_for_one_th
     world.until_reason(&request, "ExternalChange");
     assert_eq!(world.state().sent.len(), 2, "and is not moved back");
 }
+
+#[test]
+fn settings_of_a_step_that_is_left_are_put_back_also_when_they_are_shown_late() {
+    let world = world_at("1.34.2");
+    world.state().takes = MINUTE;
+    let mut request = with(full("1.34.4"), surge());
+    in_pool(&world, &request, "linux1");
+    world.pass(MINUTE);
+    // What is read is from before the step.
+    let ours = std::mem::replace(world.state().settings(Some("linux1")), original("linux1"));
+    request.asked.skip = Some("1".to_owned());
+    world.until_reason(&request, "RestoringSettings");
+    assert!(world.state().stored.operation.is_none());
+    *world.state().settings(Some("linux1")) = ours;
+    world.finish(&request);
+    assert_as_before(&world);
+}
