@@ -170,7 +170,7 @@ struct Watched {
     /// Since when something that was asked for is not answered.
     unanswered: Option<Timestamp>,
     /// What each pool had before this upgrade has upgraded it last.
-    left: Vec<(String, (String, String))>,
+    left: BTreeMap<String, (String, String)>,
 }
 
 impl Checks {

@@ -20,7 +20,10 @@ const NEW_IMAGES: [(&str, &str); 4] = [
     ("Ubuntu2404", "AKSUbuntu-2404gen2containerd-202611.17.0"),
 ];
 /// Oddities that continuous plans do without: what is proven of single upgrades needs no second proof.
-const WITHOUT: [&str; 13] = [
+const WITHOUT: [&str; 14] = [
+    // Not solved: what had failed and makes way for another rollout is gone here at once, and has yet to put back
+    // the settings of its step.
+    "a failure budget",
     "a pool in state Failed",
     "a pool that is left out",
     "a pool with a snapshot",

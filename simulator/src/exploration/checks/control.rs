@@ -94,14 +94,10 @@ impl Checks {
                 Self::note_left(state, before.upgrade, &before.document, (pool, None));
             }
             Some(Asked::Rollback { name, to, image }) => {
-                let left = &state.checks.watched[before.upgrade].left;
-                let all: Vec<_> = left.iter().filter(|(pool, _)| pool == name).map(|(_, was)| was).collect();
-                // What somebody has upgraded to what it was already has left nothing.
-                let shows = pool_of(&before.document, name).map(shown);
-                let last = [all.last(), all.iter().rfind(|was| Some(**was) != shows.as_ref())];
-                let is_back = |(version, was): &&(String, String)| version == to && was == image;
-                if !last.into_iter().flatten().any(is_back) {
-                    let what = format!("{}, and it had {last:?} before", describe(call));
+                let left = state.checks.watched[before.upgrade].left.get(name);
+                let is_back = left.is_some_and(|(version, was)| version == to && was == image);
+                if !is_back {
+                    let what = format!("{}, and it had {left:?} before", describe(call));
                     Self::violated(state, rules::ROLLBACK, what);
                 }
             }
@@ -109,11 +105,19 @@ impl Checks {
         }
     }
 
-    /// What a pool shows before it goes to another version, or to another image of the same one.
+    /// What a pool shows before it goes to another version, or to another image of the same one. Whoever upgrades it
+    /// to the image that it has already leaves nothing.
     fn note_left(state: &mut State, upgrade: usize, document: &Value, (pool, to): (&str, Option<&str>)) {
-        let Some(was) = pool_of(document, pool).map(shown) else { return };
-        if to != Some(was.0.as_str()) {
-            state.checks.watched[upgrade].left.push((pool.to_owned(), was));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let Some(shown) = pool_of(document, pool) else { return };
+        let was = (text(&shown["orchestratorVersion"]), text(&shown["nodeImageVersion"]));
+        let newest = state.world.newest_image(&state.checks.keys[upgrade], pool);
+        let is_there = match to {
+            Some(version) => version == was.0,
+            None => newest.is_some_and(|newest| newest == was.1),
+        };
+        if !is_there {
+            state.checks.watched[upgrade].left.insert(pool.to_owned(), was);
         }
     }
 
@@ -191,12 +195,6 @@ impl Checks {
             Self::violated(state, rules::HALTED, what);
         }
     }
-}
-
-/// The version and the image of a pool.
-fn shown(pool: &Value) -> (String, String) {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    (text(&pool["orchestratorVersion"]), text(&pool["nodeImageVersion"]))
 }
 
 /// Whether nothing may go on: after an abort the step keeps its place.

@@ -216,7 +216,12 @@ fn claimed(before: &Record, after: &Record) -> Option<Claimed> {
     let attempts = |record: &Record, pool: &Option<String>| {
         record.ledger.restore.iter().find(|known| known.pool == *pool).map_or(0, |known| known.attempts)
     };
-    let restore = after.ledger.restore.iter().find(|known| known.attempts > attempts(before, &known.pool));
+    let begun = |record: &Record| record.ledger.current().map(|(_, begun)| begun.step.clone());
+    // A rollback records anew what its pool had before.
+    let goes_back =
+        begun(after).filter(Step::is_rollback).filter(|step| begun(before).as_ref() != Some(step));
+    let known_before = |pool: &Option<String>| if goes_back.is_some() { 0 } else { attempts(before, pool) };
+    let restore = after.ledger.restore.iter().find(|known| known.attempts > known_before(&known.pool));
     let aborts = |record: &Record| record.ledger.control.abort.as_ref().map_or(0, |abort| abort.claims);
     if aborts(after) > aborts(before) {
         return Some(Claimed::Abort);
