@@ -86,7 +86,9 @@ pub(super) fn decide(
     {
         return *stop;
     }
-    if let Some(decision) = other_image(view, cluster, step).filter(|_| !regardless) {
+    // What Azure shows and the nodes do not has no other way out, whatever image that brings.
+    let repairs = view.ledger.current().is_some_and(|(_, record)| record.repair);
+    if let Some(decision) = other_image(view, cluster, step).filter(|_| !regardless && !repairs) {
         return decision;
     }
     overrides::submit(view, cluster, step)

@@ -169,6 +169,17 @@ fn a_repair_that_somebody_else_has_made_meanwhile_is_not_sent() {
 }
 
 #[test]
+fn a_repair_is_sent_whatever_image_it_brings() {
+    let world = in_name_only("1.34.4", &[("win1", "1.33.8")]);
+    let mut request = to(Scope::Full, "1.34.4");
+    let pin = "AKSWindows-2022-containerd-20348.4100.260811";
+    request.node_image = NodeImagePolicy::Consistent;
+    request.images = [("AKSWindows-2022-containerd".to_owned(), pin.to_owned())].into();
+    world.finish(&request);
+    assert!(world.state().sent.contains(&"pool-win1-1.34.4".to_owned()));
+}
+
+#[test]
 fn a_repair_that_nobody_can_see_to_be_needed_is_not_sent() {
     let world = in_name_only("1.34.4", &[("linux1", "1.33.8")]);
     let request = to(Scope::Full, "1.34.4");

@@ -174,7 +174,10 @@ impl Checks {
         let is_half_done = |shown: &Value| {
             ["Failed", "Canceled"].contains(&shown["provisioningState"].as_str()?).then_some(())
         };
-        if shown.and_then(is_half_done).is_some() {
+        // Nor has what only shows that it is done.
+        let record = &state.hub.upgrades[index].record.ledger;
+        let repairs = record.current().is_some_and(|(_, begun)| begun.repair);
+        if repairs || shown.and_then(is_half_done).is_some() {
             return;
         }
         let key = state.checks.keys[index].clone();
