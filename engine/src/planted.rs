@@ -119,6 +119,8 @@ pub enum PlantedBug {
     IgnoreWindows,
     /// Takes the times of windows for those of UTC.
     IgnoreZone,
+    /// Overlooks when windows stay closed.
+    IgnoreExclusions,
     /// Takes a window that has opened for one that stays open.
     ForgetWindowEnd,
     /// Starts steps although they do not fit into what remains of a window.
@@ -254,6 +256,7 @@ impl PlantedBug {
         Self::IgnoreSkew,
         Self::IgnoreWindows,
         Self::IgnoreZone,
+        Self::IgnoreExclusions,
         Self::ForgetWindowEnd,
         Self::IgnoreFit,
         Self::IgnoreClusterWindows,

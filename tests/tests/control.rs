@@ -96,9 +96,12 @@ fn what_azure_does_is_aborted_taken_back_and_begun_again() -> Result<()> {
             alone.out.starts_with("would set ") && alone.out.ends_with("nothing was changed\n"),
             "{alone:?}"
         );
-        assert_eq!(stage.mutations("abort-1"), ["PUT pool apps"], "nothing was done by either");
+        let no = stage.says_to("n", &["abort", "abort-1", "-n", "abort"]).await?;
+        assert_eq!(no.code, 2, "{no:?}");
+        assert!(no.out.contains("Go on? [y/N] ") && no.out.ends_with("nothing was changed\n"), "{no:?}");
+        assert_eq!(stage.mutations("abort-1"), ["PUT pool apps"], "nothing was done by any of them");
 
-        let said = stage.says(&["abort", "main", "-n", "abort", "--yes"]).await?;
+        let said = stage.says_to("y", &["abort", "main", "-n", "abort"]).await?;
         assert_eq!(said.code, 0, "{said:?}");
         let upgrade = stage.upgrade_reaches("abort", "main-1-abort-1", "Aborted").await?;
         let status = upgrade.status.context("a status")?;

@@ -1,11 +1,7 @@
 //! `tidegate approve`: shows what approving a wave starts, asks, and creates an UpgradeApproval in the name
 //! that the API server knows the caller by.
 
-use std::{
-    collections::BTreeSet,
-    io::{BufRead, IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{collections::BTreeSet, process::ExitCode};
 
 use anyhow::Context as _;
 use crds::{AKSCluster, ClusterUpgrade, UpgradeApproval, UpgradeApprovalSpec, UpgradePlan, WaveStatus};
@@ -18,6 +14,7 @@ use super::{
     hub::{Hub, HubArgs},
     output::{Format, complain, print, without_wide},
     plan::{Answer, of_wave, wave_text, windows_of},
+    question,
     status::missing,
 };
 use crate::{
@@ -232,16 +229,11 @@ fn notes(plan: &UpgradePlan, wave: &WaveStatus, approver: &str, known: &[Upgrade
 
 /// Asks on a terminal; without one somebody has to say `--yes`.
 fn confirmed(wave: &str) -> anyhow::Result<bool> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
+    if !question::is_possible() {
         complain("tidegate: nobody can be asked here: --yes approves without asking, --dry-run only shows");
         return Ok(false);
     }
-    print(&format!("\napprove wave {wave}? [y/N] "));
-    std::io::stdout().flush()?;
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line)?;
-    let yes = matches!(line.trim().to_lowercase().as_str(), "y" | "yes");
+    let yes = question::ask(&format!("\napprove wave {wave}?"))?;
     if !yes {
         complain("tidegate: nothing was approved");
     }

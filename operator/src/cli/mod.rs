@@ -23,6 +23,7 @@ mod image;
 mod inventory;
 mod output;
 mod plan;
+mod question;
 mod selection;
 mod standing;
 mod status;

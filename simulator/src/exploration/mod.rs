@@ -9,6 +9,7 @@ mod case;
 mod checks;
 mod fleet;
 mod happening;
+mod hours;
 mod hub;
 mod inventory;
 mod lease;

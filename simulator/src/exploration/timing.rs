@@ -2,60 +2,10 @@
 
 use std::time::Duration;
 
-use engine::{
-    Estimates, Freeze, Schedule, Window,
-    calendar::{Start, Terms},
-};
-use jiff::{
-    Span as Days, Timestamp,
-    civil::{Time, Weekday},
-    tz::TimeZone,
-};
+use engine::{Estimates, Freeze, Schedule};
+use jiff::{Span as Days, Timestamp};
 
-/// From one instant to another.
-pub(super) type Stretch = (Timestamp, Timestamp);
-
-/// How far ahead is looked for what is open now: longer than any window that is drawn.
-const AHEAD: i64 = 12;
-
-/// A window that opens at a time of some days.
-#[derive(Clone, Debug)]
-pub(super) struct Hours {
-    pub(super) name: String,
-    /// A name of the IANA database.
-    pub(super) zone: String,
-    pub(super) days: Vec<Weekday>,
-    pub(super) time: Time,
-    pub(super) length: Duration,
-}
-
-impl Hours {
-    /// As the operator gets it.
-    fn window(&self) -> Window {
-        let Self { name, zone, days, time, length } = self.clone();
-        let terms = Terms {
-            name,
-            time_zone: zone,
-            duration: Some(length),
-            starts: vec![Start::Weekly { days, time }],
-            exclusions: Vec::new(),
-        };
-        Window::new(&terms).expect("a drawn window is a good one")
-    }
-
-    /// When it is open some days before and after an instant: each of its days by itself.
-    fn around(&self, at: Timestamp) -> Vec<Stretch> {
-        let zone = TimeZone::get(&self.zone).expect("a zone that there is");
-        let today = at.to_zoned(zone.clone()).date();
-        let days = (-2..=AHEAD).filter_map(|days| today.checked_add(Days::new().days(days)).ok());
-        let opens = days.filter(|day| self.days.contains(&day.weekday())).filter_map(|day| {
-            // Compatible with RFC 5545: what a change of the clocks skips is moved on by as much, and of what
-            // comes twice the first counts.
-            Some(day.to_datetime(self.time).to_zoned(zone.clone()).ok()?.timestamp())
-        });
-        opens.map(|from| (from, from + self.length)).collect()
-    }
-}
+use super::hours::{AHEAD, Hours, Stretch, end};
 
 /// A cluster's own maintenance configuration: daily, at a fixed offset.
 #[derive(Clone, Debug)]
@@ -131,20 +81,6 @@ impl Timing {
     }
 }
 
-/// Until when any of these goes on without a break from an instant that is in one of them.
-fn end(stretches: &[Stretch], at: Timestamp) -> Option<Timestamp> {
-    let mut until = None;
-    loop {
-        let reached = until.unwrap_or(at);
-        let next =
-            stretches.iter().filter(|(from, to)| *from <= reached && reached < *to).map(|(_, to)| *to).max();
-        match next {
-            Some(next) => until = Some(next),
-            None => return until,
-        }
-    }
-}
-
 /// A freeze, as somebody makes it and takes it away.
 #[derive(Clone, Debug)]
 pub(super) struct HubFreeze {
@@ -165,6 +101,7 @@ impl HubFreeze {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::civil::{Time, Weekday};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -172,12 +109,9 @@ mod tests {
 
     #[test]
     fn what_is_open_is_told_from_the_days_alone() {
-        let hours = |zone: &str, days: &[Weekday], hour, length: u64| Hours {
-            name: "w".to_owned(),
-            zone: zone.to_owned(),
-            days: days.to_vec(),
-            time: Time::constant(hour, 0, 0, 0),
-            length: Duration::from_secs(length * 3600),
+        let hours = |zone: &str, days: &[Weekday], hour, length: u64| {
+            let starts = (days.to_vec(), Time::constant(hour, 0, 0, 0));
+            Hours::weekly("w", zone, starts, Duration::from_secs(length * 3600))
         };
         let windows = vec![
             hours("Europe/Berlin", &[Weekday::Saturday], 22, 6),

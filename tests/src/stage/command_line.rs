@@ -1,6 +1,13 @@
 //! The command line, run by a person who may do anything on the hub, or by somebody else.
 
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    process::Stdio,
+};
+
 use anyhow::{Context as _, Result, ensure};
+use nix::pty::openpty;
 use serde_json::Value;
 
 use super::{Stage, operator};
@@ -25,13 +32,41 @@ impl Stage {
         let output = tokio::process::Command::new(operator::program()?)
             .args(arguments)
             .env("KUBECONFIG", self.hub_plane().admin_kubeconfig())
-            .stdin(std::process::Stdio::null())
+            .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
             .await?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let code = output.status.code().context("it was killed")?;
         Ok(Said { code, out: text(&output.stdout), err: text(&output.stderr) })
+    }
+
+    /// What `tidegate` says on a terminal where somebody types `answer`. The terminal shows what was typed as well.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn says_to(&self, answer: &str, arguments: &[&str]) -> Result<Said> {
+        let terminal = openpty(None, None)?;
+        let mut screen = File::from(terminal.master);
+        writeln!(screen, "{answer}")?;
+        let program = tokio::process::Command::new(operator::program()?)
+            .args(arguments)
+            .env("KUBECONFIG", self.hub_plane().admin_kubeconfig())
+            .stdin(terminal.slave.try_clone()?)
+            .stdout(terminal.slave)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let shown = tokio::task::spawn_blocking(move || {
+            let mut shown = Vec::new();
+            // Ends with an error (EIO) when nobody has the other side any more.
+            let ended = screen.read_to_end(&mut shown);
+            ended.is_err().then_some(shown).context("a terminal does not end")
+        });
+        let output = program.wait_with_output().await?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+        let code = output.status.code().context("it was killed")?;
+        Ok(Said { code, out: text(&shown.await??), err: text(&output.stderr) })
     }
 
     /// What `tidegate` answers, as JSON. Exit code 0 is expected.
@@ -75,7 +110,7 @@ impl Stage {
         let output = tokio::process::Command::new(operator::program()?)
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
-            .stdin(std::process::Stdio::null())
+            .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
             .await?;

@@ -1,10 +1,7 @@
 //! Whether edits are made: at once, after a person on a terminal has said yes, or not at all; and what is said of them
 //! before.
 
-use std::io::{self, BufRead, IsTerminal};
-
 use super::edit::Edit;
-use crate::cli::output::print;
 
 /// What is done about edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,33 +37,5 @@ impl Course {
         let line =
             |edit: &Edit| if edit.is_done { edit.standing() } else { format!("{sets}{}", edit.told()) };
         edits.iter().map(|edit| format!("{}\n", line(edit))).collect()
-    }
-}
-
-/// Whether somebody is there to be asked.
-pub(super) fn is_possible() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
-/// Whether the answer is yes; anything else is no.
-pub(super) fn ask() -> io::Result<bool> {
-    print("Go on? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(is_yes(&answer))
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whatever_is_not_yes_is_no() {
-        assert!(is_yes("y\n") && is_yes(" YES "));
-        assert!(!is_yes("") && !is_yes("\n") && !is_yes("yo") && !is_yes("n"));
     }
 }

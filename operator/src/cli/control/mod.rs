@@ -19,7 +19,7 @@ use kube::{
 use super::{
     hub::{Hub, HubArgs},
     output::{complain, print},
-    subject,
+    question, subject,
 };
 use crate::{clock::real_now, controller::FIELD_MANAGER};
 use confirm::Course;
@@ -117,11 +117,11 @@ fn refused(refusal: &Refusal) -> ExitCode {
 
 /// Says what is about to be edited, and asks where that disrupts. `Some` ends it there.
 fn agree(edits: &[Edit], common: &Common) -> anyhow::Result<Option<ExitCode>> {
-    let course = Course::of(edits, (common.dry_run, common.yes), confirm::is_possible());
+    let course = Course::of(edits, (common.dry_run, common.yes), question::is_possible());
     print(&course.announced(edits));
     let ended = match course {
         Course::Write => return Ok(None),
-        Course::Ask if confirm::ask()? => return Ok(None),
+        Course::Ask if question::ask("Go on?")? => return Ok(None),
         Course::Ask => ExitCode::from(2),
         Course::Unasked => {
             complain(

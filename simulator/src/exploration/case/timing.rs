@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use engine::Freeze;
+use engine::{Freeze, calendar::Week};
+use fastrand::Rng;
 use jiff::{
-    Timestamp,
+    Timestamp, ToSpan as _,
     civil::{Time, Weekday},
+    tz::TimeZone,
 };
 use serde_json::{Value, json};
 
 use super::{Draw, HOUR, MINUTE};
 use crate::exploration::{
     happening::Happening,
-    timing::{Hours, Own, Timing},
+    hours::{Hours, On, Opens},
+    timing::{Own, Timing},
 };
 
 /// Zones on both sides of UTC, with changes of the clocks and without.
@@ -32,6 +35,7 @@ const WEEK: [Weekday; 7] = [
     Weekday::Saturday,
     Weekday::Sunday,
 ];
+const WEEKS: [Week; 5] = [Week::First, Week::Second, Week::Third, Week::Fourth, Week::Last];
 
 impl Hours {
     /// Takes a zone in which clocks never change, and show the same meanwhile.
@@ -76,13 +80,53 @@ impl Draw {
         days.dedup();
         let short = self.is_drawn("a window that is short", 0.1);
         let length = if short { self.seconds(20 * MINUTE, HOUR) } else { self.seconds(4 * HOUR, 12 * HOUR) };
-        Hours {
-            name: format!("window{number}"),
-            zone: (*self.one_of(&ZONES)).to_owned(),
-            days,
-            time: Time::constant(self.dice.i8(0..24), self.dice.i8(0..60), 0, 0),
-            length: Duration::from_secs(length.as_secs() / MINUTE * MINUTE),
+        let zone = *self.one_of(&ZONES);
+        let time = Time::constant(self.dice.i8(0..24), self.dice.i8(0..60), 0, 0);
+        let length = Duration::from_secs(length.as_secs() / MINUTE * MINUTE);
+        let mut hours = Hours::weekly(&format!("window{number}"), zone, (days, time), length);
+        self.more_hours(&mut hours);
+        hours
+    }
+
+    /// What else a window may have. Drawn aside: all else of a seed stays what it was.
+    fn more_hours(&mut self, hours: &mut Hours) {
+        let seed = self.dice.clone().u64(..) ^ 0x6d6f_7265;
+        let dice = std::mem::replace(&mut self.dice, Rng::with_seed(seed));
+        let mut time = || Time::constant(self.dice.i8(0..24), self.dice.i8(0..60), 0, 0);
+        let [monthly, cron] = [time(), time()];
+        if self.is_drawn("a window by the month", 0.25) {
+            let on = match self.chance(0.5) {
+                true => On::DayOfMonth(self.dice.i8(1..=31)),
+                false => On::WeekdayOfMonth(*self.one_of(&WEEKS), *self.one_of(&WEEK)),
+            };
+            hours.opens.push(Opens { on, time: monthly });
         }
+        if self.is_drawn("a window by cron", 0.25) {
+            let first = self.dice.i8(1..=28);
+            let on = match self.chance(0.5) {
+                true => On::CronDays(first, (first + 3).min(31)),
+                false => On::CronWeekdays(vec![*self.one_of(&WEEK)]),
+            };
+            hours.opens.push(Opens { on, time: cron });
+        }
+        if self.is_drawn("a window that opens once", 0.2) {
+            let from = self.within_days(10);
+            hours.once = Some((from, from + self.seconds(2 * HOUR, 8 * HOUR)));
+        }
+        if self.is_drawn("a window with days on which it stays closed", 0.25) {
+            let first = self.within_days(10).to_zoned(TimeZone::UTC).date();
+            let last = first.checked_add(self.dice.i64(0..3).days()).expect("a date");
+            hours.closed_days = Some((first, last));
+        }
+        if self.is_drawn("a window with a time in which it stays closed", 0.25) {
+            let from = self.within_days(10);
+            hours.closed = Some((from, from + self.seconds(HOUR, 24 * HOUR)));
+        }
+        self.dice = dice;
+    }
+
+    fn within_days(&mut self, days: u64) -> Timestamp {
+        self.start + self.seconds(0, days * 24 * HOUR)
     }
 
     /// Maintenance configurations. Mostly they leave most of each day open, so that windows have something in common

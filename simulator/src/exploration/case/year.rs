@@ -14,8 +14,9 @@ use super::{Arrival, Case, HOUR, SUBSCRIPTION, UpgradeCase, timing::configuratio
 use crate::{
     exploration::{
         happening::Happening,
+        hours::Hours,
         inventory::Known,
-        timing::{Hours, Own, Timing},
+        timing::{Own, Timing},
         workloads::Surroundings,
     },
     scenario::Scenario,
@@ -94,13 +95,8 @@ fn cluster(index: usize) -> Value {
 
 /// From Friday to Sunday evening; some clusters have a schedule of their own in Azure, from evening to morning.
 fn timing(index: usize) -> Timing {
-    let weekend = Hours {
-        name: "weekend".to_owned(),
-        zone: "Europe/Berlin".to_owned(),
-        days: vec![Weekday::Friday],
-        time: Time::constant(22, 0, 0, 0),
-        length: Duration::from_secs(48 * HOUR),
-    };
+    let starts = (vec![Weekday::Friday], Time::constant(22, 0, 0, 0));
+    let weekend = Hours::weekly("weekend", "Europe/Berlin", starts, Duration::from_secs(48 * HOUR));
     let own = Own { name: "default", hour: 20, hours: 10, offset: 1, elsewhere: false };
     let own = index.is_multiple_of(OWN_WINDOWS).then_some(own);
     Timing { windows: vec![weekend], own: own.into_iter().collect(), ..Timing::default() }

@@ -143,3 +143,24 @@ fn a_pool_changes_its_size() {
     script.pass(10);
     assert_eq!(script.nodes("apps"), ["000000 1.34.2", "000001 1.34.2"]);
 }
+
+#[test]
+fn a_pool_whose_deletion_was_aborted_halfway_gets_its_nodes_back_with_the_next_put() {
+    let mut script = attached(OLD);
+    let _answer = script.call(Call::DeletePool { pool: pool("apps"), if_match: None });
+    script.pass(1);
+    let deletions = script.world.take_effects();
+    assert_eq!(deletions.len(), 3, "{deletions:?}");
+    for (_, id, _) in &deletions[..2] {
+        script.world.complete(script.now, *id, &Outcome::Done);
+    }
+    let _abort = script.call(Call::AbortPool { pool: pool("apps") });
+    script.drive(1, |_| None);
+    assert_eq!(script.get_pool("apps")["provisioningState"], "Canceled");
+    assert_eq!(script.nodes("apps"), ["000002 1.34.2"]);
+    let again = script.put_pool("apps", |_| {});
+    assert_eq!(again.body["properties"]["provisioningState"], "Scaling");
+    script.drive(10, |_| None);
+    assert_eq!(script.get_pool("apps")["provisioningState"], "Succeeded");
+    assert_eq!(script.nodes("apps").len(), 3);
+}
